@@ -1,0 +1,119 @@
+import * as tf from "@tensorflow/tfjs";
+import { randomStream } from "spectral-lab/core/random";
+import { lstm } from "spectral-lab/models/lstm";
+import { modularAddition } from "spectral-lab/models/modular-addition";
+import { transformer } from "spectral-lab/models/transformer";
+import { unet } from "spectral-lab/models/unet";
+import { vgg } from "spectral-lab/models/vgg";
+import type { Model } from "spectral-lab/nn/model";
+import { toTensors } from "spectral-lab/nn/parameters";
+import { adamw } from "spectral-lab/optim/adamw";
+import type { Optimiser } from "spectral-lab/optim/optimiser";
+import { sgd } from "spectral-lab/optim/sgd";
+import { disposeState, trainStep, type TrainingState } from "spectral-lab/train/step";
+
+/** A model, its optimiser and one batch of made-up data. */
+export interface Workload {
+  readonly model: Model<never>;
+  readonly optimiser: Optimiser;
+  readonly batch: never;
+}
+
+function uniform(name: string, shape: number[]): tf.Tensor {
+  const random = randomStream(11, name);
+  const size = shape.reduce((a, b) => a * b, 1);
+  return tf.tensor(
+    Float32Array.from({ length: size }, () => random.uniform(-1.7, 1.7)),
+    shape,
+  );
+}
+
+function integers(name: string, shape: number[], low: number, high: number): tf.Tensor {
+  const random = randomStream(11, name);
+  const size = shape.reduce((a, b) => a * b, 1);
+  return tf.tensor(
+    Int32Array.from({ length: size }, () => low + random.integer(high - low)),
+    shape,
+    "int32",
+  );
+}
+
+const workload = <Batch>(model: Model<Batch>, optimiser: Optimiser, batch: Batch): Workload =>
+  ({ model, optimiser, batch }) as unknown as Workload;
+
+/** The paper's models: at its own sizes, or (`small`) the same architectures at sizes for one CPU core. */
+export function workloads(small: boolean): Record<string, () => Workload> {
+  const pick = <T>(full: T, reduced: T): T => (small ? reduced : full);
+  return {
+    "modular addition": () => {
+      const modulus = pick(113, 31);
+      const n = Math.floor(0.3 * modulus ** 2);
+      const tokens = tf.concat([integers("pairs", [n, 2], 0, modulus), tf.fill([n, 1], modulus, "int32")], 1);
+      const model = modularAddition({ modulus });
+      const batch = {
+        tokens: tokens as tf.Tensor2D,
+        targets: integers("sums", [n], 0, modulus) as tf.Tensor1D,
+      };
+      return workload(model, adamw({ learningRate: 1e-3, beta1: 0.9, beta2: 0.98, weightDecay: 1 }), batch);
+    },
+    vgg: () => {
+      const n = pick(128, 8);
+      const images = uniform("images", [n, 32, 32, 3]) as tf.Tensor4D;
+      const batch = { images, labels: integers("labels", [n], 0, 10) as tf.Tensor1D };
+      return workload(
+        vgg({ width: pick(1, 0.125) }),
+        sgd({ learningRate: 0.01, momentum: 0.9, weightDecay: 1e-4 }),
+        batch,
+      );
+    },
+    unet: () => {
+      const n = pick(128, 4);
+      const batch = {
+        images: uniform("digits", [n, 28, 28, 1]) as tf.Tensor4D,
+        noise: uniform("noise", [n, 28, 28, 1]) as tf.Tensor4D,
+        steps: integers("steps", [n], 0, 1000) as tf.Tensor1D,
+      };
+      const model = small ? unet({ channels: [8, 16, 32, 32], embedding: 32 }) : unet();
+      return workload(model, adamw({ learningRate: 3e-4, beta1: 0.9, beta2: 0.999, weightDecay: 0 }), batch);
+    },
+    lstm: () => {
+      const [time, n, letters] = pick([500, 32, 180], [60, 4, 12]);
+      const labels = integers("letters", [n * letters], 1, 29).dataSync() as Int32Array;
+      const full = (value: number): Int32Array => new Int32Array(n).fill(value);
+      const features = uniform("mel", [time, n, 40]) as tf.Tensor3D;
+      const batch = { features, labels, labelLengths: full(letters), frames: full(time) };
+      const optimiser = adamw({ learningRate: 3e-4, beta1: 0.9, beta2: 0.999, weightDecay: 0.1 });
+      return workload(lstm({ hidden: pick(256, 32) }), optimiser, batch);
+    },
+    transformer: () => {
+      const [n, time, vocabulary] = pick([4, 256, 8000], [2, 32, 200]);
+      const model = small
+        ? transformer({ vocabulary, layers: 3, width: 48, heads: 4, hidden: 48 })
+        : transformer({ vocabulary });
+      const batch = { tokens: integers("text", [n, time + 1], 0, vocabulary) as tf.Tensor2D };
+      return workload(model, adamw({ learningRate: 6e-4, beta1: 0.9, beta2: 0.95, weightDecay: 0.1 }), batch);
+    },
+  };
+}
+
+/** Trains for `steps` updates, calling `after` with each loss, which it disposes of. Leaves no tensors but the batch. */
+export async function trainFor(
+  { model, optimiser, batch }: Workload,
+  steps: number,
+  after: (loss: tf.Scalar) => Promise<void>,
+): Promise<void> {
+  const parameters = toTensors(model.init(3));
+  let state: TrainingState = {
+    parameters,
+    buffers: toTensors(model.initBuffers(3)),
+    optimiser: optimiser.init(parameters),
+  };
+  for (let step = 0; step < steps; step++) {
+    const next = trainStep(model, optimiser, state, [batch]);
+    disposeState(state, next.state);
+    state = next.state;
+    await after(next.loss);
+    next.loss.dispose();
+  }
+  disposeState(state);
+}

@@ -1,0 +1,65 @@
+import { get, get4, multiplyAdd, set, set4 } from "./memory";
+
+/**
+ * e^x in four lanes to about 1 ulp (Cephes' expf: 2^n times a polynomial on [-ln 2 / 2, ln 2 / 2]). Below -87.3 the
+ * result is 0, above 88.7 infinite; NaN stays NaN.
+ */
+// @ts-ignore: decorator
+@inline
+export function exponential(x: v128): v128 {
+  const clamped = f32x4.min(f32x4.max(x, f32x4.splat(-87.33654)), f32x4.splat(88.3762626647949));
+  const n = f32x4.nearest(f32x4.mul(clamped, f32x4.splat(1.44269504088896341)));
+  let r = f32x4.sub(clamped, f32x4.mul(n, f32x4.splat(0.693359375)));
+  r = f32x4.sub(r, f32x4.mul(n, f32x4.splat(-2.12194440e-4)));
+  let p = f32x4.splat(1.9875691500e-4);
+  p = multiplyAdd(p, r, f32x4.splat(1.3981999507e-3));
+  p = multiplyAdd(p, r, f32x4.splat(8.3334519073e-3));
+  p = multiplyAdd(p, r, f32x4.splat(4.1665795894e-2));
+  p = multiplyAdd(p, r, f32x4.splat(1.6666665459e-1));
+  p = multiplyAdd(p, r, f32x4.splat(5.0000001201e-1));
+  p = f32x4.add(multiplyAdd(p, f32x4.mul(r, r), r), f32x4.splat(1));
+  const power = i32x4.shl(i32x4.add(i32x4.trunc_sat_f32x4_s(n), i32x4.splat(127)), 23);
+  const value = f32x4.mul(p, power);
+  const tooSmall = f32x4.lt(x, f32x4.splat(-87.33654));
+  const tooLarge = f32x4.gt(x, f32x4.splat(88.3762626647949));
+  const bounded = v128.bitselect(f32x4.splat(Infinity), v128.andnot(value, tooSmall), tooLarge);
+  return v128.bitselect(bounded, x, f32x4.eq(x, x));
+}
+
+/** 1 / (1 + e^-x) in four lanes. */
+// @ts-ignore: decorator
+@inline
+export function sigmoid4(x: v128): v128 {
+  const one = f32x4.splat(1);
+  return f32x4.div(one, f32x4.add(one, exponential(f32x4.neg(x))));
+}
+
+/** tanh x in four lanes: a polynomial near 0 (Cephes' tanhf), 1 - 2 / (e^2x + 1) elsewhere. */
+// @ts-ignore: decorator
+@inline
+export function tanh4(x: v128): v128 {
+  const one = f32x4.splat(1);
+  const far = f32x4.sub(one, f32x4.div(f32x4.splat(2), f32x4.add(exponential(f32x4.add(x, x)), one)));
+  const z = f32x4.mul(x, x);
+  let p = f32x4.splat(-5.70498872745e-3);
+  p = multiplyAdd(p, z, f32x4.splat(2.06390887954e-2));
+  p = multiplyAdd(p, z, f32x4.splat(-5.37397155531e-2));
+  p = multiplyAdd(p, z, f32x4.splat(1.33314422036e-1));
+  p = multiplyAdd(p, z, f32x4.splat(-3.33332819422e-1));
+  const near = multiplyAdd(f32x4.mul(p, z), x, x);
+  return v128.bitselect(near, far, f32x4.lt(f32x4.abs(x), f32x4.splat(0.625)));
+}
+
+/** out = e^x, n elements. */
+export function exp(n: i32, x: usize, out: usize): void {
+  let i = 0;
+  for (; i + 4 <= n; i += 4) set4(out, i, exponential(get4(x, i)));
+  for (; i < n; i++) set(out, i, f32x4.extract_lane(exponential(f32x4.splat(get(x, i))), 0));
+}
+
+/** out = tanh x, n elements. */
+export function tanh(n: i32, x: usize, out: usize): void {
+  let i = 0;
+  for (; i + 4 <= n; i += 4) set4(out, i, tanh4(get4(x, i)));
+  for (; i < n; i++) set(out, i, f32x4.extract_lane(tanh4(f32x4.splat(get(x, i))), 0));
+}

@@ -1,0 +1,49 @@
+import * as tf from "@tensorflow/tfjs";
+import { overrideKernel } from "../kernels.js";
+import { installGather } from "./gather.js";
+import { asWasm } from "./heap.js";
+import { installConvolutionGradients } from "./convolution.js";
+import { installElementwise } from "./elementwise.js";
+import type { Kernel } from "./kernel.js";
+import { installMatMul } from "./matmul.js";
+import { installPoolingGradient } from "./pooling.js";
+import { installSums } from "./sums.js";
+
+/** Adds the kernels that training needs and TensorFlow.js's WASM backend lacks, computes wrongly or computes slowly. */
+export function repairWasm(kernel: Kernel): void {
+  installOneHot();
+  installGather();
+  installIdentity();
+  installMatMul(kernel);
+  installConvolutionGradients(kernel);
+  installElementwise(kernel);
+  installSums(kernel);
+  installPoolingGradient(kernel);
+}
+
+/** The stock kernel writes integer bits into a float tensor (1 reads back as 1.4e-45): make it in integers, then cast. */
+function installOneHot(): void {
+  overrideKernel("wasm", "OneHot", (stock) => (args) => {
+    if (args.attrs!.dtype === "int32") return stock!(args);
+    const { depth, onValue, offValue, dtype } = args.attrs as unknown as OneHotAttributes;
+    return tf.tidy(() =>
+      tf.cast(tf.oneHot(args.inputs.indices as tf.Tensor, depth, onValue, offValue, "int32"), dtype),
+    );
+  });
+}
+
+interface OneHotAttributes {
+  depth: number;
+  onValue: number;
+  offValue: number;
+  dtype: tf.DataType;
+}
+
+/** The stock kernel copies, once for every tensor that the tape saves: share the memory, which is counted, as elsewhere. */
+function installIdentity(): void {
+  overrideKernel("wasm", "Identity", () => ({ inputs, backend }) => {
+    const { dataId, shape, dtype } = inputs.x as tf.TensorInfo;
+    asWasm(backend).incRef(dataId);
+    return { dataId, shape, dtype };
+  });
+}

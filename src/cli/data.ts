@@ -1,0 +1,48 @@
+import { SpectralError } from "../core/errors.js";
+import type { Progress } from "../data/dataset.js";
+import { getData, verifyData, whereData } from "../data/manage.js";
+import { columns, type Command, parse, UsageError } from "./command.js";
+
+/** Gets, verifies or finds a public data set. */
+export const data: Command = {
+  name: "data",
+  usage: "data get|verify|where NAME [--root DIR]",
+  summary: "downloads a data set, checks it against its checksums, or says where it lies",
+  async run(args) {
+    const { values, positionals } = parse(args, { root: { type: "string" } });
+    const [action, name, ...rest] = positionals;
+    if (name === undefined || rest.length > 0) throw new UsageError("expected an action and a data set");
+    if (action === "where") {
+      for (const { path, present } of await whereData(name, values.root)) {
+        console.log(`${path}  ${present ? "present" : "absent"}`);
+      }
+      return 0;
+    }
+    if (action === "verify") {
+      const verdicts = await verifyData(name, values.root);
+      console.log(
+        columns(
+          ["file", "status", "detail"],
+          verdicts.map(({ path, status, detail }) => [path, status, detail]),
+        ),
+      );
+      return verdicts.every(({ status }) => status === "ok" || status === "unverified") ? 0 : 1;
+    }
+    if (action === "get") {
+      const there = await getData(name, { root: values.root, onProgress: report });
+      there.forEach(({ path }) => console.log(path));
+      if (there.every(({ present }) => present)) return 0;
+      throw new SpectralError(`data set ${name} is not complete`);
+    }
+    throw new UsageError(`unknown action "${action}"`);
+  },
+};
+
+/** One line of progress on the standard error stream, rewritten in place on a terminal. */
+export function report({ stage, done, total, etaSeconds }: Progress): void {
+  const share = total === undefined ? `${done}` : `${((100 * done) / total).toFixed(0)} %`;
+  const left = etaSeconds === undefined ? "" : `, ${Math.ceil(etaSeconds)} s left`;
+  process.stderr.write(
+    `${process.stderr.isTTY ? "\r\x1b[K" : ""}${stage}: ${share}${left}${process.stderr.isTTY ? "" : "\n"}`,
+  );
+}

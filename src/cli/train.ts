@@ -1,0 +1,124 @@
+import { ConfigError } from "../core/errors.js";
+import { parseSetting } from "../core/config.js";
+import type { RunReader } from "../store/stored-run.js";
+import { taskNamed } from "../tasks/index.js";
+import {
+  finishedRun,
+  identityOf,
+  runTask,
+  withData,
+  type RunProgress,
+  type RunRequest,
+} from "../tasks/run.js";
+import type { ProfileName } from "../tasks/task.js";
+import type { Outcome } from "../train/loop.js";
+import { report } from "./data.js";
+import { type Command, parse, UsageError } from "./command.js";
+
+/** Trains a task, resumes it, or says that it is finished. */
+export const train: Command = {
+  name: "train",
+  usage:
+    "train TASK [--profile P] [--setting S] [--seed N] [--set key=value]... [--backend B] [--runs DIR] " +
+    "[--checkpoint-seconds T] [--json]",
+  summary: "trains a task or goes on with it; the last line is one JSON object",
+  async run(args) {
+    const { values, positionals } = parse(args, {
+      profile: { type: "string" },
+      setting: { type: "string" },
+      seed: { type: "string" },
+      set: { type: "string", multiple: true },
+      backend: { type: "string" },
+      runs: { type: "string" },
+      "checkpoint-seconds": { type: "string" },
+      json: { type: "boolean" },
+    });
+    if (positionals.length !== 1) throw new UsageError("expected one task");
+    const task = taskNamed(positionals[0]);
+    const settings = (values.set ?? []).map((text) => parseSetting(task.name, task.defaults, text));
+    const request = await withData({
+      task,
+      profile: values.profile as ProfileName | undefined,
+      setting: values.setting,
+      set: Object.assign({}, ...settings),
+      seed: values.seed === undefined ? 0 : seedOf(values.seed),
+      backend: values.backend,
+      runs: values.runs,
+      checkpointSeconds: secondsOf(values["checkpoint-seconds"]),
+      data: { onProgress: report },
+    });
+    const log = values.json ? (): void => undefined : (line: string): void => console.log(line);
+    log(`${task.title}: ${describe(request)}`);
+    if (finishedRun(request)) log("this run is finished");
+    const { run, outcome } = await follow(request, log);
+    console.log(JSON.stringify(summary(run, outcome)));
+    return outcome.status === "finished" ? 0 : 130;
+  },
+};
+
+function seedOf(text: string): number {
+  if (!/^\d{1,9}$/.test(text)) throw new ConfigError(`--seed: expected a whole number >= 0, found "${text}"`);
+  return Number(text);
+}
+
+function secondsOf(text: string | undefined): number | undefined {
+  if (text === undefined) return undefined;
+  const seconds = Number(text);
+  if (!(seconds >= 0)) throw new ConfigError(`--checkpoint-seconds: expected a number >= 0, found "${text}"`);
+  return seconds;
+}
+
+function describe(request: RunRequest): string {
+  const { profile = "quick", task } = request;
+  const { seed, config } = identityOf(request);
+  const changed = Object.entries(config).filter(([key, value]) => value !== task.defaults[key]);
+  const fields = changed.map(([key, value]) => `${key}=${value}`).join(" ");
+  return `profile ${profile} (${task.profiles[profile].summary}), seed ${seed}${fields && `\n  ${fields}`}`;
+}
+
+/** Trains, with a line every few seconds; SIGINT and SIGTERM stop it at the next step with a checkpoint. */
+async function follow(
+  request: RunRequest,
+  log: (line: string) => void,
+): Promise<{ run: RunReader; outcome: Outcome }> {
+  const stop = new AbortController();
+  const interrupt = (): void => stop.abort();
+  process.on("SIGINT", interrupt).on("SIGTERM", interrupt);
+  const started = performance.now();
+  let first: RunProgress | undefined;
+  let last = 0;
+  try {
+    const training = runTask({ ...request, signal: stop.signal });
+    let next = await training.next();
+    for (; !next.done; next = await training.next()) {
+      const progress = next.value;
+      if (!first)
+        log(
+          `${progress.backend.description}${progress.step > 0 ? `; resuming at step ${progress.step}` : ""}`,
+        );
+      first ??= progress;
+      const seconds = (performance.now() - started) / 1000;
+      if (seconds - last < 5) continue;
+      last = seconds;
+      log(progressLine(progress, (progress.step - first.step) / seconds));
+    }
+    return next.value;
+  } finally {
+    process.off("SIGINT", interrupt).off("SIGTERM", interrupt);
+  }
+}
+
+function progressLine({ step, totalSteps, epoch, losses }: RunProgress, rate: number): string {
+  const loss = losses.length > 0 ? `  loss ${losses[losses.length - 1].toPrecision(4)}` : "";
+  const left = rate > 0 ? `  ${Math.ceil((totalSteps - step) / rate)} s left` : "";
+  return `step ${step} of ${totalSteps}  epoch ${epoch.toFixed(1)}${loss}  ${rate.toPrecision(3)} steps/s${left}`;
+}
+
+/** Run id, status, step, epoch and the last value of every metric, under "split.metric". */
+function summary(run: RunReader, { status, step, epoch }: Outcome): Record<string, unknown> {
+  const metrics: Record<string, unknown> = {};
+  for (const row of run.rows()) {
+    if (row.probe === "metrics" && row.split !== "batches") metrics[`${row.split}.${row.metric}`] = row.value;
+  }
+  return { run: run.record.id, task: run.record.task, status, step, epoch, metrics, folder: run.folder };
+}

@@ -1,0 +1,54 @@
+import { createHash } from "node:crypto";
+import { createReadStream } from "node:fs";
+import { readFile } from "node:fs/promises";
+import { DataError, messageOf } from "../core/errors.js";
+import { exists, writeAtomically } from "./files.js";
+
+/** What is recorded in `<file>.json` beside a file or folder that was downloaded or unpacked. */
+export interface Receipt {
+  /** Where the bytes came from: an address, or the archive that was unpacked. */
+  readonly source: string;
+  /** How the bytes were known to be right: a published SHA-256 or MD5, or only their form and length. */
+  readonly checkedBy: "sha256" | "md5" | "form";
+  /** SHA-256 and length of each file, by its path relative to the folder; one entry under "" for a file. */
+  readonly files: Readonly<Record<string, Digest>>;
+}
+
+export interface Digest {
+  readonly bytes: number;
+  readonly sha256: string;
+}
+
+/** Length, SHA-256 and MD5 of a file in one pass. @throws DataError if it cannot be read */
+export async function digestFile(path: string): Promise<Digest & { readonly md5: string }> {
+  const sha256 = createHash("sha256");
+  const md5 = createHash("md5");
+  let bytes = 0;
+  try {
+    for await (const chunk of createReadStream(path, { highWaterMark: 1 << 20 })) {
+      sha256.update(chunk);
+      md5.update(chunk);
+      bytes += chunk.length;
+    }
+  } catch (error) {
+    throw new DataError(`${path}: cannot be read: ${messageOf(error)}`, { cause: error });
+  }
+  return { bytes, sha256: sha256.digest("hex"), md5: md5.digest("hex") };
+}
+
+/** Writes a receipt beside `path`. */
+export async function writeReceipt(path: string, receipt: Receipt): Promise<void> {
+  await writeAtomically(`${path}.json`, JSON.stringify(receipt, null, 1));
+}
+
+/** The receipt beside `path`; undefined where there is none. @throws DataError if it is not one */
+export async function readReceipt(path: string): Promise<Receipt | undefined> {
+  if (!(await exists(`${path}.json`))) return undefined;
+  try {
+    const value = JSON.parse(await readFile(`${path}.json`, "utf8")) as Receipt;
+    if (typeof value.files !== "object" || typeof value.source !== "string") throw new Error("fields are missing");
+    return value;
+  } catch (error) {
+    throw new DataError(`${path}.json: expected a receipt written by a download: ${messageOf(error)}`, { cause: error });
+  }
+}

@@ -1,0 +1,187 @@
+import { createWriteStream } from "node:fs";
+import { mkdir, rename, rm, stat } from "node:fs/promises";
+import { dirname } from "node:path";
+import { Readable } from "node:stream";
+import { pipeline } from "node:stream/promises";
+import { setTimeout as sleep } from "node:timers/promises";
+import { DataError, messageOf } from "../core/errors.js";
+import { type Receipt, digestFile, writeReceipt } from "./checksum.js";
+import { type Progress, progressMeter } from "./dataset.js";
+import { type Form, checkForm } from "./form.js";
+
+/** One file of a public data set and where it may be had. */
+export interface RemoteFile {
+  readonly name: string;
+  /** The first source, then its mirrors. */
+  readonly urls: readonly string[];
+  /** Published length and checksums; what is absent is not checked. Without a checksum nothing is resumed. */
+  readonly bytes?: number;
+  readonly sha256?: string;
+  readonly md5?: string;
+  /** What the first bytes must look like. */
+  readonly form: Form;
+}
+
+export interface DownloadOptions {
+  readonly onProgress?: (progress: Progress) => void;
+  readonly signal?: AbortSignal;
+  /** Milliseconds without a byte after which a connection counts as dead. Default 30 000. */
+  readonly timeoutMs?: number;
+  /** Tries per source where a connection breaks; each goes on where the last one stopped. Default 3. */
+  readonly attempts?: number;
+}
+
+/** A file that none of its sources gave. */
+export class DownloadError extends DataError {
+  override name = "DownloadError";
+}
+
+/** A connection that broke: worth another try at the same source. */
+class Interrupted extends Error {}
+
+/**
+ * Downloads a file into `target` by way of `target.part`, which a later call resumes (HTTP Range), and records its
+ * SHA-256 in `target.json`. `target` is replaced only by a whole file that passed every check.
+ * @throws DownloadError naming every source and what was wrong with it
+ * @throws the signal's reason if it is aborted; the part is kept
+ */
+export async function download(file: RemoteFile, target: string, options: DownloadOptions = {}): Promise<Receipt> {
+  const { signal, attempts = 3 } = options;
+  const part = `${target}.part`;
+  await mkdir(dirname(target), { recursive: true }).catch((error: unknown) => {
+    throw new DownloadError(`download: ${file.name} has no place to go: ${messageOf(error)}`, { cause: error });
+  });
+  if (file.sha256 === undefined && file.md5 === undefined) await rm(part, { force: true });
+  const failures: string[] = [];
+  for (const url of file.urls) {
+    for (let attempt = 1; attempt <= attempts; attempt++) {
+      try {
+        const resumed = await fetchPart(file, url, part, options);
+        const receipt = await checkPart(file, url, part, resumed);
+        await rename(part, target);
+        await writeReceipt(target, receipt);
+        return receipt;
+      } catch (error) {
+        signal?.throwIfAborted();
+        failures.push(`${url}: ${messageOf(error)}`);
+        if (!(error instanceof Interrupted) || attempt === attempts) break;
+        await sleep(250 * 4 ** (attempt - 1), undefined, { signal }).catch(() => signal?.throwIfAborted());
+      }
+    }
+  }
+  throw new DownloadError(
+    `download: ${file.name} came from none of its ${file.urls.length} sources\n  ${failures.join("\n  ")}`,
+  );
+}
+
+/**
+ * Appends to `part` what it still lacks.
+ * @returns whether some of it was there before
+ * @throws Interrupted if the connection breaks, DataError if the source is no use
+ */
+async function fetchPart(file: RemoteFile, url: string, part: string, options: DownloadOptions): Promise<boolean> {
+  const { timeoutMs = 30_000 } = options;
+  const present = await sizeOfFile(part);
+  if (present > 0 && present === file.bytes) return true;
+  const idle = new AbortController();
+  const timer = setTimeout(() => idle.abort(new Error(`nothing arrived for ${timeoutMs / 1000} s`)), timeoutMs);
+  const signal = options.signal ? AbortSignal.any([options.signal, idle.signal]) : idle.signal;
+  try {
+    const response = await request(url, present, signal);
+    const start = response.status === 206 ? resumedAt(response) : 0;
+    if (start !== 0 && start !== present) throw new Interrupted(`resumed at byte ${start}, expected ${present}`);
+    checkKind(file, response);
+    const length = response.headers.get("content-length");
+    const total = length === null ? file.bytes : start + Number(length);
+    if (file.bytes !== undefined && total !== file.bytes) {
+      throw new DataError(`expected ${file.bytes} bytes, the source offers ${total}`);
+    }
+    if (response.body === null) throw new DataError("the answer has no body");
+    const meter = progressMeter(`downloading ${file.name}`, total, options.onProgress, start);
+    let done = start;
+    const watched = async function* (source: AsyncIterable<Uint8Array>): AsyncGenerator<Uint8Array> {
+      for await (const chunk of source) {
+        timer.refresh();
+        yield chunk;
+        meter((done += chunk.length));
+      }
+    };
+    const body = Readable.fromWeb(response.body as Parameters<typeof Readable.fromWeb>[0]);
+    await pipeline(body, watched, createWriteStream(part, { flags: start > 0 ? "a" : "w" }), { signal });
+    if (total !== undefined && done !== total) throw new Interrupted(`the body ended at byte ${done} of ${total}`);
+    return start > 0;
+  } catch (error) {
+    if (error instanceof DataError || error instanceof Interrupted || hasCode(error, DISK)) throw error;
+    const reason = idle.signal.aborted ? messageOf(idle.signal.reason) : causeOf(error);
+    throw hasCode(error, UNREACHABLE) ? new DataError(reason) : new Interrupted(reason);
+  } finally {
+    clearTimeout(timer);
+    idle.abort(); // closes a connection whose answer was not read to its end
+  }
+}
+
+async function request(url: string, present: number, signal: AbortSignal): Promise<Response> {
+  const headers: Record<string, string> = { "accept-encoding": "identity" };
+  if (present > 0) headers.range = `bytes=${present}-`;
+  const response = await fetch(url, { headers, signal });
+  if (response.status === 416 && present > 0) return request(url, 0, signal); // the part is longer than the file
+  if (response.status >= 500 || response.status === 429) throw new Interrupted(`HTTP ${response.status}`);
+  if (!response.ok) throw new DataError(`HTTP ${response.status} ${response.statusText}`.trim());
+  return response;
+}
+
+function resumedAt(response: Response): number {
+  const match = /^bytes (\d+)-/.exec(response.headers.get("content-range") ?? "");
+  if (match === null) throw new DataError("HTTP 206 without a Content-Range");
+  return Number(match[1]);
+}
+
+function checkKind(file: RemoteFile, response: Response): void {
+  const type = response.headers.get("content-type") ?? "";
+  if (type.startsWith("text/html")) throw new DataError(`expected ${file.form} data, found an HTML page`);
+}
+
+/**
+ * Checks a finished part and removes it if it is wrong; one that was resumed may only be a mixture of two versions,
+ * and is worth fetching once more from its start.
+ */
+async function checkPart(file: RemoteFile, url: string, part: string, resumed: boolean): Promise<Receipt> {
+  try {
+    await checkForm(part, file.form);
+    const found = await digestFile(part);
+    if (file.bytes !== undefined && found.bytes !== file.bytes) {
+      throw new DataError(`expected ${file.bytes} bytes, found ${found.bytes}`);
+    }
+    for (const kind of ["sha256", "md5"] as const) {
+      if (file[kind] !== undefined && found[kind] !== file[kind]) {
+        throw new DataError(`wrong checksum: expected ${kind} ${file[kind]}, found ${found[kind]}`);
+      }
+    }
+    const checkedBy = file.sha256 !== undefined ? "sha256" : file.md5 !== undefined ? "md5" : "form";
+    return { source: url, checkedBy, files: { "": { bytes: found.bytes, sha256: found.sha256 } } };
+  } catch (error) {
+    await rm(part, { force: true });
+    throw resumed ? new Interrupted(messageOf(error)) : error;
+  }
+}
+
+const UNREACHABLE = ["ENOTFOUND", "ECONNREFUSED", "EAI_AGAIN", "ENETUNREACH", "EHOSTUNREACH", "UND_ERR_CONNECT_TIMEOUT"];
+const DISK = ["ENOSPC", "EACCES", "EROFS", "EDQUOT"];
+
+function hasCode(error: unknown, codes: readonly string[]): boolean {
+  const { code, cause } = error as { code?: string; cause?: { code?: string } };
+  return codes.includes(code ?? "") || codes.includes(cause?.code ?? "");
+}
+
+/** fetch says only "fetch failed"; what happened is in its cause. */
+function causeOf(error: unknown): string {
+  const cause = error instanceof Error ? error.cause : undefined;
+  return cause === undefined ? messageOf(error) : `${messageOf(error)}: ${messageOf(cause)}`;
+}
+
+async function sizeOfFile(path: string): Promise<number> {
+  return stat(path).then(
+    ({ size }) => size,
+    () => 0,
+  );
+}

@@ -1,0 +1,39 @@
+import { ConfigError, DataError } from "../core/errors.js";
+import { randomStream } from "../core/random.js";
+import type { Examples } from "./dataset.js";
+
+/** @throws DataError unless `indices` is non-empty and holds integers in [0, count). */
+export function checkIndices(place: string, indices: ArrayLike<number>, count: number): void {
+  if (indices.length === 0) throw new DataError(`${place}: a batch needs at least one index`);
+  for (let i = 0; i < indices.length; i++) {
+    const index = indices[i];
+    if (!Number.isInteger(index) || index < 0 || index >= count) {
+      throw new DataError(`${place}: index ${i} of the batch must be an integer in [0, ${count}), found ${index}`);
+    }
+  }
+}
+
+/** 0 .. count - 1: the index of every example, in order. */
+export function allIndices(count: number): Int32Array {
+  return Int32Array.from({ length: count }, (_, i) => i);
+}
+
+/**
+ * A fixed random choice of `count` of the examples, for a profile that trains on less: the same for every run (stream
+ * `data/subset` of seed 42). All of them, in their order, where there are no more.
+ * @throws ConfigError if `count` is not an integer >= 1
+ */
+export function subset<Batch>(examples: Examples<Batch>, count: number): Examples<Batch> {
+  if (!Number.isInteger(count) || count < 1) {
+    throw new ConfigError(`subset: count must be an integer >= 1, found ${count}`);
+  }
+  if (count >= examples.count) return examples;
+  const chosen = randomStream(42, "data/subset").permutation(examples.count).subarray(0, count);
+  return {
+    count,
+    batch(indices) {
+      checkIndices("subset", indices, count);
+      return examples.batch(Array.from(indices, (index) => chosen[index]));
+    },
+  };
+}

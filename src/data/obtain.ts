@@ -1,0 +1,128 @@
+import { existsSync } from "node:fs";
+import { rm } from "node:fs/promises";
+import { dirname, join, parse, resolve } from "node:path";
+import { DataError } from "../core/errors.js";
+import { unpackArchive } from "./archive.js";
+import type { OpenOptions } from "./dataset.js";
+import { DownloadError, type DownloadOptions, type RemoteFile, download } from "./download.js";
+import { exists } from "./files.js";
+import { writeTokensFromParquet } from "./parquet.js";
+import type { Bundle, Part, PublicSet } from "./sources.js";
+
+/** Where data sets live: SPECTRAL_DATA if set, else `data` in the nearest folder upwards that has a package.json. */
+export function dataRoot(): string {
+  if (process.env.SPECTRAL_DATA) return resolve(process.env.SPECTRAL_DATA);
+  const start = process.cwd();
+  for (let folder = start; folder !== parse(folder).root; folder = dirname(folder)) {
+    if (existsSync(join(folder, "package.json"))) return join(folder, "data");
+  }
+  return join(start, "data");
+}
+
+/** A data set that is there, or why it is not. */
+export type Obtained = { readonly root: string } | { readonly absent: string };
+
+/**
+ * Looks for a data set, in this order: its folders; its archives, left in the root by hand, which are unpacked; its
+ * public sources, where `allowDownload` lets it.
+ * @returns the root that now holds it, or the reason why nothing does (a stand-in was asked for, no copy, no network)
+ * @throws DataError if an archive is damaged, or if the data are absent and `standIn` is "never"
+ */
+export async function obtain(set: PublicSet, options: OpenOptions = {}): Promise<Obtained> {
+  const { root = dataRoot(), standIn = "auto", allowDownload = downloadsAllowed() } = options;
+  if (standIn === "always") return { absent: "a stand-in was asked for" };
+  const missing = await firstMissing(set, root);
+  if (missing === undefined) return { root };
+  let absent = `no copy at ${join(root, missing.folder)}`;
+  if (allowDownload) {
+    try {
+      await getSet(set, root, options);
+      return { root };
+    } catch (error) {
+      if (!(error instanceof DownloadError)) throw error;
+      absent += `; ${error.message}`;
+    }
+  } else {
+    absent += ", and downloads are off";
+  }
+  if (standIn === "never") throw new DataError(`${set.title}: ${absent}; get it with: spectral data get ${set.name}`);
+  return { absent };
+}
+
+/**
+ * Gets a data set into `root`, as far as it is not there yet.
+ * @throws DownloadError naming every source and what was wrong with it
+ */
+export async function getSet(set: PublicSet, root: string, options: DownloadOptions = {}): Promise<void> {
+  for (let part; (part = await firstMissing(set, root)) !== undefined; ) await fetchPart(part, root, options);
+}
+
+/** Whether a part's folder is there with every file that it needs. */
+export async function isPresent(part: Part, root: string): Promise<boolean> {
+  const folder = join(root, part.folder);
+  const found = await Promise.all(
+    part.needs.map(async (name) => (await exists(join(folder, name))) || exists(join(folder, `${name}.gz`))),
+  );
+  return part.needs.length > 0 ? found.every(Boolean) : exists(folder);
+}
+
+function downloadsAllowed(): boolean {
+  return (process.env.SPECTRAL_OFFLINE ?? "0") === "0";
+}
+
+/** The first part that is neither there nor could be unpacked from an archive in the root. */
+async function firstMissing(set: PublicSet, root: string): Promise<Part | undefined> {
+  for (const part of set.parts) {
+    if (!(await isPresent(part, root)) && !(await unpackOffline(part, root))) return part;
+  }
+  return undefined;
+}
+
+/** Unpacks an archive of this part that lies in the root. @returns whether there was one */
+async function unpackOffline(part: Part, root: string): Promise<boolean> {
+  for (const bundle of part.bundles) {
+    if (bundle.unpacking === "none") continue;
+    const paths = bundle.files.map((file) => join(root, file.name));
+    if (!(await Promise.all(paths.map(exists))).every(Boolean)) continue;
+    await unpack(bundle, part, root);
+    return true;
+  }
+  return false;
+}
+
+/** Downloads and unpacks a part by the first bundle that works. */
+async function fetchPart(part: Part, root: string, options: DownloadOptions): Promise<void> {
+  const failures: string[] = [];
+  for (const bundle of part.bundles) {
+    const folder = bundle.unpacking === "none" ? join(root, part.folder) : root;
+    try {
+      for (const file of bundle.files) await downloadUnlessThere(file, join(folder, file.name), options);
+    } catch (error) {
+      if (!(error instanceof DownloadError)) throw error;
+      failures.push(error.message);
+      continue;
+    }
+    if (bundle.unpacking === "none") return;
+    await unpack(bundle, part, root);
+    // The unpacked files carry their own checksums now; the archive would only double the space.
+    for (const file of bundle.files) {
+      await rm(join(root, file.name), { force: true });
+      await rm(join(root, `${file.name}.json`), { force: true });
+    }
+    return;
+  }
+  throw new DownloadError(failures.join("\n"));
+}
+
+async function downloadUnlessThere(file: RemoteFile, path: string, options: DownloadOptions): Promise<void> {
+  if (!(await exists(path))) await download(file, path, options);
+}
+
+async function unpack(bundle: Bundle, part: Part, root: string): Promise<void> {
+  const paths = bundle.files.map((file) => join(root, file.name));
+  if (bundle.unpacking === "none") return;
+  if (bundle.unpacking === "parquet") await writeTokensFromParquet(paths, join(root, part.folder));
+  else for (const path of paths) await unpackArchive(path, bundle.unpacking, root, part.folder);
+  if (await isPresent(part, root)) return;
+  throw new DataError(`${join(root, part.folder)}: expected ${part.needs.join(", ")} in ${paths.join(", ")}`);
+}

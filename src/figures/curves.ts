@@ -1,0 +1,132 @@
+import type { ScatterData } from "plotly.js";
+import type { ColorKey, Panel, PanelAxis, Ticks } from "./panel.js";
+import { rounded, type Trace } from "./plotly.js";
+import { groupBy, type MetricsRow, type SpectrumRow } from "./tables.js";
+import { colorAt, rankScale, translucent } from "./theme.js";
+import { moments, thinned, timeRange, type Moment, type TimeAxis } from "./time.js";
+
+/** One line of a loss panel: which rows it draws, its name and colour. */
+export interface Curve {
+  readonly name: string;
+  readonly color: string;
+  readonly split: string;
+  readonly metric: string;
+  readonly variant?: string;
+}
+
+/**
+ * Curves of metrics over time: the mean over seeds and a band of one standard deviation on either side. On a
+ * logarithmic axis the band ends at the smallest seed where mean - std would be lower than that.
+ * @returns undefined where no row matches any curve
+ */
+export function lossCurves(
+  rows: readonly MetricsRow[],
+  curves: readonly Curve[],
+  time: TimeAxis,
+  y: PanelAxis,
+): Panel | undefined {
+  const traces: Trace[] = [];
+  const times: number[] = [];
+  const values: number[] = [];
+  for (const { name, color, split, metric, variant = "full" } of curves) {
+    const matching = rows.filter(
+      (row) => row.split === split && row.metric === metric && (row.variant ?? "full") === variant,
+    );
+    const line = thinned(moments(matching, (row) => row.value, time));
+    if (line.length === 0) continue;
+    times.push(...line.map((moment) => moment.time));
+    values.push(...line.map((moment) => moment.mean));
+    if (line.some((moment) => moment.std > 0)) traces.push(band(line, name, color, y.type));
+    traces.push(curve(line, name, color));
+  }
+  if (traces.length === 0) return undefined;
+  const ticks = y.type === "log" ? { ticks: logTicks(values) } : {};
+  return { traces, x: { type: time.scale, range: timeRange(times, time) }, y: { ...y, ...ticks }, grid: true };
+}
+
+/** Ticks of a logarithmic axis, every label in full: powers of ten; 2 and 5 times them within two decades; 1 to 9 times
+ * them where fewer than two of these lie among the values. */
+function logTicks(values: readonly number[]): Ticks {
+  const positive = values.filter((value) => value > 0);
+  const [low, high] = [Math.min(...positive), Math.max(...positive)];
+  const decades = Math.max(0, Math.ceil(Math.log10(high)) - Math.floor(Math.log10(low)) + 1);
+  const powers = Array.from({ length: decades }, (_, i) => Math.floor(Math.log10(low)) + i);
+  const times = (factors: readonly number[]): number[] =>
+    powers.flatMap((power) => factors.map((factor) => Number(`${factor}e${power}`)));
+  const coarse = times(high / low > 100 ? [1] : [1, 2, 5]);
+  const inside = coarse.filter((tick) => tick >= low && tick <= high).length;
+  const at = inside < 2 ? times([1, 2, 3, 4, 5, 6, 7, 8, 9]) : coarse;
+  return { at, text: at.map((value) => (value >= 1e-4 && value < 1e4 ? String(value) : value.toExponential(0))) };
+}
+
+/** Lines drawn at most by `singularValues`. */
+const linesDrawn = 48;
+
+/**
+ * Singular values of one matrix over time, a line per rank, the mean over seeds, coloured by rank. Of more than 48
+ * ranks the first 16 and 32 evenly spaced of the others, the last among them, are drawn.
+ * @param rows those of one matrix of one label
+ */
+export function singularValues(rows: readonly SpectrumRow[], time: TimeAxis, y: PanelAxis): Panel | undefined {
+  if (rows.length === 0) return undefined;
+  const byRank = [...groupBy(rows, "rank")].sort(([a], [b]) => b - a); // the largest is drawn last, on top
+  const last = byRank[0][0];
+  const drawn = new Set(ranksDrawn(last));
+  const times: number[] = [];
+  const traces = byRank
+    .filter(([rank]) => drawn.has(rank))
+    .map(([rank, values]): Trace => {
+      const line = thinned(moments(values, (row) => row.value, time));
+      times.push(...line.map((moment) => moment.time));
+      const color = colorAt(rankScale, last > 1 ? (rank - 1) / (last - 1) : 0);
+      return { ...curve(line, `rank ${rank}`, color, rank <= 3 ? 1.4 : 0.9), showlegend: false };
+    });
+  const ticks = { at: [1, last], text: ["1", String(last)] };
+  const key: ColorKey = { title: "rank", scale: rankScale, range: [1, Math.max(2, last)], ticks };
+  return { traces, x: { type: time.scale, range: timeRange(times, time) }, y, key, grid: true };
+}
+
+/** The ranks that `singularValues` draws of a matrix with `last` of them. */
+export function ranksDrawn(last: number): number[] {
+  if (last <= linesDrawn) return Array.from({ length: last }, (_, i) => i + 1);
+  const head = linesDrawn / 3;
+  const rest = linesDrawn - head;
+  return Array.from({ length: linesDrawn }, (_, i) =>
+    i < head ? i + 1 : head + Math.round(((i - head + 1) * (last - head)) / rest),
+  );
+}
+
+type Line = Partial<ScatterData> & { type: "scatter" };
+
+function curve(line: readonly Moment[], name: string, color: string, width = 1.5): Line {
+  return {
+    type: "scatter",
+    mode: "lines",
+    name,
+    x: line.map((moment) => rounded(moment.time)),
+    y: line.map((moment) => rounded(moment.mean)),
+    line: { color, width, simplify: false },
+    hovertemplate: `${name}: %{y:.4g} at %{x}<extra></extra>`,
+  };
+}
+
+function band(line: readonly Moment[], name: string, color: string, type: PanelAxis["type"]): Line {
+  const lower = (moment: Moment): number => {
+    const edge = moment.mean - moment.std;
+    return type === "log" ? Math.max(edge, moment.smallest) : edge;
+  };
+  const back = [...line].reverse();
+  return {
+    type: "scatter",
+    mode: "lines",
+    name,
+    x: [...line, ...back].map((moment) => rounded(moment.time)),
+    y: [...line.map((moment) => rounded(moment.mean + moment.std)), ...back.map((moment) => rounded(lower(moment)))],
+    fill: "toself",
+    fillcolor: translucent(color, 0.18),
+    line: { width: 0 },
+    hoverinfo: "skip",
+    showlegend: false,
+  };
+}
+

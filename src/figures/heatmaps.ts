@@ -1,0 +1,134 @@
+import type { HeatmapData } from "plotly.js";
+import type { ColorKey, Panel, PanelAxis, Ticks } from "./panel.js";
+import { rounded, type Value } from "./plotly.js";
+import { groupBy, type AlignmentRow, type Origin, type RanksRow, type ScoreRow } from "./tables.js";
+import { effectiveRankScale, overlapScale } from "./theme.js";
+import { moments, thinned, timeRange, type TimeAxis } from "./time.js";
+
+/**
+ * Effective rank as a heat map: a row per matrix (the first of the network on top), a column per moment, the mean over
+ * seeds, on a colour scale fixed to [0, 1].
+ */
+export function rankHeatmap(rows: readonly RanksRow[], time: TimeAxis): Panel | undefined {
+  const ordered = byDepth(rows, "matrix");
+  const key: ColorKey = { title: "effective rank", scale: effectiveRankScale, range: [0, 1] };
+  return heatmap(ordered, (row) => row.effectiveRank, time, key, layerTicks(ordered.map(([name]) => name)));
+}
+
+/**
+ * Alignment scores as a heat map: a row per pair of layers (the first of the network on top), a column per moment.
+ * @param highest top of the colour scale, which begins at 0
+ */
+export function scoreHeatmap(rows: readonly ScoreRow[], time: TimeAxis, highest: number): Panel | undefined {
+  const ordered = byDepth(rows, "contact");
+  const key: ColorKey = { title: "alignment score", scale: overlapScale, range: [0, highest] };
+  return heatmap(ordered, (row) => row.score, time, key, layerTicks(ordered.map(([name]) => name)));
+}
+
+/** Ranks shown of a diagonal (PAPER.md section 1). */
+const diagonalLength = 100;
+
+/**
+ * The diagonal of an alignment matrix over time as a heat map: rank 1 on top, at most 100 ranks.
+ * @param rows those of one contact of one label
+ * @param highest top of the colour scale, which begins at 0
+ */
+export function alignmentDiagonal(rows: readonly AlignmentRow[], time: TimeAxis, highest: number): Panel | undefined {
+  const shown = rows.filter((row) => row.rank <= diagonalLength);
+  const ordered = [...groupBy(shown, "rank")].sort(([a], [b]) => a - b);
+  const key: ColorKey = { title: "alignment", scale: overlapScale, range: [0, highest] };
+  const named = ordered.map(([rank, group]): [string, AlignmentRow[]] => [`rank ${rank}`, group]);
+  return heatmap(named, (row) => row.value, time, key, { title: "rank", ticks: numberTicks(ordered.length) });
+}
+
+/** The top of a colour scale that begins at 0: the largest value, rounded up to a tenth, at least 0.1. */
+export function scaleTop(values: Iterable<number>): number {
+  let largest = 0.1;
+  for (const value of values) if (value > largest) largest = value;
+  return Math.min(1, Math.ceil(largest * 10 - 1e-9) / 10);
+}
+
+/** Grey images (0 = black, 1 = white; images[i] has `size` x `size` values, row-major) side by side in one panel. */
+export function imageGrid(images: readonly ArrayLike<number>[], size: number, columns: number): Panel | undefined {
+  if (images.length === 0) return undefined;
+  const rows = Math.ceil(images.length / columns);
+  const z = Array.from({ length: rows * size }, (_, y) =>
+    Array.from({ length: columns * size }, (_, x): Value => {
+      const image = images[Math.floor(y / size) * columns + Math.floor(x / size)];
+      return image ? rounded(image[(y % size) * size + (x % size)], 3) : null;
+    }),
+  );
+  const trace: Partial<HeatmapData> = { type: "heatmap", z, coloraxis: "coloraxis", hoverinfo: "skip" };
+  const key: ColorKey = { title: "", scale: [[0, "#000000"], [1, "#ffffff"]], range: [0, 1] }; // prettier-ignore
+  const none = { at: [], text: [] };
+  return {
+    traces: [trace],
+    x: { type: "linear", range: [-0.5, columns * size - 0.5], ticks: none },
+    y: { type: "linear", range: [rows * size - 0.5, -0.5], ticks: none },
+    key,
+    grid: false,
+  };
+}
+
+function heatmap<Row extends Origin>(
+  groups: readonly (readonly [string, readonly Row[]])[],
+  value: (row: Row) => number,
+  time: TimeAxis,
+  key: ColorKey,
+  y: Pick<PanelAxis, "title" | "ticks">,
+): Panel | undefined {
+  if (groups.length === 0) return undefined;
+  const lines = groups.map(([, rows]) => new Map(moments(rows, value, time).map(({ time: t, mean }) => [t, mean])));
+  const times = thinned([...new Set(lines.flatMap((line) => [...line.keys()]))].sort((a, b) => a - b));
+  const trace: Partial<HeatmapData> = {
+    type: "heatmap",
+    x: times.map((t) => rounded(t)),
+    y: groups.map(([name]) => name),
+    z: lines.map((line) => times.map((t) => rounded(line.get(t) ?? NaN, 4))),
+    coloraxis: "coloraxis",
+    hovertemplate: `%{y}: ${key.title} %{z:.3f} at %{x}<extra></extra>`,
+  };
+  return {
+    traces: [trace],
+    x: { type: time.scale, range: timeRange(times, time) },
+    y: { ...y, type: "category", range: [groups.length - 0.5, -0.5] },
+    key,
+    grid: false,
+  };
+}
+
+/** Groups of rows from the input of the network to its output. */
+function byDepth<Row extends Origin & { readonly depth: number }, Name extends keyof Row>(
+  rows: readonly Row[],
+  name: Name,
+): [string, Row[]][] {
+  const groups = [...groupBy(rows, name)].sort(([, a], [, b]) => a[0].depth - b[0].depth);
+  return groups.map(([key, group]) => [String(key), group]);
+}
+
+const namesShown = 8;
+const longestName = 10;
+
+/** Up to 8 layers with short names by name, others by number. */
+function layerTicks(names: readonly string[]): Pick<PanelAxis, "title" | "ticks"> {
+  const text = names.map(shortName);
+  const fit = text.every((name) => name.length <= longestName);
+  if (fit && names.length <= namesShown) return { ticks: { at: names.map((_, i) => i), text } };
+  return { title: "depth", ticks: numberTicks(names.length) };
+}
+
+function numberTicks(last: number): Ticks {
+  const step = [1, 2, 5, 10, 20, 25, 50].find((size) => last / size < 6) ?? 100;
+  const inner = Array.from({ length: Math.floor(last / step) }, (_, i) => (i + 1) * step).filter((n) => n > 1);
+  const numbers = [1, ...inner];
+  return { at: numbers.map((n) => n - 1), text: numbers.map(String) };
+}
+
+/** "transformer_encoder.layers.0.self_attn.in_proj_weight" -> "in_proj", of a later block "layers.8.in_proj"; pairs likewise. */
+export function shortName(name: string): string {
+  return name
+    .split(" -> ")
+    .map((part) => part.replace(/^transformer_encoder\.(layers\.0\.)?/, "").replace("self_attn.", ""))
+    .map((part) => part.replace(/[._]weight$/, ""))
+    .join(" to ");
+}

@@ -1,0 +1,20 @@
+/**
+ * The signal that asks the running cell to stop. Long work reads it once at its start, stops at its next step after it
+ * is aborted, saves what it has, and throws `signal.reason` or an error named "Interrupted".
+ *
+ * In a notebook it is the kernel's (`globalThis[Symbol.for("spectral-lab.interrupt")].signal`, renewed for every cell):
+ * Jupyter's stop button aborts it. Elsewhere Ctrl-C does; a second Ctrl-C ends the process as usual.
+ */
+export function interruptSignal(): AbortSignal {
+  const kernel = (globalThis as { [INTERRUPT]?: { readonly signal: AbortSignal } })[INTERRUPT];
+  if (kernel) return kernel.signal;
+  const controller = new AbortController();
+  process.once("SIGINT", () => {
+    const reason = new Error("stopped by Ctrl-C");
+    reason.name = "Interrupted";
+    controller.abort(reason);
+  });
+  return controller.signal;
+}
+
+const INTERRUPT = Symbol.for("spectral-lab.interrupt");

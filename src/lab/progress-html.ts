@@ -1,0 +1,31 @@
+import { escapeHtml } from "./html.js";
+import type { ProgressState } from "./progress.js";
+
+const size = { width: 220, height: 44 } as const;
+
+/** A run as HTML: a bar, its line of text, and the curve of its first metric (logarithmic where it is positive). */
+export function liveHtml(state: ProgressState, text: string): string {
+  const part = state.total > 0 ? Math.min(1, state.report.step / state.total) : 1;
+  const bar =
+    `<div style="width:${size.width}px;height:5px;background:#eaeef2;border-radius:3px">` +
+    `<div style="width:${(100 * part).toFixed(1)}%;height:5px;background:#0072B2;border-radius:3px"></div></div>`;
+  const line = `<div style="font-variant-numeric:tabular-nums">${escapeHtml(text)}</div>`;
+  return `<div>${line}${bar}${sparkline(state.curve)}</div>`;
+}
+
+/** A curve as inline SVG; empty for fewer than two values. */
+export function sparkline(values: readonly number[]): string {
+  if (values.length < 2) return "";
+  const scaled = values.every((value) => value > 0) ? values.map(Math.log10) : values;
+  const [low, high] = [Math.min(...scaled), Math.max(...scaled)];
+  const span = high - low || 1;
+  const points = scaled.map((value, i) => {
+    const x = (i / (scaled.length - 1)) * size.width;
+    const y = 2 + (1 - (value - low) / span) * (size.height - 4);
+    return `${x.toFixed(1)},${y.toFixed(1)}`;
+  });
+  return (
+    `<svg width="${size.width}" height="${size.height}" viewBox="0 0 ${size.width} ${size.height}">` +
+    `<polyline points="${points.join(" ")}" fill="none" stroke="#0072B2" stroke-width="1.2"/></svg>`
+  );
+}

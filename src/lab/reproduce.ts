@@ -1,0 +1,144 @@
+import type { LabelledRun } from "../analysis/tables.js";
+import { ConfigError } from "../core/errors.js";
+import { unknownName } from "../core/config.js";
+import { findRuns } from "../store/find-runs.js";
+import { resultsFolder, runsFolder } from "../store/paths.js";
+import { runId } from "../store/record.js";
+import type { RunReader } from "../store/stored-run.js";
+import { identityOf, runTask, type RunRequest, withData } from "../tasks/run.js";
+import { type Choice, type ProfileName, PROFILES, type Task } from "../tasks/task.js";
+import { interruptSignal } from "./interrupt.js";
+import { banner, markdown } from "./markdown.js";
+import { progress, type Progress } from "./progress.js";
+
+/** Which runs of a task a page is about. */
+export interface Reproduction {
+  /** Default: the one that `profileFromEnvironment` names. */
+  readonly profile?: ProfileName;
+  /**
+   * The profile's settings to run, each a label of the tables. Default: of one task all of them; of several tasks none,
+   * which is the profile's own configuration, labelled with the task's name.
+   */
+  readonly settings?: readonly string[];
+  /** Default seed 0. */
+  readonly seeds?: readonly number[];
+  /** Single fields on top. */
+  readonly set?: Choice["set"];
+  /** Train even what the repository has results of. Default: whether SPECTRAL_RETRAIN is 1. */
+  readonly retrain?: boolean;
+  /** Folder of runs; default `runsFolder()`. */
+  readonly runs?: string;
+}
+
+/**
+ * The profile that SPECTRAL_PROFILE names, else `otherwise`.
+ * @throws ConfigError if there is no such profile
+ */
+export function profileFromEnvironment(otherwise: ProfileName = "quick"): ProfileName {
+  const name = process.env.SPECTRAL_PROFILE || otherwise;
+  if (!(PROFILES as readonly string[]).includes(name))
+    throw unknownName("SPECTRAL_PROFILE: profile", name, PROFILES);
+  return name as ProfileName;
+}
+
+/**
+ * The finished runs of a task, or of several, in some settings and seeds: read where they are stored (trained here, or results that came
+ * with the repository), trained where not. Says first what runs, on what, and for how many steps; follows each training
+ * in one line. Interrupted, it keeps what is done, and goes on when it is called again.
+ * @throws ConfigError for an unknown profile, setting or field; what `runTask` throws
+ */
+export async function reproduce(
+  task: Task | readonly Task[],
+  options: Reproduction = {},
+): Promise<LabelledRun[]> {
+  const { runs = runsFolder(), retrain = process.env.SPECTRAL_RETRAIN === "1" } = options;
+  const profile = options.profile ?? profileFromEnvironment();
+  const tasks: readonly Task[] = [task].flat();
+  const settings = options.settings ?? (Array.isArray(task) ? [] : undefined);
+  const requests = tasks.flatMap((one) => requestsOf(one, { ...options, profile, settings, runs }));
+  if (requests.length === 0) throw new ConfigError("reproduce: expected at least one task and one seed");
+  const roots = retrain ? [runs] : [runs, resultsFolder()];
+  const found: LabelledRun[] = [];
+  for (const request of requests) {
+    const label = request.setting ?? request.task.name;
+    found.push({ label, run: storedRun(roots, request) ?? (await standInOrTrained(roots, request, label)) });
+  }
+  markdown(provenance(found));
+  return found;
+}
+
+/**
+ * The requests of a task's settings and seeds.
+ * @param settings default all of the profile's; none stands for the profile's own configuration
+ */
+export function requestsOf(
+  task: Task,
+  { profile = "quick", settings, seeds = [0], set, runs }: Reproduction,
+): RunRequest[] {
+  const names = settings ?? Object.keys(task.profiles[profile].settings);
+  const chosen = names.length > 0 ? names : [undefined];
+  return chosen.flatMap((setting) => seeds.map((seed) => ({ task, profile, setting, seed, set, runs })));
+}
+
+/** The finished run of a request under some folders; undefined if there is none. */
+export function storedRun(roots: readonly string[], request: RunRequest): RunReader | undefined {
+  const identity = identityOf(request);
+  const where = ({ id, status }: RunReader["record"]): boolean =>
+    id === runId(identity) && status === "finished";
+  return findRuns(roots, { task: request.task.name, where })[0];
+}
+
+async function standInOrTrained(
+  roots: readonly string[],
+  asked: RunRequest,
+  label: string,
+): Promise<RunReader> {
+  const request = await withData(asked);
+  return (request === asked ? undefined : storedRun(roots, request)) ?? (await trainShown(request, label));
+}
+
+/** Trains one run with its progress as output of the cell. */
+async function trainShown(request: RunRequest, label: string): Promise<RunReader> {
+  const { task, profile = "quick" } = request;
+  const training = runTask({ ...request, signal: interruptSignal() });
+  let shown: Progress | undefined;
+  let next = await training.next();
+  for (; !next.done; next = await training.next()) {
+    const { step, totalSteps, epoch, losses, rows, backend, data } = next.value;
+    if (!shown) {
+      const facts = { profile, backend: backend.description, data: data.name, steps: totalSteps, from: step };
+      banner({ task: `${task.title}, ${label}`, ...facts });
+      shown = progress({ title: label, total: totalSteps, from: step });
+    }
+    const loss: Record<string, number> = losses.length > 0 ? { loss: losses[losses.length - 1] } : {};
+    shown.update({ step, epoch, metrics: { ...loss, ...validationOf(rows) } });
+  }
+  const { run, outcome } = next.value;
+  if (outcome.status === "finished") {
+    shown?.done();
+    return run;
+  }
+  shown?.stopped("interrupted");
+  const error = new Error(`stopped at step ${outcome.step}, checkpoint saved; run the cell again to go on`);
+  error.name = "Interrupted";
+  throw error;
+}
+
+/** The newest validation metrics among rows: { "validation error": 0.3 }. */
+function validationOf(rows: readonly Readonly<Record<string, unknown>>[]): Record<string, number> {
+  const own = rows.filter(
+    (row) => row.probe === "metrics" && row.split === "validation" && row.variant === "full",
+  );
+  return Object.fromEntries(own.map((row) => [`validation ${String(row.metric)}`, Number(row.value)]));
+}
+
+/** Where the runs of a page come from, one line each: trained when, on what, from which data. */
+function provenance(runs: readonly LabelledRun[]): string {
+  const lines = runs.map(({ label, run: { record } }) => {
+    const { backend, device, data, step, epoch, seed, timings, id } = record;
+    const time = timings.training === undefined ? "" : `, ${Math.round(timings.training)} s`;
+    const on = data ? `, on ${data.name}` : "";
+    return `* **${label}**, seed ${seed}: ${step} steps (epoch ${epoch}) with ${backend} on ${device}${time}${on} (run ${id})`;
+  });
+  return `Runs on this page:\n\n${lines.join("\n")}`;
+}

@@ -1,0 +1,192 @@
+import { availableParallelism } from "node:os";
+import { join } from "node:path";
+import { setImmediate } from "node:timers/promises";
+import { Worker } from "node:worker_threads";
+import { SpectralError, SpectrumError } from "../core/errors.js";
+import { svdDirectory, type EngineOptions } from "./engine.js";
+import { prepareEnvironment } from "./lapack.js";
+import { svdRequest } from "./request.js";
+import type { Matrix, Svd, SvdOptions } from "./svd.js";
+import { compileKernel } from "./wasm-engine.js";
+import type { WorkerGreeting, WorkerResult, WorkerSetup, WorkerTask } from "./worker.js";
+
+export interface PoolOptions extends EngineOptions {
+  /** Matrices computed at the same time. Default: the processors but one, at least 1. */
+  readonly threads?: number;
+}
+
+export interface PooledSvdOptions extends SvdOptions {
+  /** Give the matrix's buffer away instead of copying it; `matrix.data` is then empty. Default false. */
+  readonly transfer?: boolean;
+}
+
+/** One request, from call to settled promise. */
+interface Job {
+  readonly matrix: Matrix;
+  readonly options: PooledSvdOptions;
+  readonly task: WorkerTask["request"];
+  readonly cost: number;
+  resolve(svd: Svd): void;
+  reject(reason: unknown): void;
+}
+
+interface Thread {
+  readonly worker: Worker;
+  job: Job | undefined;
+}
+
+/** Numbers copied to a worker between two turns of the event loop: 1 MB, a millisecond. */
+const CHUNK = 2 ** 18;
+
+/**
+ * Singular value decompositions on worker threads; the calling thread only copies (in pieces) or hands over the input.
+ * Threads start when they are first needed, do not keep the process alive while idle, and are replaced when they die.
+ */
+export class SvdPool {
+  /** What computes here: "LAPACK (OpenBLAS 0.3.29, SkylakeX), 3 threads". Known once the first thread runs. */
+  readonly description: Promise<string>;
+  readonly #setup: WorkerSetup;
+  readonly #script: string;
+  readonly #most: number;
+  readonly #threads = new Set<Thread>();
+  #describe: (engine: string) => void = () => undefined;
+  /** Waiting requests, the costliest last. */
+  #queue: Job[] = [];
+  #closed = false;
+
+  /** @throws SpectralError if the engine asked for cannot be used, or the kernel or the worker cannot be found */
+  constructor(options: PoolOptions = {}) {
+    const { threads = Math.max(1, availableParallelism() - 1), ...engineOptions } = options;
+    if (!Number.isInteger(threads) || threads < 1) {
+      throw new SpectralError(`SvdPool: threads must be an integer >= 1, found ${threads}`);
+    }
+    const directory = svdDirectory(engineOptions);
+    prepareEnvironment(); // here, because in a worker it would have no effect
+    this.#setup = { options: engineOptions, kernel: compileKernel(directory) };
+    this.#script = join(directory, "worker.js");
+    this.#most = threads;
+    this.description = new Promise((resolve) => {
+      this.#describe = (engine) => resolve(`${engine}, ${threads} thread${threads > 1 ? "s" : ""}`);
+    });
+    this.#idleThread(); // libraries load beside the first work of the caller
+  }
+
+  /**
+   * Decomposes one matrix. Its data are read when a thread becomes free: they must not change until the promise settles,
+   * unless they are given away with `transfer`. Data on a SharedArrayBuffer are never copied.
+   * @throws SpectrumError (as a rejection) if the matrix is empty, does not fill its shape, or holds a NaN or an infinity
+   */
+  svd(matrix: Matrix, options: PooledSvdOptions = {}): Promise<Svd> {
+    const { signal } = options;
+    let abort = (): void => undefined;
+    const result = new Promise<Svd>((resolve, reject) => {
+      if (this.#closed) throw new SpectralError("SvdPool: the pool is closed");
+      signal?.throwIfAborted();
+      const task = svdRequest(matrix, options);
+      const cost = matrix.data.length * Math.min(matrix.rows, matrix.columns);
+      const job: Job = { matrix, options, task, cost, resolve, reject };
+      abort = () => this.#abort(job);
+      signal?.addEventListener("abort", abort, { once: true });
+      const place = this.#queue.findIndex((waiting) => waiting.cost > cost);
+      this.#queue.splice(place < 0 ? this.#queue.length : place, 0, job);
+      this.#dispatch();
+    });
+    return result.finally(() => signal?.removeEventListener("abort", abort));
+  }
+
+  /** Decomposes many matrices, the costliest first; the results are in the order of the list. */
+  svdMany(list: readonly (Matrix & PooledSvdOptions)[], options: PooledSvdOptions = {}): Promise<Svd[]> {
+    return Promise.all(list.map((entry) => this.svd(entry, { ...options, ...entry })));
+  }
+
+  /** Ends the threads; requests not yet answered are rejected. */
+  async close(): Promise<void> {
+    this.#closed = true;
+    const error = new SpectralError("SvdPool: the pool was closed before this matrix was computed");
+    for (const job of this.#queue) job.reject(error);
+    this.#queue = [];
+    const threads = [...this.#threads];
+    for (const thread of threads) thread.job?.reject(error);
+    await Promise.all(threads.map((thread) => thread.worker.terminate()));
+  }
+
+  #abort(job: Job): void {
+    this.#queue = this.#queue.filter((waiting) => waiting !== job);
+    job.reject(job.options.signal?.reason); // a computation under way goes on, unheard
+  }
+
+  #dispatch(): void {
+    while (this.#queue.length > 0) {
+      const thread = this.#idleThread();
+      if (thread === undefined) return;
+      void this.#send(thread, this.#queue.pop() as Job);
+    }
+  }
+
+  #idleThread(): Thread | undefined {
+    for (const thread of this.#threads) if (thread.job === undefined) return thread;
+    if (this.#threads.size === this.#most) return undefined;
+    const worker = new Worker(this.#script, { workerData: this.#setup, execArgv: [] });
+    const thread: Thread = { worker, job: undefined };
+    this.#threads.add(thread);
+    worker.on("message", (message: WorkerGreeting | WorkerResult) => {
+      if ("engine" in message) this.#greet(thread, message.engine);
+      else this.#receive(thread, message);
+    });
+    worker.on("error", (error) => this.#lose(thread, error.message));
+    worker.on("exit", (code) => this.#lose(thread, `exit code ${code}`));
+    return thread;
+  }
+
+  #greet(thread: Thread, engine: string): void {
+    this.#describe(engine);
+    if (thread.job === undefined) thread.worker.unref();
+  }
+
+  async #send(thread: Thread, job: Job): Promise<void> {
+    thread.job = job;
+    thread.worker.ref();
+    try {
+      const { data, rows, columns } = job.matrix;
+      const shared = data.buffer instanceof SharedArrayBuffer;
+      const sent = shared || job.options.transfer ? data : await copyInPieces(data);
+      const task: WorkerTask = { matrix: { data: sent, rows, columns }, request: job.task };
+      thread.worker.postMessage(task, shared ? [] : [sent.buffer as ArrayBuffer]);
+    } catch (error) {
+      job.reject(error);
+      this.#free(thread);
+    }
+  }
+
+  #receive(thread: Thread, result: WorkerResult): void {
+    const job = thread.job;
+    if ("svd" in result) job?.resolve(result.svd);
+    else job?.reject(result.spectrum ? new SpectrumError(result.message) : new SpectralError(result.message));
+    this.#free(thread);
+  }
+
+  #free(thread: Thread): void {
+    thread.job = undefined;
+    thread.worker.unref();
+    this.#dispatch();
+  }
+
+  /** A thread has died: its request fails, the others go on, and the next request starts a new one. */
+  #lose(thread: Thread, reason: string): void {
+    if (!this.#threads.delete(thread)) return;
+    this.#describe(`none (${reason})`); // no effect once a thread has run
+    const name = thread.job?.task.name;
+    thread.job?.reject(new SpectralError(`svd: "${name}": the worker thread died: ${reason}`));
+    if (!this.#closed) this.#dispatch();
+  }
+}
+
+/** A copy made in pieces, with a turn of the event loop between them. */
+async function copyInPieces(data: Float32Array): Promise<Float32Array> {
+  const copy = new Float32Array(data.length);
+  for (let from = 0; from < data.length; from += CHUNK) {
+    if (from > 0) await setImmediate();
+    copy.set(data.subarray(from, from + CHUNK), from);
+  }
+  return copy;
+}

@@ -1,0 +1,186 @@
+/**
+ * Singular value decomposition of one float32 matrix through the eigenproblem of its Gram matrix in float64.
+ *
+ * The input is M x N with M >= N (a wide matrix is read transposed, by strides). G = A^T A is N x N; its eigenvectors are
+ * the singular vectors of the short side, and u = A v / s are those of the long side. Products of float32 numbers are
+ * exact in float64, and squaring the singular values costs sqrt(2^-53) = 1e-8 of the largest, below the rounding of the
+ * weights themselves. Where s is too small for u = A v / s to be orthonormal, tail.ts takes over.
+ */
+import { eigenvectors } from "./divide";
+import { inverseIteration } from "./inverse";
+import { allocate, at, clear, copy, doubles, get, mark, release, set, setSingle } from "./memory";
+import { gram, multiplyInto, rowStride } from "./multiply";
+import { orthonormaliseTail } from "./tail";
+import { backTransform, tridiagonalise } from "./tridiagonal";
+import { eigenvalues } from "./values";
+
+export { allocate, mark, release };
+
+/** Singular values below this part of the largest need tail.ts: u is orthonormal to about 2^-53 / HEAD^2 = 1e-7. */
+const HEAD: f64 = 3e-5;
+/** Up to this part of all vectors, inverse iteration is cheaper than divide and conquer. */
+const FEW: f64 = 0.6;
+const DONE: i32 = 0;
+const NON_FINITE: i32 = 1;
+const NOT_CONVERGED: i32 = 2;
+
+const ROWS: i32 = 256; // of the long side, at a time
+
+/**
+ * @param a the matrix; element (i, j), i < m, j < n, at a + 4 (i row + j column)
+ * @param s n float64 singular values, falling (out)
+ * @param shortVectors shortCount vectors of n float32 (out); element i of vector j at 4 (i shortElement + j shortVector)
+ * @param longVectors longCount vectors of m float32 (out), laid out likewise
+ * @returns DONE, NON_FINITE if the matrix holds a NaN or an infinity, or NOT_CONVERGED
+ */
+export function decompose(
+  a: usize,
+  row: i32,
+  column: i32,
+  m: i32,
+  n: i32,
+  s: usize,
+  shortVectors: usize,
+  shortElement: i32,
+  shortVector: i32,
+  shortCount: i32,
+  longVectors: usize,
+  longElement: i32,
+  longVector: i32,
+  longCount: i32,
+): i32 {
+  const start = mark();
+  const stride = rowStride(n);
+  const g = doubles(n * stride);
+  gram(a, row, column, m, n, g, stride);
+  // A sum of squares of float32 numbers cannot overflow: it is finite where its column is.
+  for (let i = 0; i < n; i++) if (!isFinite(get(g, i * stride + i))) return NON_FINITE;
+  const d = doubles(n);
+  const e = doubles(n + 1);
+  const tau = doubles(n);
+  tridiagonalise(g, n, stride, d, e, tau);
+
+  const lambda = doubles(n);
+  copy(lambda, d, n);
+  if (!eigenvalues(lambda, e, n)) return NOT_CONVERGED;
+  for (let i = 0; i < n; i++) set(s, i, sqrt(max(get(lambda, i), 0)));
+
+  const count = max(shortCount, longCount);
+  if (count > 0) {
+    const z = shortSide(d, e, n, lambda, s, count, stride);
+    backTransform(g, stride, tau, n, z, stride, count);
+    for (let j = 0; j < shortCount; j++) {
+      const out = shortVectors + ((<usize>j * <usize>shortVector) << 2);
+      for (let i = 0; i < n; i++) setSingle(out, i * shortElement, get(z, j * stride + i));
+    }
+    if (longCount > 0) {
+      longSide(a, row, column, m, n, s, z, stride, longVectors, longElement, longVector, longCount);
+    }
+  }
+  release(start);
+  return DONE;
+}
+
+/** The leading `count` eigenvectors of the tridiagonal matrix, as rows. */
+function shortSide(d: usize, e: usize, n: i32, lambda: usize, s: usize, count: i32, stride: i32): usize {
+  const few = <f64>count < FEW * <f64>n && get(s, count - 1) > HEAD * get(s, 0);
+  if (few) {
+    const z = doubles(count * stride);
+    if (inverseIteration(d, e, n, lambda, count, z, stride)) return z;
+  }
+  const q = doubles(n * stride);
+  eigenvectors(d, at(e, 1), n, q, stride);
+  const swap = doubles(n);
+  for (let i = 0, j = n - 1; i < j; i++, j--) {
+    copy(swap, at(q, i * stride), n);
+    copy(at(q, i * stride), at(q, j * stride), n);
+    copy(at(q, j * stride), swap, n);
+  }
+  return q;
+}
+
+/**
+ * Eigenvalues (all n, falling) and the leading `count` eigenvectors (rows of n numbers) of the tridiagonal matrix with
+ * diagonal d and off-diagonal e_i between i - 1 and i: the part of the work that LAPACK is slower at.
+ * @returns DONE or NOT_CONVERGED
+ */
+export function leadingEigenpairs(d: usize, e: usize, n: i32, count: i32, lambda: usize, z: usize): i32 {
+  copy(lambda, d, n);
+  if (!eigenvalues(lambda, e, n)) return NOT_CONVERGED;
+  if (count == 0 || inverseIteration(d, e, n, lambda, count, z, n)) return DONE;
+  return NOT_CONVERGED;
+}
+
+/** u_j = A v_j / s_j for j < count, made orthonormal where s_j is small. */
+function longSide(
+  a: usize,
+  row: i32,
+  column: i32,
+  m: i32,
+  n: i32,
+  s: usize,
+  z: usize,
+  zRow: i32,
+  out: usize,
+  element: i32,
+  vector: i32,
+  count: i32,
+): void {
+  let head = 0;
+  while (head < count && get(s, head) > HEAD * get(s, 0)) head++;
+  if (head < count) {
+    longSideWithTail(a, row, column, m, n, s, z, zRow, out, element, vector, count, head);
+    return;
+  }
+  // The product is taken in the orientation of `out`, so that both sides are written along rows.
+  const byVector = element == 1;
+  const start = mark();
+  const w = doubles(ROWS * count);
+  for (let r0 = 0; r0 < m; r0 += ROWS) {
+    const rows = min(m - r0, ROWS);
+    const block = a + ((<usize>r0 * <usize>row) << 2);
+    clear(w, rows * count);
+    if (byVector)
+      multiplyInto(count, rows, n, 1, z, false, zRow, 1, block, true, column, row, w, rows, false);
+    else multiplyInto(rows, count, n, 1, block, true, row, column, z, false, 1, zRow, w, count, false);
+    const corner = out + ((<usize>r0 * <usize>element) << 2);
+    for (let j = 0; j < count; j++) {
+      const factor = 1 / get(s, j);
+      const source = byVector ? at(w, j * rows) : at(w, j);
+      const step = byVector ? 1 : count;
+      const target = corner + ((<usize>j * <usize>vector) << 2);
+      for (let i = 0; i < rows; i++) setSingle(target, i * element, get(source, i * step) * factor);
+    }
+  }
+  release(start);
+}
+
+/** As `longSide`, all of U in float64 first. */
+function longSideWithTail(
+  a: usize,
+  row: i32,
+  column: i32,
+  m: i32,
+  n: i32,
+  s: usize,
+  z: usize,
+  zRow: i32,
+  out: usize,
+  element: i32,
+  vector: i32,
+  count: i32,
+  head: i32,
+): void {
+  const start = mark();
+  const w = allocate((<usize>m * <usize>count) << 3);
+  memory.fill(w, 0, (<usize>m * <usize>count) << 3);
+  multiplyInto(m, count, n, 1, a, true, row, column, z, false, 1, zRow, w, count, false);
+  for (let i = 0; i < m; i++) {
+    for (let j = 0; j < head; j++) set(w, i * count + j, get(w, i * count + j) / get(s, j));
+  }
+  orthonormaliseTail(w, m, count, head, 1e-13 * get(s, 0));
+  for (let i = 0; i < m; i++) {
+    for (let j = 0; j < count; j++) setSingle(out, i * element + j * vector, get(w, i * count + j));
+  }
+  release(start);
+}

@@ -1,0 +1,155 @@
+import * as tf from "@tensorflow/tfjs";
+import { read } from "../backend/read.js";
+import { inProjection } from "../nn/attention.js";
+import { countErrors, crossEntropy, crossEntropySum } from "../nn/cross-entropy.js";
+import { embed } from "../nn/embedding.js";
+import { constant, initialise, uniform, type Spec } from "../nn/initialise.js";
+import { linear } from "../nn/linear.js";
+import type { Model, Parameters } from "../nn/model.js";
+import { layerNorm } from "../nn/normalisation.js";
+import { get } from "../nn/parameters.js";
+import { sinusoidalPositions } from "../nn/positions.js";
+import { flattenedViews } from "../nn/views.js";
+import { checkSizes } from "./sizes.js";
+import { blockContacts, blockSpecs, embeddingContact } from "./transformer-block.js";
+
+/** One batch of sums. */
+export interface AdditionTensors {
+  /** int32 [n, 3]: a, b and the token "=", which is the modulus. */
+  readonly tokens: tf.Tensor2D;
+  /** int32 [n]: (a + b) mod modulus. */
+  readonly targets: tf.Tensor1D;
+}
+
+export interface ModularAdditionSizes {
+  readonly modulus: number;
+  /** Width of the residual stream; 128 in the paper. Divisible by `heads`. */
+  readonly width?: number;
+  /** Attention heads; 4 in the paper. */
+  readonly heads?: number;
+  /** Hidden units of the MLP; 512 in the paper. */
+  readonly hidden?: number;
+  /** Pre-layer-normalisation, as in the slingshot setting. */
+  readonly layerNorm?: boolean;
+}
+
+const SEQUENCE = 3;
+
+/**
+ * The one-layer Transformer that learns a + b mod p (PAPER.md section 2): embedding times sqrt(width) plus sinusoidal
+ * positions, one causal block, unembedding to p + 1 classes.
+ *
+ * The loss reads the last position only, and the block is the only one, so queries, output projection and MLP are
+ * computed there alone; and since keys and values depend on token and position only, they are computed once per
+ * vocabulary entry and position and then looked up. Both are exact.
+ * @throws ConfigError if a size is not a positive integer or `width` is not divisible by `heads`
+ */
+export function modularAddition(sizes: ModularAdditionSizes): Model<AdditionTensors> {
+  const { modulus, width = 128, heads = 4, hidden = 512, layerNorm: normalised = false } = sizes;
+  checkSizes("modularAddition", { modulus, width, heads, hidden }, [["width", "heads"]]);
+  const vocabulary = modulus + 1;
+  const specs: Spec[] = [
+    { name: "encoder.weight", shape: [vocabulary, width], fill: uniform(0.1) },
+    ...blockSpecs(BLOCK, { width, hidden, normalised }),
+    { name: "decoder.weight", shape: [vocabulary, width], fill: uniform(0.1) },
+    { name: "decoder.bias", shape: [vocabulary], fill: constant(0) },
+  ];
+  const positions = sinusoidalPositions(SEQUENCE, width);
+  const logits = (parameters: Parameters, tokens: tf.Tensor2D): tf.Tensor2D =>
+    lastPositionLogits(parameters, tokens, { vocabulary, width, heads, normalised, positions });
+
+  return {
+    name: "modularAddition",
+    init: (seed) => initialise(specs, seed),
+    initBuffers: () => new Map(),
+    loss: (parameters, _buffers, { tokens, targets }) => ({
+      loss: crossEntropy(logits(parameters, tokens), targets),
+    }),
+    async evaluate(parameters, _buffers, { tokens, targets }) {
+      const sums = tf.tidy(() => {
+        const output = logits(parameters, tokens);
+        return tf.stack([crossEntropySum(output, targets), countErrors(output, targets)]);
+      });
+      const [loss, errors] = await read(sums);
+      sums.dispose();
+      const count = targets.size;
+      return { loss: { sum: loss, count }, error: { sum: errors, count } };
+    },
+    matrices: flattenedViews(specs),
+    contacts: [
+      embeddingContact("encoder.weight", BLOCK),
+      ...blockContacts(BLOCK, { matrix: "decoder.weight", as: "decoder" }, { width, heads }),
+    ],
+    outputLayer: ["decoder.weight"],
+  };
+}
+
+const BLOCK = "transformer_encoder.layers.0";
+
+interface Sizes {
+  readonly vocabulary: number;
+  readonly width: number;
+  readonly heads: number;
+  readonly normalised: boolean;
+  readonly positions: Float32Array;
+}
+
+/** tokens [n, 3] -> logits at the last position, [n, vocabulary]. */
+function lastPositionLogits(parameters: Parameters, tokens: tf.Tensor2D, sizes: Sizes): tf.Tensor2D {
+  const { vocabulary, width, heads, normalised, positions } = sizes;
+  const norm = (name: string, x: tf.Tensor): tf.Tensor =>
+    normalised ? layerNorm(parameters, `${BLOCK}.${name}`, x) : x;
+  const count = tokens.shape[0];
+  const row = tf.tensor1d([0, vocabulary, 2 * vocabulary], "int32"); // first row of each position's part of the tables
+  const rows = tf.transpose(tf.add(tokens, row)); // [3, n]: position and token -> row
+  const last = tf.slice(rows, [SEQUENCE - 1, 0], [1, count]);
+
+  // One row per position and token: [3 vocabulary, width].
+  const scaled = tf.mul(get(parameters, "encoder.weight"), Math.sqrt(width));
+  const stream = tf.reshape(
+    tf.add(tf.reshape(scaled, [1, vocabulary, width]), tf.tensor(positions, [SEQUENCE, 1, width])),
+    [SEQUENCE * vocabulary, width],
+  );
+  const projected = inProjection(parameters, `${BLOCK}.self_attn`, norm("norm1", stream));
+  const [queries, keys, values] = tf.split(projected, 3, 1);
+  const look = (table: tf.Tensor, at: tf.Tensor): tf.Tensor => embed(table as tf.Tensor2D, at);
+  const attended = attend(
+    tf.mul(look(queries, last), 1 / Math.sqrt(width / heads)),
+    look(keys, rows),
+    look(values, rows),
+    heads,
+  );
+  const x = tf.add(
+    tf.reshape(look(stream, last), [count, width]),
+    linear(parameters, `${BLOCK}.self_attn.out_proj`, attended),
+  );
+  const inner = tf.relu(linear(parameters, `${BLOCK}.linear1`, norm("norm2", x)));
+  const y = tf.add(x, linear(parameters, `${BLOCK}.linear2`, inner));
+  return linear(parameters, "decoder", y) as tf.Tensor2D;
+}
+
+/**
+ * Attention of one query per example over a few positions. Sums within heads are products with a 0/1 matrix, which
+ * every backend does fast, where batches of tiny products are slow.
+ * @param query [1, n, width], already scaled
+ * @param keys [positions, n, width]
+ * @param values [positions, n, width]
+ * @returns [n, width]
+ */
+function attend(query: tf.Tensor, keys: tf.Tensor, values: tf.Tensor, heads: number): tf.Tensor {
+  const [positions, count, width] = keys.shape;
+  const member = new Float32Array(width * heads); // width x heads: which head an element belongs to
+  for (let i = 0; i < width; i++) member[i * heads + Math.floor((i * heads) / width)] = 1;
+  const toHeads = tf.tensor2d(member, [width, heads]);
+  const products = tf.reshape(tf.mul(keys, query), [positions * count, width]);
+  const scores = tf.reshape(tf.matMul(products as tf.Tensor2D, toHeads), [positions, count * heads]);
+  const weights = tf.transpose(tf.softmax(tf.transpose(scores)));
+  const spread = tf.matMul(
+    tf.reshape(weights, [positions * count, heads]) as tf.Tensor2D,
+    toHeads,
+    false,
+    true,
+  );
+  const weighted = tf.mul(tf.reshape(spread, values.shape), values);
+  return tf.addN(tf.unstack(weighted));
+}

@@ -1,0 +1,153 @@
+import * as tf from "@tensorflow/tfjs";
+import { ConfigError } from "../core/errors.js";
+import { convolution, convolutionSpecs } from "../nn/convolution.js";
+import { crossEntropy } from "../nn/cross-entropy.js";
+import { initialise, type Spec } from "../nn/initialise.js";
+import { linear, linearSpecs } from "../nn/linear.js";
+import type { Contact, Model, Parameters } from "../nn/model.js";
+import { batchNorm, batchNormEval, normSpecs, runningSpecs } from "../nn/normalisation.js";
+import { flattenedViews } from "../nn/views.js";
+import { classificationMetrics, type ImageTensors } from "./classification.js";
+import { checkSizes } from "./sizes.js";
+
+/** Channels of the convolutions; "M" is a 2 x 2 maximum pooling. */
+const PLANS = {
+  11: [64, "M", 128, "M", 256, 256, "M", 512, 512, "M", 512, 512],
+  13: [64, 64, "M", 128, 128, "M", 256, 256, "M", 512, 512, "M", 512, 512],
+  16: [64, 64, "M", 128, 128, "M", 256, 256, 256, "M", 512, 512, 512, "M", 512, 512, 512],
+  19: [64, 64, "M", 128, 128, "M", 256, 256, 256, 256, "M", 512, 512, 512, 512, "M", 512, 512, 512, 512],
+} as const;
+
+export interface VggSizes {
+  readonly depth?: keyof typeof PLANS;
+  /** Factor on all channel counts; 1 in the paper. */
+  readonly width?: number;
+  /** Channels of the images. */
+  readonly channels?: number;
+  readonly classes?: number;
+}
+
+/**
+ * VGG for 32 x 32 images (PAPER.md section 2; after open_lth): 3 x 3 convolutions with bias, batch normalisation and
+ * ReLU, four maximum poolings, an average pooling and one linear layer.
+ * @throws ConfigError for an unknown depth, or sizes that leave no channel
+ */
+export function vgg({
+  depth = 16,
+  width = 1,
+  channels = 3,
+  classes = 10,
+}: VggSizes = {}): Model<ImageTensors> {
+  const plan = PLANS[depth];
+  if (!plan)
+    throw new ConfigError(`vgg: depth must be one of ${Object.keys(PLANS).join(", ")}, found ${depth}`);
+  const layers = layersOf(plan, channels, width);
+  const last = layers[layers.length - 1];
+  checkSizes("vgg", { channels, classes, smallestWidth: layers[0].outputs });
+  const specs: Spec[] = [
+    ...layers.flatMap(({ name, inputs, outputs }) => [
+      ...convolutionSpecs(`${name}.conv`, inputs, outputs, { bias: true }),
+      ...normSpecs(`${name}.bn`, outputs),
+    ]),
+    ...linearSpecs("fc", last.outputs, classes),
+  ];
+  const bufferSpecs = layers.flatMap(({ name, outputs }) => runningSpecs(`${name}.bn`, outputs));
+  const evalLogits = (parameters: Parameters, buffers: Parameters, images: tf.Tensor4D): tf.Tensor2D =>
+    forward(layers, parameters, images, (name, x) => batchNormEval(parameters, buffers, name, x));
+
+  return {
+    name: "vgg",
+    init: (seed) => initialise(specs, seed),
+    initBuffers: (seed) => initialise(bufferSpecs, seed),
+    loss(parameters, buffers, { images, labels }) {
+      const running = new Map<string, tf.Tensor>();
+      const logits = trainLogits(layers, parameters, buffers, images, running);
+      return { loss: crossEntropy(logits, labels), buffers: running };
+    },
+    evaluate: (parameters, buffers, { images, labels }) =>
+      classificationMetrics(() => evalLogits(parameters, buffers, images), labels),
+    recalibrate(parameters, buffers, { images }, seen) {
+      const running = new Map<string, tf.Tensor>();
+      tf.tidy(() => {
+        trainLogits(layers, parameters, buffers, images, running, 1 / (seen + 1));
+        running.forEach((tensor) => tf.keep(tensor));
+      });
+      return running;
+    },
+    matrices: flattenedViews(specs),
+    contacts: contactsOf(layers),
+    outputLayer: ["fc.weight"],
+  };
+}
+
+interface ConvolutionLayer {
+  /** "layers.7": the index counts poolings too. */
+  readonly name: string;
+  readonly inputs: number;
+  readonly outputs: number;
+  /** Whether a maximum pooling follows. */
+  readonly pooled: boolean;
+}
+
+function layersOf(plan: readonly (number | "M")[], channels: number, width: number): ConvolutionLayer[] {
+  const layers: ConvolutionLayer[] = [];
+  let inputs = channels;
+  plan.forEach((entry, index) => {
+    if (entry === "M") return;
+    const outputs = Math.round(entry * width);
+    layers.push({ name: `layers.${index}`, inputs, outputs, pooled: plan[index + 1] === "M" });
+    inputs = outputs;
+  });
+  return layers;
+}
+
+/** images [n, 32, 32, channels] -> logits [n, classes]. */
+function forward(
+  layers: readonly ConvolutionLayer[],
+  parameters: Parameters,
+  images: tf.Tensor4D,
+  normalise: (name: string, x: tf.Tensor4D) => tf.Tensor4D,
+): tf.Tensor2D {
+  let x = images;
+  for (const { name, pooled } of layers) {
+    const y = convolution(parameters, `${name}.conv`, x, { padding: "same" });
+    x = tf.relu(normalise(`${name}.bn`, y));
+    if (pooled) x = tf.maxPool(x, 2, 2, "valid");
+  }
+  return linear(parameters, "fc", tf.mean(x, [1, 2])) as tf.Tensor2D; // 2 x 2 positions are left
+}
+
+/** Training-mode logits; puts the next running statistics into `running`. */
+function trainLogits(
+  layers: readonly ConvolutionLayer[],
+  parameters: Parameters,
+  buffers: Parameters,
+  images: tf.Tensor4D,
+  running: Map<string, tf.Tensor>,
+  momentum?: number,
+): tf.Tensor2D {
+  return forward(layers, parameters, images, (name, x) => {
+    const normalised = batchNorm(parameters, buffers, name, x, momentum);
+    normalised.running.forEach((tensor, buffer) => running.set(buffer, tensor));
+    return normalised.y;
+  });
+}
+
+/** Convolutions in a chain, the last one read by the linear layer. Convolutions are numbered from 0. */
+function contactsOf(layers: readonly ConvolutionLayer[]): Contact[] {
+  return layers.map(({ name, outputs }, i): Contact => {
+    const next = layers[i + 1];
+    return {
+      name: `conv ${i} -> ${next ? `conv ${i + 1}` : "fc"}`,
+      from: { matrix: `${name}.conv.weight`, space: "output" },
+      to: next
+        ? { matrix: `${next.name}.conv.weight`, space: "input", take: kernelCentre(outputs) }
+        : { matrix: "fc.weight", space: "input" },
+    };
+  });
+}
+
+/** The centre position of 3 x 3 kernels with `inputs` input channels, in a row of the flattened matrix. */
+export function kernelCentre(inputs: number): { start: number; stride: number; count: number } {
+  return { start: 4, stride: 9, count: inputs };
+}

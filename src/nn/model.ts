@@ -1,0 +1,96 @@
+import type { Scalar, Tensor } from "@tensorflow/tfjs";
+import type { NamedArrays } from "../core/array.js";
+
+/**
+ * Tensors under PyTorch's state-dict names and in PyTorch's layouts (linear: out x in; convolution: out x in x
+ * height x width; transposed convolution: in x out x height x width), in a fixed order. A value: nothing changes it
+ * in place, and training makes a new one at every step.
+ */
+export type Parameters = ReadonlyMap<string, Tensor>;
+
+/** A sum over examples and the number of examples, so that means over data sets have no short-batch bias. */
+export interface Ratio {
+  readonly sum: number;
+  readonly count: number;
+}
+
+/** Named ratios of one evaluation: `loss`, `error`, `characterError`, ... */
+export type Metrics = Readonly<Record<string, Ratio>>;
+
+/**
+ * A loss (mean over the batch, differentiable) and, for models with running statistics, their next values.
+ * Made inside a tidy: the caller disposes both.
+ */
+export interface Forward {
+  readonly loss: Scalar;
+  /** New values of (some of) the buffers; absent where nothing changed. */
+  readonly buffers?: Parameters;
+}
+
+/** A network: pure functions of its parameters. `Batch` holds the tensors of one minibatch. */
+export interface Model<Batch> {
+  /** Short name for errors and tables: "vgg", "transformer". */
+  readonly name: string;
+  /** Initial parameters, drawn from the streams `init/<parameter name>` of `seed`. A function of `seed` alone. */
+  init(seed: number): NamedArrays;
+  /** Initial buffers: what a checkpoint holds but no gradient reaches (running statistics, fixed frequencies). */
+  initBuffers(seed: number): NamedArrays;
+  /** Training-mode forward pass: the loss that is minimised. */
+  loss(parameters: Parameters, buffers: Parameters, batch: Batch): Forward;
+  /** Evaluation-mode metrics of one batch, read from the device. */
+  evaluate(parameters: Parameters, buffers: Parameters, batch: Batch): Promise<Metrics>;
+  /** How parameters are read as matrices, in order of depth (PAPER.md section 1, "Matrix views"). */
+  readonly matrices: readonly MatrixView[];
+  /** Which output space meets which input space (PAPER.md section 1, "Alignment pairs"). */
+  readonly contacts: readonly Contact[];
+  /** Names of the matrices of the last layer, which pruning leaves whole. */
+  readonly outputLayer: readonly string[];
+  /**
+   * Recomputes running statistics after weights were edited: called with every training batch in turn, starting from
+   * `initBuffers`; `seen` batches went before. Absent where the model keeps none.
+   */
+  recalibrate?(parameters: Parameters, buffers: Parameters, batch: Batch, seen: number): Parameters;
+}
+
+/** One parameter read as a matrix. */
+export interface MatrixView {
+  /** What tables and figures call it; unique in the model. Usually the parameter's own name. */
+  readonly name: string;
+  /** The parameter that holds it. */
+  readonly parameter: string;
+  /** Rows = outputs. */
+  readonly rows: number;
+  /** Columns = inputs. */
+  readonly columns: number;
+  /**
+   * How the row-major parameter becomes the row-major matrix. "flatten": as it lies (linear, and convolutions flattened
+   * to out x in*height*width). "transposed-convolution": (in, out, h, w) becomes out x in*h*w.
+   */
+  readonly layout: "flatten" | "transposed-convolution";
+}
+
+/**
+ * One side of a contact: a sub-block of a matrix's singular vectors, or of the matrix itself before its SVD.
+ * `space` says which vectors: "output" = columns of U (rows of the matrix), "input" = columns of V.
+ */
+export interface ContactSide {
+  /** Name of a MatrixView. */
+  readonly matrix: string;
+  readonly space: "output" | "input";
+  /** Rows [start, end) of the matrix that are decomposed on their own (the W_Q block of an in-projection). Default all. */
+  readonly rows?: readonly [number, number];
+  /** Columns [start, end) that are decomposed on their own (one direction's half of a bidirectional input). Default all. */
+  readonly columns?: readonly [number, number];
+  /** Which entries of each singular vector are used, after the SVD: start + stride * i for i < count (a gate; a kernel's centre). Default all. */
+  readonly take?: { readonly start: number; readonly stride: number; readonly count: number };
+}
+
+/** A place where what one matrix writes is what another reads; alignment (Eqn 3) is measured there. */
+export interface Contact {
+  /** "embedding -> in_proj": unique in the model. */
+  readonly name: string;
+  readonly from: ContactSide;
+  readonly to: ContactSide;
+  /** Pairs measured separately and averaged (attention heads); then `from` and `to` are those of the first. */
+  readonly heads?: readonly { readonly from: ContactSide; readonly to: ContactSide }[];
+}

@@ -1,0 +1,169 @@
+import * as tf from "@tensorflow/tfjs";
+import { constant, type Spec } from "./initialise.js";
+import type { Parameters } from "./model.js";
+import { get } from "./parameters.js";
+
+/** PyTorch's default for batch, layer and group normalisation. */
+const EPSILON = 1e-5;
+/** PyTorch's default: running = 0.9 running + 0.1 batch. */
+const MOMENTUM = 0.1;
+
+/** `name.weight` (ones) and `name.bias` (zeros), one of each per channel. */
+export function normSpecs(name: string, channels: number): Spec[] {
+  return [
+    { name: `${name}.weight`, shape: [channels], fill: constant(1) },
+    { name: `${name}.bias`, shape: [channels], fill: constant(0) },
+  ];
+}
+
+/** `name.running_mean` (zeros) and `name.running_var` (ones): buffers, not parameters. */
+export function runningSpecs(name: string, channels: number): Spec[] {
+  return [
+    { name: `${name}.running_mean`, shape: [channels], fill: constant(0) },
+    { name: `${name}.running_var`, shape: [channels], fill: constant(1) },
+  ];
+}
+
+/** Normalises each vector of the last axis. x [..., channels] -> same shape. */
+export function layerNorm(parameters: Parameters, name: string, x: tf.Tensor): tf.Tensor {
+  return scale(parameters, name, standardise(x, [x.rank - 1]));
+}
+
+/**
+ * Normalises each example's channels in `groups` groups, after adding `shift` to every position.
+ * @param x [n, height, width, channels]
+ * @param shift [n, channels]: what a conditioning layer adds
+ * @returns the shape of `x`
+ */
+export function groupNorm(
+  parameters: Parameters,
+  name: string,
+  x: tf.Tensor4D,
+  shift: tf.Tensor2D,
+  groups: number,
+): tf.Tensor4D {
+  const [n, height, width, channels] = x.shape;
+  const standard = standardiseShifted(
+    tf.reshape(x, [n, height * width, groups, channels / groups]),
+    tf.reshape(shift, [n, 1, groups, channels / groups]),
+  );
+  return scale(parameters, name, tf.reshape(standard, x.shape)) as tf.Tensor4D;
+}
+
+/** What batch normalisation in training mode gives: the activations, and the next running statistics by buffer name. */
+export interface BatchNormalised {
+  readonly y: tf.Tensor4D;
+  readonly running: Parameters;
+}
+
+/**
+ * Batch normalisation in training mode: by the batch's own mean and (biased) variance over examples and positions.
+ * The running statistics take `momentum` (default 0.1) of the batch's mean and unbiased variance.
+ * @param x [n, height, width, channels]
+ */
+export function batchNorm(
+  parameters: Parameters,
+  buffers: Parameters,
+  name: string,
+  x: tf.Tensor4D,
+  momentum = MOMENTUM,
+): BatchNormalised {
+  const channels = x.shape[3];
+  const count = x.size / channels;
+  let moments: Moments | undefined;
+  const standard = standardise(tf.reshape(x, [count, channels]), [0], (found) => (moments = found));
+  const y = tf.reshape(scale(parameters, name, standard), x.shape);
+  const { mean, variance } = moments!;
+  const blend = (buffer: string, batch: tf.Tensor, factor: number): [string, tf.Tensor] => [
+    buffer,
+    tf.tidy(() => tf.add(tf.mul(get(buffers, buffer), 1 - momentum), tf.mul(batch, momentum * factor))),
+  ];
+  const running = new Map([
+    blend(`${name}.running_mean`, tf.reshape(mean, [channels]), 1),
+    blend(`${name}.running_var`, tf.reshape(variance, [channels]), count / Math.max(1, count - 1)),
+  ]);
+  tf.dispose([mean, variance]);
+  return { y: y as tf.Tensor4D, running };
+}
+
+/** Batch normalisation in evaluation mode: by the running statistics. */
+export function batchNormEval(
+  parameters: Parameters,
+  buffers: Parameters,
+  name: string,
+  x: tf.Tensor4D,
+): tf.Tensor4D {
+  const deviation = tf.sqrt(tf.add(get(buffers, `${name}.running_var`), EPSILON));
+  const gain = tf.div(get(parameters, `${name}.weight`), deviation);
+  const shift = tf.sub(get(parameters, `${name}.bias`), tf.mul(get(buffers, `${name}.running_mean`), gain));
+  return tf.add(tf.mul(x, gain), shift) as tf.Tensor4D;
+}
+
+function scale(parameters: Parameters, name: string, x: tf.Tensor): tf.Tensor {
+  return tf.add(tf.mul(x, get(parameters, `${name}.weight`)), get(parameters, `${name}.bias`));
+}
+
+interface Moments {
+  readonly mean: tf.Tensor;
+  readonly variance: tf.Tensor;
+}
+
+/**
+ * (x - mean) / sqrt(variance + epsilon), moments taken over `axes`. One node of the tape with its gradient in closed
+ * form, dx = (dy - mean(dy) - y mean(dy y)) / deviation: a third of the operations that the composed form records.
+ * @param report receives mean and (biased) variance, kept: the receiver disposes them
+ */
+function standardise(x: tf.Tensor, axes: number[], report?: (moments: Moments) => void): tf.Tensor {
+  const mean = (t: tf.Tensor): tf.Tensor => tf.mean(t, axes, true);
+  const operation = tf.customGrad((input, save) => {
+    const centre = mean(input as tf.Tensor);
+    const centred = tf.sub(input as tf.Tensor, centre);
+    const variance = mean(tf.square(centred));
+    report?.({ mean: tf.keep(centre), variance: tf.keep(variance) });
+    const inverse = tf.rsqrt(tf.add(variance, EPSILON));
+    const value = tf.mul(centred, inverse);
+    (save as tf.GradSaveFunc)([value, inverse]);
+    return {
+      value,
+      gradFunc: (dy: tf.Tensor, saved: tf.Tensor[]) => {
+        const [y, inverseDeviation] = saved;
+        const along = tf.mul(y, mean(tf.mul(dy, y)));
+        return tf.mul(tf.sub(tf.sub(dy, mean(dy)), along), inverseDeviation);
+      },
+    };
+  });
+  return operation(x);
+}
+
+/**
+ * Standardises x + shift over positions and the channels of a group, as `standardise` would, but with the channels'
+ * means taken out first. So the part of a shift that normalisation cancels (all of it, where a group is one channel) has
+ * a gradient of exactly 0 instead of rounding noise, which Adam would blow up to full steps.
+ * @param x [n, positions, groups, size]
+ * @param shift [n, 1, groups, size]
+ */
+function standardiseShifted(x: tf.Tensor, shift: tf.Tensor): tf.Tensor {
+  const positions = x.shape[1]!;
+  const overPositions = (t: tf.Tensor): tf.Tensor => tf.mean(t, 1, true);
+  const centreInGroup = (t: tf.Tensor): tf.Tensor => tf.sub(t, tf.mean(t, 3, true));
+  const overGroup = (t: tf.Tensor): tf.Tensor => tf.mean(overPositions(t), 3, true);
+  const operation = tf.customGrad((input, added, save) => {
+    const means = overPositions(input as tf.Tensor);
+    const between = centreInGroup(tf.add(means, added as tf.Tensor));
+    const centred = tf.add(input as tf.Tensor, tf.sub(between, means));
+    const inverse = tf.rsqrt(tf.add(overGroup(tf.square(centred)), EPSILON));
+    const value = tf.mul(centred, inverse);
+    (save as tf.GradSaveFunc)([value, inverse]);
+    return {
+      value,
+      gradFunc: (dy: tf.Tensor, saved: tf.Tensor[]) => {
+        const [y, inverseDeviation] = saved;
+        const dCentred = tf.mul(tf.sub(dy, tf.mul(y, overGroup(tf.mul(dy, y)))), inverseDeviation);
+        const dMeans = overPositions(dCentred);
+        const dBetween = centreInGroup(dMeans); // per position; a shift acts on all of them
+        return [tf.add(dCentred, tf.sub(dBetween, dMeans)), tf.mul(dBetween, positions)];
+      },
+    };
+  });
+  return operation(x, shift);
+}

@@ -1,0 +1,67 @@
+import * as tf from "@tensorflow/tfjs";
+import { fused } from "../backend/chosen.js";
+import type { AdamWStep } from "../backend/fused.js";
+import { get } from "../nn/parameters.js";
+import { at, type Optimiser, type Schedule } from "./optimiser.js";
+
+export interface AdamWOptions {
+  readonly learningRate: Schedule;
+  /** Decay of the first moment; default 0.9. */
+  readonly beta1?: number;
+  /** Decay of the second moment; default 0.999. */
+  readonly beta2?: number;
+  readonly epsilon?: number;
+  /** Decoupled: every parameter, biases and norms too, is multiplied by 1 - learningRate * weightDecay. Default 0. */
+  readonly weightDecay?: number;
+}
+
+/**
+ * AdamW (Loshchilov and Hutter 2019) as PyTorch computes it. Slots: `m/<parameter>` and `v/<parameter>`.
+ */
+export function adamw(options: AdamWOptions): Optimiser {
+  const { learningRate, beta1 = 0.9, beta2 = 0.999, epsilon = 1e-8, weightDecay = 0 } = options;
+  return {
+    init: (parameters) => ({
+      step: 0,
+      slots: new Map(
+        ["m", "v"].flatMap((slot) =>
+          [...parameters].map(([name, p]): [string, tf.Tensor] => [`${slot}/${name}`, tf.zeros(p.shape)]),
+        ),
+      ),
+    }),
+    update(gradients, state, parameters) {
+      const step = state.step + 1;
+      const rate = at(learningRate, state.step);
+      const settings = { learningRate: rate, beta1, beta2, epsilon, weightDecay, step };
+      const apply = fused().adamw ?? composedAdamW;
+      const next = new Map<string, tf.Tensor>();
+      const slots = new Map(state.slots);
+      for (const [name, p] of parameters) {
+        const m = get(state.slots, `m/${name}`);
+        const v = get(state.slots, `v/${name}`);
+        const [newP, newM, newV] = apply(p, m, v, get(gradients, name), settings);
+        next.set(name, newP);
+        slots.set(`m/${name}`, newM).set(`v/${name}`, newV);
+      }
+      return { parameters: next, state: { step, slots } };
+    },
+  };
+}
+
+/** One AdamW update of one parameter in tfjs operations: what the fused versions must equal. [p', m', v'] */
+export function composedAdamW(
+  p: tf.Tensor,
+  m: tf.Tensor,
+  v: tf.Tensor,
+  g: tf.Tensor,
+  { learningRate, beta1, beta2, epsilon, weightDecay, step }: AdamWStep,
+): [tf.Tensor, tf.Tensor, tf.Tensor] {
+  return tf.tidy(() => {
+    const newM = tf.add(tf.mul(m, beta1), tf.mul(g, 1 - beta1));
+    const newV = tf.add(tf.mul(v, beta2), tf.mul(tf.square(g), 1 - beta2));
+    const deviation = tf.add(tf.sqrt(tf.div(newV, 1 - beta2 ** step)), epsilon);
+    const change = tf.mul(tf.div(newM, deviation), learningRate / (1 - beta1 ** step));
+    const decayed = weightDecay === 0 ? p : tf.mul(p, 1 - learningRate * weightDecay);
+    return [tf.sub(decayed, change), newM, newV];
+  });
+}

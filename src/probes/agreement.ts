@@ -1,0 +1,42 @@
+import { float32, type NdArray } from "../core/array.js";
+import type { When } from "../core/time.js";
+import { agreementDiagonal, agreementScore } from "../linalg/agreement.js";
+import type { Measurement, Probe } from "../train/measure.js";
+import { LEADING } from "./alignment.js";
+
+/**
+ * Agreement of every matrix with its own initialisation (Eqn 5): how far the singular vectors have turned. A row per
+ * matrix with its score; and the array `agreement/<matrix>` with the diagonal S_ii, i <= 100.
+ */
+export function agreementProbe(when: When): Probe {
+  return {
+    name: "agreement",
+    when,
+    needs: (model) => model.matrices.map(({ name }) => ({ matrix: name, left: LEADING, right: LEADING })),
+    async measure(snapshot): Promise<Measurement> {
+      const { matrices } = snapshot.model;
+      const diagonals = await Promise.all(
+        matrices.map(async ({ name }) => {
+          const [now, then] = await Promise.all([
+            snapshot.svd({ matrix: name }),
+            snapshot.initialSvd({ matrix: name }),
+          ]);
+          return agreementDiagonal(now, then, LEADING);
+        }),
+      );
+      return {
+        rows: matrices.map(({ name }, depth) => ({
+          matrix: name,
+          depth,
+          score: agreementScore(diagonals[depth]),
+        })),
+        arrays: new Map<string, NdArray>(
+          matrices.map(({ name }, i) => [
+            `agreement/${name}`,
+            float32([diagonals[i].length], Float32Array.from(diagonals[i])),
+          ]),
+        ),
+      };
+    },
+  };
+}

@@ -1,0 +1,99 @@
+import * as tf from "@tensorflow/tfjs";
+import type { When } from "../core/time.js";
+import type { Matrix, Svd } from "../linalg/svd.js";
+import { type Half, topHalf } from "../linalg/truncate.js";
+import type { MatrixView, Model, Parameters } from "../nn/model.js";
+import { disposeParameters } from "../nn/parameters.js";
+import type { Measurement, Probe, Snapshot, SvdRequest } from "../train/measure.js";
+import { recalibrate } from "../train/recalibrate.js";
+import { metricRows } from "./metrics.js";
+
+const HALVES: readonly Half[] = ["top", "bottom"];
+
+/**
+ * Metrics of the network with only the top, or only the bottom half of the singular triplets of every matrix but the
+ * last layer's (PAPER.md section 1, "top / bottom half pruning"): no retraining, normalisation statistics recomputed on
+ * as many training examples as the first evaluation reads. Rows as of `metricsProbe`, with `variant` "top" and "bottom".
+ */
+export function pruningProbe(when: When): Probe {
+  return {
+    name: "pruning",
+    when,
+    needs: (model) => prunedMatrices(model).map(shortSide),
+    async measure(snapshot): Promise<Measurement> {
+      const rows: Measurement["rows"][number][] = [];
+      for (const half of HALVES) {
+        const parameters = await prunedParameters(snapshot, half);
+        const { model, buffers: old, training, evaluations } = snapshot;
+        const buffers = await recalibrate(model, parameters, old, training, Object.values(evaluations)[0]);
+        try {
+          for (const split of Object.keys(evaluations)) {
+            rows.push(...metricRows(split, half, await snapshot.evaluate(split, { parameters, buffers })));
+          }
+        } finally {
+          disposeParameters(parameters);
+          disposeParameters(buffers);
+        }
+      }
+      return { rows };
+    },
+  };
+}
+
+/** The matrices that pruning changes: all but the last layer's. */
+export function prunedMatrices({
+  matrices,
+  outputLayer,
+}: Pick<Model<never>, "matrices" | "outputLayer">): MatrixView[] {
+  return matrices.filter(({ name }) => !outputLayer.includes(name));
+}
+
+/** The top half's singular vectors of the shorter side are enough. */
+function shortSide({ name, rows, columns }: MatrixView): SvdRequest {
+  const kept = topHalf(rows, columns);
+  return rows < columns
+    ? { matrix: name, left: kept, right: "none" }
+    : { matrix: name, left: "none", right: kept };
+}
+
+async function prunedParameters<Batch>(snapshot: Snapshot<Batch>, half: Half): Promise<Parameters> {
+  const pruned = new Map([...snapshot.parameters].map(([name, tensor]) => [name, tensor.clone()]));
+  for (const view of prunedMatrices(snapshot.model)) {
+    const [matrix, svd] = await Promise.all([
+      snapshot.matrix(view.name),
+      snapshot.svd({ matrix: view.name }),
+    ]);
+    const old = pruned.get(view.parameter)!;
+    pruned.set(
+      view.parameter,
+      tf.tidy(() => asParameter(view, truncated(matrix, svd, half), old.shape)),
+    );
+    old.dispose();
+  }
+  return pruned;
+}
+
+/**
+ * One half of a matrix on the device: the top is W V V^T (or U U^T W for a wide matrix) over the leading vectors, the
+ * bottom is the rest of W. The same as `truncate` of linalg, which is its test.
+ */
+export function truncated({ data, rows, columns }: Matrix, svd: Svd, half: Half): tf.Tensor2D {
+  const k = topHalf(rows, columns);
+  const w = tf.tensor2d(data, [rows, columns]);
+  let top: tf.Tensor2D;
+  if (rows < columns) {
+    const u = tf.slice(tf.tensor2d(svd.U!, [rows, svd.leftCount]), [0, 0], [rows, k]);
+    top = tf.matMul(u, tf.matMul(u, w, true, false));
+  } else {
+    const vt = tf.slice(tf.tensor2d(svd.Vt!, [svd.rightCount, columns]), [0, 0], [k, columns]);
+    top = tf.matMul(tf.matMul(w, vt, false, true), vt);
+  }
+  return half === "top" ? top : tf.sub(w, top);
+}
+
+/** The inverse of reading a parameter as a matrix: a parameter of shape `shape`. */
+function asParameter({ layout }: MatrixView, matrix: tf.Tensor2D, shape: readonly number[]): tf.Tensor {
+  if (layout === "flatten") return tf.reshape(matrix, [...shape]);
+  const [inputs, outputs, ...kernel] = shape;
+  return tf.transpose(tf.reshape(matrix, [outputs, inputs, ...kernel]), [1, 0, 2, 3]);
+}

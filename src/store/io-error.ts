@@ -1,0 +1,34 @@
+import { StoreError, messageOf } from "../core/errors.js";
+
+const REASONS: Readonly<Record<string, string>> = {
+  EACCES: "no permission",
+  EPERM: "not permitted",
+  EROFS: "the file system is read-only",
+  ENOSPC: "the disk is full",
+  EDQUOT: "the disk quota is used up",
+  EFBIG: "the file is too large for the file system",
+  ENOTDIR: "a part of the path is a file, not a folder",
+  EISDIR: "it is a folder, not a file",
+  ENOENT: "it does not exist",
+  EEXIST: "something else is already there",
+  EMFILE: "too many files are open",
+  ENAMETOOLONG: "the name is too long",
+  EIO: "the device reported an error",
+};
+
+/** The code of a Node system error ("ENOSPC"); "" for anything else. */
+export function codeOf(error: unknown): string {
+  return error instanceof Error && "code" in error ? String(error.code) : "";
+}
+
+/** Why a file operation failed, in words, with the system's code. */
+export function reasonOf(error: unknown): string {
+  const code = codeOf(error);
+  return code in REASONS ? `${REASONS[code]} (${code})` : messageOf(error);
+}
+
+/** A StoreError "cannot write <path>: the disk is full (ENOSPC)". A StoreError passes through unchanged. */
+export function storeError(doing: string, path: string, error: unknown): StoreError {
+  if (error instanceof StoreError) return error;
+  return new StoreError(`cannot ${doing} ${path}: ${reasonOf(error)}`, { cause: error });
+}

@@ -1,0 +1,96 @@
+import * as fs from "node:fs";
+import { join } from "node:path";
+import type { NamedArrays, NdArray } from "../core/array.js";
+import { DataError, StoreError } from "../core/errors.js";
+import { writeFileAtomic } from "./atomic.js";
+import { writeRecord } from "./record.js";
+import { encodeRow } from "./rows.js";
+import { openSafetensors, writeSafetensors } from "./safetensors.js";
+import { readRun, type RunReader } from "./stored-run.js";
+
+/** What of a run's arrays is worth keeping in the repository. */
+export interface ExportChoice {
+  /** Which arrays; default none. */
+  readonly arrays?: (name: string) => boolean;
+  /** At most this many steps, evenly chosen among those measured, the first and last included; default all. */
+  readonly maxSteps?: number;
+}
+
+const ARRAYS = "arrays.safetensors";
+
+/**
+ * Copies the compact part of a finished run to <root>/<task>/<id>: its record (without the path of its data), all rows,
+ * and chosen arrays in one file, float64 as float32. `readResult` reads it back as the same run.
+ * @returns the folder
+ * @throws StoreError if the run is not finished or the folder cannot be written
+ */
+export function exportRun(run: RunReader, root: string, choice: ExportChoice = {}): string {
+  const { record } = run;
+  if (record.status !== "finished") {
+    throw new StoreError(`exportRun: expected a finished run, found ${run.folder} ${record.status}`);
+  }
+  const folder = join(root, record.task, record.id);
+  const packed = new Map<string, NdArray>();
+  for (const step of thin(run.steps(), choice.maxSteps ?? Infinity)) {
+    for (const [name, array] of run.readArrays(step)) {
+      if (choice.arrays?.(name)) packed.set(`${step}/${name}`, toFloat32(array));
+    }
+  }
+  writeSafetensors(join(folder, ARRAYS), packed);
+  writeFileAtomic(
+    join(folder, "rows.jsonl"),
+    run
+      .rows()
+      .map((row) => `${encodeRow(row)}\n`)
+      .join(""),
+  );
+  const { data, ...rest } = record;
+  writeRecord(folder, data === undefined ? rest : { ...rest, data: { ...data, source: undefined } });
+  return folder;
+}
+
+/** Whether a folder holds the compact part of a run rather than the run itself. */
+export function isResult(folder: string): boolean {
+  return fs.existsSync(join(folder, ARRAYS));
+}
+
+/** Opens what `exportRun` wrote, like any other run. It has no weights. @throws as readRun */
+export function readResult(folder: string): RunReader {
+  const path = join(folder, ARRAYS);
+  const file = openSafetensors(path);
+  file.close();
+  const namesAt = new Map<number, string[]>();
+  for (const key of file.names) {
+    const slash = key.indexOf("/");
+    const step = Number(key.slice(0, slash));
+    namesAt.set(step, [...(namesAt.get(step) ?? []), key.slice(slash + 1)]);
+  }
+  return {
+    ...readRun(folder),
+    steps: () => [...namesAt.keys()].sort((a, b) => a - b),
+    readArrays: (step, names) => readStep(path, step, names ?? namesAt.get(step)),
+  };
+}
+
+function readStep(path: string, step: number, names: readonly string[] | undefined): NamedArrays {
+  if (names === undefined) throw new DataError(`${path}: expected arrays of step ${step}, found none`);
+  const file = openSafetensors(path);
+  try {
+    return new Map(names.map((name) => [name, file.read(`${step}/${name}`)]));
+  } finally {
+    file.close();
+  }
+}
+
+/** At most `count` of some values, evenly chosen; the first and last stay. */
+export function thin<T>(values: readonly T[], count: number): readonly T[] {
+  if (values.length <= count) return values;
+  if (count < 2) return values.slice(values.length - count);
+  return Array.from({ length: count }, (_, i) => values[Math.round((i * (values.length - 1)) / (count - 1))]);
+}
+
+function toFloat32(array: NdArray): NdArray {
+  return array.dtype === "F64"
+    ? { ...array, dtype: "F32", data: Float32Array.from(array.data as Float64Array) }
+    : array;
+}

@@ -1,0 +1,133 @@
+import * as fs from "node:fs";
+import { DataError, messageOf } from "../core/errors.js";
+import { writeAll } from "./atomic.js";
+import { codeOf, storeError } from "./io-error.js";
+
+/** One measured row: a flat object, in a fixed order of keys. */
+export type Row = Readonly<Record<string, number | string | boolean | null>>;
+
+/** The rows of a file, and what was ignored. */
+export interface RowsFile {
+  readonly rows: readonly Row[];
+  /** Bytes of the whole lines: where an append continues. */
+  readonly bytes: number;
+  /** Bytes after the last whole line: an append that was cut short. 0 in a file that was closed in order. */
+  readonly tornBytes: number;
+}
+
+// JSON has no NaN or infinity; these strings stand for them. Python's float() and pandas.read_json(lines=True) read
+// them as the numbers they are, and every strict JSON reader still reads the file.
+const NON_FINITE: ReadonlyMap<string, number> = new Map([
+  ["NaN", NaN],
+  ["Infinity", Infinity],
+  ["-Infinity", -Infinity],
+]);
+
+/**
+ * One line of JSON for a row, without the line end. NaN, Infinity and -Infinity become the strings of those names.
+ * @throws DataError if a value is nested, undefined, or one of those three strings (it would come back as a number)
+ */
+export function encodeRow(row: Row): string {
+  const fields = Object.entries(row).map(([key, value]) => {
+    if (typeof value === "number" && !Number.isFinite(value)) return [key, String(value)];
+    const isText = typeof value === "string" && !NON_FINITE.has(value);
+    if (value === null || isText || typeof value === "number" || typeof value === "boolean")
+      return [key, value];
+    const found = typeof value === "string" ? JSON.stringify(value) : `${typeof value} ${String(value)}`;
+    throw new DataError(
+      `row field ${JSON.stringify(key)}: expected a number, text, boolean or null, found ${found}`,
+    );
+  });
+  return `{${fields.map(([key, value]) => `${JSON.stringify(key)}:${JSON.stringify(value)}`).join(",")}}`;
+}
+
+/**
+ * Appends rows as JSON lines and flushes them to the disk: once it returns they survive a power cut. If it fails, the
+ * file is cut back to what it was.
+ * @throws StoreError naming the file; DataError for a row that cannot be written (then none is)
+ */
+export function appendRows(path: string, rows: readonly Row[]): void {
+  if (rows.length === 0) return;
+  const lines = rows.map((row) => `${encodeRow(row)}\n`).join("");
+  try {
+    const file = fs.openSync(path, "a");
+    const before = fs.fstatSync(file).size;
+    try {
+      writeAll(file, lines);
+      fs.fsyncSync(file);
+    } catch (error) {
+      fs.ftruncateSync(file, before);
+      throw error;
+    } finally {
+      fs.closeSync(file);
+    }
+  } catch (error) {
+    throw storeError("append to", path, error);
+  }
+}
+
+/**
+ * All whole rows of a file; none if it does not exist. A last line without a line end is an append that was cut short:
+ * it is ignored and counted in `tornBytes`.
+ * @throws DataError naming the file and line of a damaged row; StoreError if the file cannot be read
+ */
+export function readRows(path: string): RowsFile {
+  const content = readIfPresent(path);
+  const bytes = content.lastIndexOf(0x0a) + 1;
+  const lines = content.subarray(0, bytes).toString("utf8").split("\n").slice(0, -1);
+  const rows = lines.map((line, index) => decodeRow(line, `${path} line ${index + 1}`));
+  return { rows, bytes, tornBytes: content.length - bytes };
+}
+
+/**
+ * Cuts a file back to its first `bytes` bytes, where a line must end, and flushes it.
+ * @throws DataError if the file is shorter or no line ends there; StoreError if it cannot be changed
+ */
+export function truncateRows(path: string, bytes: number): void {
+  const content = readIfPresent(path);
+  if (content.length < bytes) {
+    throw new DataError(`${path}: expected at least ${bytes} bytes of rows, found ${content.length}`);
+  }
+  if (bytes > 0 && content[bytes - 1] !== 0x0a)
+    throw new DataError(`${path}: expected a line to end at byte ${bytes}`);
+  if (content.length === bytes) return;
+  try {
+    const file = fs.openSync(path, "r+");
+    try {
+      fs.ftruncateSync(file, bytes);
+      fs.fsyncSync(file);
+    } finally {
+      fs.closeSync(file);
+    }
+  } catch (error) {
+    throw storeError("cut back", path, error);
+  }
+}
+
+function decodeRow(line: string, place: string): Row {
+  let value: unknown;
+  try {
+    value = JSON.parse(line);
+  } catch (error) {
+    throw new DataError(`${place}: expected one JSON object, found damage (${messageOf(error)})`);
+  }
+  if (typeof value !== "object" || value === null || Array.isArray(value)) {
+    throw new DataError(`${place}: expected one JSON object, found ${line.slice(0, 80)}`);
+  }
+  const fields = Object.entries(value).map(([key, field]: [string, unknown]) => {
+    if (typeof field === "object" && field !== null) {
+      throw new DataError(`${place}: expected plain values, found a nested one under ${JSON.stringify(key)}`);
+    }
+    return [key, typeof field === "string" ? (NON_FINITE.get(field) ?? field) : field];
+  });
+  return Object.fromEntries(fields) as Row;
+}
+
+function readIfPresent(path: string): Buffer {
+  try {
+    return fs.readFileSync(path);
+  } catch (error) {
+    if (codeOf(error) === "ENOENT") return Buffer.alloc(0);
+    throw storeError("read", path, error);
+  }
+}

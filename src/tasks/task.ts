@@ -1,0 +1,69 @@
+import type { Checks, Config } from "../core/config.js";
+import { configure, unknownName } from "../core/config.js";
+import type { OpenOptions } from "../data/dataset.js";
+import type { DataName } from "../data/sources.js";
+import type { Experiment } from "../train/experiment.js";
+
+/** How large a reproduction is: minutes on two CPU cores, minutes on one GPU, or the paper's own settings. */
+export type ProfileName = "quick" | "lab" | "paper";
+
+export const PROFILES: readonly ProfileName[] = ["quick", "lab", "paper"];
+
+/** One size of a task. */
+export interface Profile<C extends Config> {
+  /** What is smaller than in the paper, and about how long it takes on what: printed before a run starts. */
+  readonly summary: string;
+  /** What differs from the task's defaults. */
+  readonly config: Partial<C>;
+  /** Named variants, such as the rows of a figure: what differs from this profile's configuration. */
+  readonly settings: Readonly<Record<string, Partial<C>>>;
+}
+
+/** An experiment of the paper, declared: data, model, optimiser, length, probes. */
+export interface Task<C extends Config = Config> {
+  /** "modular-addition": what the command line calls it. */
+  readonly name: string;
+  readonly title: string;
+  /** Where it stands in the paper. */
+  readonly section: string;
+  /** The public data set that it trains on, if any; its configuration then has a field `standIn`. */
+  readonly dataSet?: DataName;
+  /** The paper's settings. A run's identity is what differs from these, so a default is never changed. */
+  readonly defaults: C;
+  readonly checks: Checks<C>;
+  readonly profiles: Readonly<Record<ProfileName, Profile<C>>>;
+  /** Makes the experiment; loads data. Needs a started backend. */
+  build(config: C, seed: number, options?: BuildOptions): Promise<Experiment>;
+}
+
+/** How an experiment's data are opened: their folder, download, stand-ins, progress. */
+export type BuildOptions = OpenOptions;
+
+/** A task whose configuration is checked against its own defaults when it is used, not by the compiler. */
+export function defineTask<C extends Config>(task: Task<C>): Task {
+  return task as unknown as Task;
+}
+
+/** Which run of a task: a profile, one of its settings, and single fields on top. */
+export interface Choice {
+  readonly profile?: ProfileName;
+  readonly setting?: string;
+  readonly set?: Readonly<Record<string, unknown>>;
+}
+
+/**
+ * The full configuration of a choice; the profile defaults to "quick".
+ * @throws ConfigError for an unknown profile, setting or key, or a value out of range
+ */
+export function configOf<C extends Config>(
+  task: Task<C>,
+  { profile = "quick", setting, set = {} }: Choice,
+): C {
+  if (!Object.hasOwn(task.profiles, profile)) throw unknownName(`${task.name}: profile`, profile, PROFILES);
+  const { config, settings } = task.profiles[profile];
+  if (setting !== undefined && !Object.hasOwn(settings, setting)) {
+    throw unknownName(`${task.name}: setting of profile ${profile}`, setting, Object.keys(settings));
+  }
+  const variant = setting === undefined ? {} : settings[setting];
+  return configure(task.name, task.defaults, { ...config, ...variant, ...set }, task.checks);
+}

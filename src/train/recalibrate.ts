@@ -1,0 +1,27 @@
+import type { Model, Parameters } from "../nn/model.js";
+import { toTensors } from "../nn/parameters.js";
+import type { EvaluationOptions } from "./evaluate.js";
+import { forEachBatch } from "./evaluate.js";
+import type { Examples } from "./examples.js";
+
+/**
+ * The buffers that belong to edited weights: running statistics recomputed with one pass over the training set
+ * (PAPER.md section 2, last point). For a model without running statistics, a copy of `buffers`. The caller disposes
+ * the result, and `buffers` as before.
+ */
+export async function recalibrate<Batch>(
+  model: Model<Batch>,
+  parameters: Parameters,
+  buffers: Parameters,
+  training: Examples<Batch>,
+  { batchSize, limit = training.count }: EvaluationOptions,
+): Promise<Parameters> {
+  if (!model.recalibrate) return new Map([...buffers].map(([name, tensor]) => [name, tensor.clone()]));
+  let current: Parameters = toTensors(model.initBuffers(0));
+  await forEachBatch(training, batchSize, limit, (batch, seen) => {
+    const next = model.recalibrate!(parameters, current, batch, seen);
+    current.forEach((tensor, name) => next.get(name) === tensor || tensor.dispose());
+    current = next;
+  });
+  return current;
+}

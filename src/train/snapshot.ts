@@ -1,0 +1,130 @@
+import type { NamedArrays } from "../core/array.js";
+import type { Matrix, Svd } from "../linalg/svd.js";
+import type { MatrixView, Metrics, Model, Parameters } from "../nn/model.js";
+import { toArrays } from "../nn/parameters.js";
+import { matrixOf } from "../nn/views.js";
+import { evaluate } from "./evaluate.js";
+import type { Examples } from "./examples.js";
+import type { Evaluation, Snapshot, SvdEngine, SvdRequest } from "./measure.js";
+import { block, serves, svdKey } from "./measure.js";
+
+/** What a snapshot is made of. */
+export interface SnapshotSource<Batch> {
+  readonly step: number;
+  readonly epoch: number;
+  readonly model: Model<Batch>;
+  readonly parameters: Parameters;
+  readonly buffers: Parameters;
+  readonly training: Examples<Batch>;
+  readonly evaluations: Readonly<Record<string, Evaluation<Batch>>>;
+  /** The decompositions of the initial weights that earlier snapshots of the run asked for; added to. */
+  readonly initial: InitialSvds;
+}
+
+/** Decompositions of a network's initial weights, each made when it is first asked for. */
+export class InitialSvds {
+  readonly #known = new Map<string, { request: SvdRequest; svd: Promise<Svd> }>();
+  #weights: NamedArrays | undefined;
+
+  constructor(
+    readonly model: Pick<Model<never>, "matrices" | "init" | "name">,
+    readonly seed: number,
+    readonly engine: SvdEngine,
+  ) {}
+
+  get(request: SvdRequest): Promise<Svd> {
+    const key = svdKey(request);
+    const known = this.#known.get(key);
+    if (known && serves(known.request, request)) return known.svd;
+    this.#weights ??= this.model.init(this.seed);
+    const svd = decompose(request, this.model, this.#weights, this.engine, "initialisation");
+    this.#known.set(key, { request, svd });
+    return svd;
+  }
+}
+
+/**
+ * A snapshot of the given weights, whose handles it keeps until `dispose`, so that training may go on meanwhile.
+ * @param requests what `svd` may be asked for, one merged request per key (see `mergeRequests`)
+ */
+export function takeSnapshot<Batch>(
+  source: SnapshotSource<Batch>,
+  requests: ReadonlyMap<string, SvdRequest>,
+  engine: SvdEngine,
+): Snapshot<Batch> & { dispose(): void } {
+  const hold = (tensors: Parameters): Parameters =>
+    new Map([...tensors].map(([name, t]) => [name, t.clone()]));
+  const parameters = hold(source.parameters);
+  const buffers = hold(source.buffers);
+  const decompositions = new Map<string, Promise<Svd>>();
+  const metrics = new Map<string, Promise<Metrics>>();
+  let host: Promise<NamedArrays> | undefined;
+
+  const arrays = (): Promise<NamedArrays> => (host ??= toArrays(parameters));
+  const matrix = async (name: string): Promise<Matrix> => {
+    return matrixOf(viewNamed(source.model, name), await arrays());
+  };
+  const requestFor = (asked: Pick<SvdRequest, "matrix" | "rows" | "columns">): SvdRequest => {
+    const request = requests.get(svdKey(asked));
+    if (!request)
+      throw new RangeError(`snapshot.svd: no probe of this step declared that it needs ${svdKey(asked)}`);
+    return request;
+  };
+
+  return {
+    ...source,
+    parameters,
+    buffers,
+    arrays,
+    matrix,
+    svd(asked) {
+      const key = svdKey(asked);
+      const request = requestFor(asked);
+      let result = decompositions.get(key);
+      if (!result) {
+        result = arrays().then((host) =>
+          decompose(request, source.model, host, engine, `step ${source.step}`),
+        );
+        decompositions.set(key, result);
+      }
+      return result;
+    },
+    initialSvd: (asked) => source.initial.get(requestFor(asked)),
+    evaluate(split, edited) {
+      const on = source.evaluations[split];
+      if (!on) {
+        const known = Object.keys(source.evaluations).join(", ");
+        throw new RangeError(`snapshot.evaluate: no data set "${split}" (known: ${known})`);
+      }
+      if (edited) return evaluate(source.model, edited.parameters, edited.buffers, on.examples, on);
+      let result = metrics.get(split);
+      if (!result)
+        metrics.set(split, (result = evaluate(source.model, parameters, buffers, on.examples, on)));
+      return result;
+    },
+    dispose() {
+      parameters.forEach((tensor) => tensor.dispose());
+      buffers.forEach((tensor) => tensor.dispose());
+    },
+  };
+}
+
+function decompose(
+  { matrix: name, rows, columns, left, right }: SvdRequest,
+  model: Pick<Model<never>, "matrices" | "name">,
+  weights: NamedArrays,
+  engine: SvdEngine,
+  moment: string,
+): Promise<Svd> {
+  const matrix = block(matrixOf(viewNamed(model, name), weights), rows, columns);
+  return engine.svd(matrix, { left, right, name: `${name} (${moment})` });
+}
+
+function viewNamed(
+  { matrices, name: model }: Pick<Model<never>, "matrices" | "name">,
+  name: string,
+): MatrixView {
+  const view = matrices.find((candidate) => candidate.name === name);
+  if (!view) throw new RangeError(`snapshot: model ${model} has no matrix "${name}"`);
+  return view;
+}

@@ -1,0 +1,39 @@
+import { spawn, spawnSync } from "node:child_process";
+import { resolve } from "node:path";
+
+const program = resolve("dist/cli/main.js");
+
+/** What one command line printed and how it ended. */
+export interface Ended {
+  readonly status: number | null;
+  readonly stdout: string;
+  readonly stderr: string;
+}
+
+/** Runs `spectral` with some arguments to its end. */
+export function spectral(args: readonly string[], env: NodeJS.ProcessEnv = {}): Ended {
+  const options = { encoding: "utf8", env: { ...process.env, ...env }, maxBuffer: 2 ** 26 } as const;
+  const { status, stdout, stderr } = spawnSync(process.execPath, [program, ...args], options);
+  return { status, stdout, stderr };
+}
+
+/** Starts `spectral` and kills it, with everything it has not yet written, after some time; null if it ended before. */
+export function spectralKilled(args: readonly string[], afterMs: number): Promise<Ended | null> {
+  const child = spawn(process.execPath, [program, ...args], { stdio: ["ignore", "pipe", "pipe"] });
+  let stdout = "";
+  let stderr = "";
+  child.stdout.on("data", (text) => (stdout += text));
+  child.stderr.on("data", (text) => (stderr += text));
+  const timer = setTimeout(() => child.kill("SIGKILL"), afterMs);
+  return new Promise((done) =>
+    child.on("close", (status, signal) => {
+      clearTimeout(timer);
+      done(signal === "SIGKILL" ? null : { status, stdout, stderr });
+    }),
+  );
+}
+
+/** The last line of an output, as JSON. */
+export function lastJson(text: string): Record<string, unknown> {
+  return JSON.parse(text.trim().split("\n").at(-1)!) as Record<string, unknown>;
+}

@@ -1,0 +1,151 @@
+import assert from "node:assert/strict";
+import { once } from "node:events";
+import { cpSync, existsSync, mkdirSync, readFileSync, readdirSync, rmSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import test, { type TestContext } from "node:test";
+import { DataError } from "spectral-lab/core/errors";
+import { openLibriSpeech, readUtterances } from "spectral-lab/data/librispeech";
+import { CHARACTERS, decodeLabels, encodeTranscript } from "spectral-lab/data/speech/characters";
+import { speechExamples } from "spectral-lab/data/speech/utterances";
+import { chirp, flacFile } from "./speech/flac-file.js";
+import { temporaryFolder } from "./temporary.js";
+
+const PARTS = ["train-clean-100", "dev-clean"];
+
+/** Lays out two utterances by each of two speakers per part. */
+function layOut(t: TestContext, transcripts = ["IT'S  ONE", "A B"]): string {
+  const root = temporaryFolder(t);
+  for (const part of PARTS) {
+    for (const speaker of ["7", "12"]) {
+      const folder = join(root, "LibriSpeech", part, speaker, "3");
+      mkdirSync(folder, { recursive: true });
+      const ids = transcripts.map((_, i) => `${speaker}-3-000${i}`);
+      writeFileSync(join(folder, `${speaker}-3.trans.txt`), ids.map((id, i) => `${id} ${transcripts[i]}\n`).join(""));
+      ids.forEach((id, i) => writeFileSync(join(folder, `${id}.flac`), flacFile(chirp(9000 + 2000 * i))));
+    }
+  }
+  return root;
+}
+
+test("labels are blank, apostrophe, space, a to z", () => {
+  assert.equal(CHARACTERS.length, 29);
+  assert.deepEqual([...encodeTranscript(" IT'S  a Z ", "x")], [11, 22, 1, 21, 2, 3, 2, 28]);
+  assert.equal(decodeLabels(encodeTranscript("SHE'D GONE", "x")), "she'd gone");
+  assert.throws(() => encodeTranscript("  ", "u1"), /u1: the transcript is empty/);
+  assert.throws(() => encodeTranscript("NO. 5", "u2"), /u2: .*found "\." in "NO\. 5"/);
+  assert.throws(() => decodeLabels([3, 0]), DataError);
+});
+
+test("reads utterances, pads batches time-major and keeps features", async (t) => {
+  const root = layOut(t);
+  const open = () => openLibriSpeech({ root, allowDownload: false, standIn: "never" });
+  const data = await open();
+  assert.deepEqual(data.provenance, {
+    name: "LibriSpeech",
+    standIn: false,
+    source: join(root, "LibriSpeech"),
+    examples: 8,
+  });
+  assert.deepEqual(data.training.ids, ["12-3-0000", "12-3-0001", "7-3-0000", "7-3-0001"]);
+  const frames = [0, 1].map((i) => Math.floor((1 + Math.floor((9000 + 2000 * i) / 160)) / 3));
+  const batch = data.training.batch([1, 2]);
+  assert.deepEqual(batch.features.shape, [frames[1], 2, 40]);
+  assert.deepEqual([...batch.frameLengths.data], [frames[1], frames[0]]);
+  assert.deepEqual(batch.labels.shape, [2, 8]);
+  assert.deepEqual([...batch.labelLengths.data], [3, 8]);
+  assert.deepEqual([...batch.labels.data], [3, 2, 4, 0, 0, 0, 0, 0, 11, 22, 1, 21, 2, 17, 16, 7]);
+  const alone = data.training.batch([2]).features.data;
+  for (let frame = 0; frame < frames[1]; frame++) {
+    for (let band = 0; band < 40; band++) {
+      const padded = batch.features.data[(frame * 2 + 1) * 40 + band];
+      assert.equal(padded, frame < frames[0] ? alone[frame * 40 + band] : 0);
+    }
+  }
+  assert.equal(readdirSync(join(root, "cache")).length, 4, "one file per speaker");
+  const again = await open();
+  assert.deepEqual(again.training.batch([0, 1]), data.training.batch([0, 1]));
+});
+
+test("a limit reads no more speakers than it needs", async (t) => {
+  const root = layOut(t);
+  const speech = await readUtterances(root, "LibriSpeech/dev-clean", { limit: 1 });
+  assert.deepEqual(speech.ids, ["12-3-0000"]);
+  assert.equal(readdirSync(join(root, "cache")).length, 1);
+});
+
+test("a damaged cache is computed again, with a warning", async (t) => {
+  const root = layOut(t);
+  const part = "LibriSpeech/dev-clean";
+  const before = (await readUtterances(root, part)).batch([0, 1, 2, 3]);
+  const [first, second] = readdirSync(join(root, "cache")).map((name) => join(root, "cache", name));
+  const good = readFileSync(first);
+  const flipped = Buffer.from(good);
+  flipped[good.length - 9] ^= 64;
+  writeFileSync(first, flipped);
+  writeFileSync(second, readFileSync(second).subarray(0, 100));
+  const warnings: string[] = [];
+  const listen = (warning: Error): number => warnings.push(warning.message);
+  process.on("warning", listen);
+  const after = (await readUtterances(root, part)).batch([0, 1, 2, 3]);
+  await new Promise(setImmediate);
+  process.off("warning", listen);
+  assert.deepEqual(after, before);
+  assert.equal(warnings.filter((message) => /damaged cache, computed again/.test(message)).length, 2);
+  assert.deepEqual(readFileSync(first), good);
+});
+
+test("a changed sound file is read anew", async (t) => {
+  const root = layOut(t);
+  const part = "LibriSpeech/dev-clean";
+  const before = (await readUtterances(root, part)).lengths[0];
+  writeFileSync(join(root, part, "12/3/12-3-0000.flac"), flacFile(chirp(16_000)));
+  assert.notEqual((await readUtterances(root, part)).lengths[0], before);
+});
+
+test("an empty transcript, foreign characters, a missing or cut FLAC are errors that name the utterance", async (t) => {
+  const part = "LibriSpeech/train-clean-100";
+  await assert.rejects(readUtterances(layOut(t, ["ONE", ""]), part), /12-3-0001: the transcript is empty/);
+  await assert.rejects(readUtterances(layOut(t, ["ÉTÉ", "TWO"]), part), /12-3-0000: .*found "é"/);
+  const root = layOut(t);
+  const path = join(root, part, "7/3/7-3-0001.flac");
+  writeFileSync(path, flacFile(chirp(11_000)).subarray(0, 9000));
+  await assert.rejects(readUtterances(root, part), (error) => {
+    return error instanceof DataError && /7-3-0001\.flac: (cut short|damaged|cannot be decoded)/.test(error.message);
+  });
+  writeFileSync(path, flacFile(chirp(11_000), { sampleRate: 8000 }));
+  await assert.rejects(readUtterances(root, part), /7-3-0001\.flac: expected 16000 samples a second, found 8000/);
+  rmSync(path);
+  await assert.rejects(readUtterances(root, part), /7-3-0001\.flac: a transcript is there, the sound is not/);
+});
+
+test("an utterance too short for its transcript is left out, with a warning", async () => {
+  const utterance = (id: string, frames: number) => ({
+    id,
+    frames: { count: frames, bands: 40, data: new Float32Array(frames * 40) },
+    labels: Int32Array.of(3, 3, 4), // spelt in four frames: 3, blank, 3, 4
+  });
+  const warned = once(process, "warning") as Promise<[Error]>;
+  assert.deepEqual(speechExamples([utterance("long", 4), utterance("short", 3)], "x").ids, ["long"]);
+  assert.match((await warned)[0].message, /x: 1 of 2 utterances are left out/);
+  assert.throws(() => speechExamples([utterance("short", 3)], "x"), /x: no utterances/);
+  assert.throws(() => speechExamples([], "x"), DataError);
+});
+
+test("the stand-in is named and of the same shape", async (t) => {
+  const data = await openLibriSpeech({ root: temporaryFolder(t), allowDownload: false });
+  assert.match(data.provenance.name, /generated tones \(stand-in for LibriSpeech\)/);
+  const batch = data.training.batch([0, 1, 2]);
+  assert.equal(batch.features.shape[2], 40);
+  assert.ok(batch.features.data.every(Number.isFinite));
+  assert.match(decodeLabels(batch.labels.data.subarray(0, batch.labelLengths.data[0])), /^[a-z']+( [a-z']+){1,3}$/);
+});
+
+test("reads the small real LibriSpeech", { skip: !existsSync("../shared/data/LibriSpeech") && "../shared is not here" }, async (t) => {
+  const root = temporaryFolder(t);
+  mkdirSync(join(root, "LibriSpeech/dev-clean/101"), { recursive: true });
+  cpSync("../shared/data/LibriSpeech/dev-clean/101", join(root, "LibriSpeech/dev-clean/101"), { recursive: true });
+  const speech = await readUtterances(root, "LibriSpeech/dev-clean");
+  assert.equal(speech.count, 8);
+  const { labels, labelLengths } = speech.batch([0]);
+  assert.equal(decodeLabels(labels.data.subarray(0, labelLengths.data[0])), "one one five");
+});

@@ -1,0 +1,146 @@
+import assert from "node:assert/strict";
+import { existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { buffer } from "node:stream/consumers";
+import test from "node:test";
+import { gzipSync } from "node:zlib";
+import { packTar } from "modern-tar/fs";
+import { ConfigError, DataError } from "spectral-lab/core/errors";
+import { openCifar10 } from "spectral-lab/data/cifar10";
+import { getData, verifyData, whereData } from "spectral-lab/data/manage";
+import { getSet, obtain } from "spectral-lab/data/obtain";
+import { type PublicSet, PUBLIC_SETS } from "spectral-lab/data/sources";
+import { sendBytes, serve } from "./server.js";
+import { range, temporaryFolder } from "./temporary.js";
+
+const FILES = PUBLIC_SETS.cifar10.parts[0].needs;
+
+/** A CIFAR-10 batch: image i is red i, green 50 + i, blue 100 + i, label i mod 10. */
+function batch(count: number): Buffer {
+  const bytes = Buffer.alloc(3073 * count);
+  for (let i = 0; i < count; i++) {
+    bytes[3073 * i] = i % 10;
+    for (let c = 0; c < 3; c++) bytes.fill(i + 50 * c, 3073 * i + 1 + 1024 * c, 3073 * i + 1 + 1024 * (c + 1));
+  }
+  return bytes;
+}
+
+async function archive(files = FILES, content = batch(4)): Promise<Buffer> {
+  const sources = files.map((name) => ({
+    type: "content" as const,
+    content,
+    target: `cifar-10-batches-bin/${name}`,
+  }));
+  return gzipSync(await buffer(packTar(sources)));
+}
+
+test("an archive left in the root is unpacked, read channel-last, and verified later", async (t) => {
+  const root = temporaryFolder(t);
+  writeFileSync(join(root, "cifar-10-binary.tar.gz"), await archive());
+  const data = await openCifar10({ root, allowDownload: false, standIn: "never" });
+  assert.deepEqual([data.training.count, data.validation.count, data.test.count], [18, 2, 4]);
+  const { images, labels } = data.test.batch([3]);
+  assert.deepEqual(images.shape, [1, 32, 32, 3]);
+  assert.deepEqual([...labels.data], [3]);
+  const pixel = [...images.data.subarray(3 * 500, 3 * 500 + 3)];
+  const mean = [0.4914, 0.4822, 0.4465];
+  const std = [0.247, 0.2435, 0.2616];
+  pixel.forEach((value, c) => assert.ok(Math.abs(value - ((3 + 50 * c) / 255 - mean[c]) / std[c]) < 1e-6));
+  assert.equal(data.provenance.standIn, false);
+
+  assert.equal((await verifyData("cifar10", root))[0].status, "ok");
+  const damaged = batch(4);
+  damaged[77] ^= 1;
+  writeFileSync(join(root, "cifar-10-batches-bin", "data_batch_2.bin"), damaged);
+  const [verdict] = await verifyData("cifar10", root);
+  assert.equal(verdict.status, "damaged");
+  assert.match(verdict.detail, /1 of 6 files differ: data_batch_2\.bin/);
+});
+
+test("a truncated batch and a bad label are errors that name the file", async (t) => {
+  const root = temporaryFolder(t);
+  const folder = join(root, "cifar-10-batches-bin");
+  mkdirSync(folder);
+  for (const name of FILES) writeFileSync(join(folder, name), batch(4));
+  writeFileSync(join(folder, "data_batch_4.bin"), batch(4).subarray(0, -1));
+  await assert.rejects(openCifar10({ root }), /data_batch_4\.bin: expected whole records of 3073 bytes, found 12291/);
+  const bad = batch(4);
+  bad[3073 * 2] = 255;
+  writeFileSync(join(folder, "data_batch_4.bin"), bad);
+  await assert.rejects(openCifar10({ root }), /data_batch_4\.bin: label of image 2 .*found 255/);
+});
+
+test("a damaged archive is an error that leaves nothing behind", async (t) => {
+  const root = temporaryFolder(t);
+  const whole = await archive();
+  writeFileSync(join(root, "cifar-10-binary.tar.gz"), whole.subarray(0, whole.length / 2));
+  await assert.rejects(openCifar10({ root }), (error) => {
+    return error instanceof DataError && /cifar-10-binary\.tar\.gz: cannot be unpacked/.test(error.message);
+  });
+  writeFileSync(join(root, "cifar-10-binary.tar.gz"), "<!doctype html><title>Sign in</title>");
+  await assert.rejects(openCifar10({ root }), /cifar-10-binary\.tar\.gz: expected gzip data, found an HTML page/);
+  assert.equal(existsSync(join(root, "cifar-10-batches-bin")), false);
+  assert.equal(existsSync(join(root, ".unpacking-cifar-10-batches-bin")), false);
+});
+
+test("an archive without all its files is an error", async (t) => {
+  const root = temporaryFolder(t);
+  writeFileSync(join(root, "cifar-10-binary.tar.gz"), await archive(FILES.slice(1)));
+  await assert.rejects(openCifar10({ root }), /cifar-10-batches-bin: expected data_batch_1\.bin, .* in .*tar\.gz/);
+});
+
+/** CIFAR-10 as it would be if the archive were at `url`. */
+function setAt(url: string): PublicSet {
+  const [part] = PUBLIC_SETS.cifar10.parts;
+  const files = [{ name: "cifar-10-binary.tar.gz", urls: [url], form: "gzip" as const }];
+  return { ...PUBLIC_SETS.cifar10, parts: [{ ...part, bundles: [{ unpacking: "tar.gz", files }] }] };
+}
+
+test("a data set is downloaded once, unpacked, and its archive removed", async (t) => {
+  const root = temporaryFolder(t);
+  const bytes = await archive();
+  let requests = 0;
+  const url = await serve(t, (request, response) => {
+    requests++;
+    sendBytes(request, response, bytes);
+  });
+  await getSet(setAt(url), root);
+  await getSet(setAt(url), root);
+  assert.equal(requests, 1);
+  assert.deepEqual(readFileSync(join(root, "cifar-10-batches-bin", "test_batch.bin")), batch(4));
+  assert.equal(existsSync(join(root, "cifar-10-binary.tar.gz")), false);
+  assert.deepEqual(await obtain(setAt(url), { root, allowDownload: false }), { root });
+});
+
+test("where nothing can be had, the stand-in says why; real data can be insisted on", async (t) => {
+  const root = temporaryFolder(t);
+  const url = await serve(t, (_, response) => void response.writeHead(200).end("<html>captive portal</html>"));
+  const found = await obtain(setAt(url), { root, allowDownload: true });
+  assert.ok("absent" in found && /no copy at .*found an HTML page/s.test(found.absent));
+  await assert.rejects(obtain(setAt(url), { root, standIn: "never" }), /spectral data get cifar10/);
+  const data = await openCifar10({ root, allowDownload: false });
+  assert.match(data.provenance.name, /generated textures \(stand-in for CIFAR-10\)/);
+  const { images } = data.training.batch(range(50));
+  assert.deepEqual(images.shape, [50, 32, 32, 3]);
+  assert.ok(images.data.every(Number.isFinite));
+});
+
+test("a root that cannot be written is a reason for the stand-in, or an error", async (t) => {
+  const root = join(temporaryFolder(t), "file");
+  writeFileSync(root, "not a folder");
+  const found = await obtain(setAt("http://127.0.0.1:9/"), { root, allowDownload: true });
+  assert.ok("absent" in found && /has no place to go/.test(found.absent));
+  await assert.rejects(obtain(setAt("http://127.0.0.1:9/"), { root, standIn: "never" }), DataError);
+});
+
+test("where, verify and get know their names", async (t) => {
+  const root = temporaryFolder(t);
+  assert.deepEqual(await whereData("librispeech", root), [
+    { path: join(root, "LibriSpeech/train-clean-100"), present: false },
+    { path: join(root, "LibriSpeech/dev-clean"), present: false },
+  ]);
+  assert.deepEqual((await verifyData("mnist", root)).map(({ status }) => status), ["missing"]);
+  await assert.rejects(getData("imagenet", { root }), (error) => {
+    return error instanceof ConfigError && /expected one of mnist, cifar10, .*found "imagenet"/.test(error.message);
+  });
+});

@@ -1,0 +1,161 @@
+import assert from "node:assert/strict";
+import { existsSync, mkdirSync, readFileSync, readdirSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import test, { type TestContext } from "node:test";
+import { parquetWriteBuffer } from "hyparquet-writer";
+import { hashOf } from "spectral-lab/core/hash";
+import { cached } from "spectral-lab/data/cache";
+import { writeTokensFromParquet } from "spectral-lab/data/parquet";
+import type { Progress } from "spectral-lab/data/dataset";
+import { openWikiText } from "spectral-lab/data/wikitext";
+import { range, temporaryFolder } from "./temporary.js";
+import { zipFile } from "./zip-file.js";
+
+const TRAIN = " = A Title = \n \n The cat sat , the cat @-@ ran . \n The <unk> ran . \n";
+const VALID = " The dog sat ; the cat \n";
+
+function layOut(t: TestContext): string {
+  const root = temporaryFolder(t);
+  mkdirSync(join(root, "wikitext-103"));
+  writeFileSync(join(root, "wikitext-103", "wiki.train.tokens"), TRAIN);
+  writeFileSync(join(root, "wikitext-103", "wiki.valid.tokens"), VALID);
+  return root;
+}
+
+const options = { length: 3, allowDownload: false, standIn: "never" } as const;
+
+test("reads, normalises and packs both splits by the training text's vocabulary, and keeps them", async (t) => {
+  const root = layOut(t);
+  const data = await openWikiText({ ...options, root });
+  const expected = { name: "WikiText-103", standIn: false, source: join(root, "wikitext-103"), examples: 3 };
+  assert.deepEqual(data.provenance, expected);
+  assert.equal(data.tokeniser.size, 7); // <unk> the cat ran a sat title
+  const { tokens } = data.training.batch([0, 1]);
+  assert.equal(data.tokeniser.decode(tokens.data), "a title the cat sat the cat ran");
+  assert.equal(data.tokeniser.decode(data.validation.batch([0]).tokens.data), "the <unk> sat the");
+  assert.equal(readdirSync(join(root, "cache")).length, 3);
+  const again = await openWikiText({ ...options, root });
+  assert.deepEqual(again.training.batch([1, 0]), data.training.batch([1, 0]));
+  const capped = await openWikiText({ ...options, root, vocabularySize: 3 });
+  assert.equal(capped.tokeniser.decode(capped.training.batch([0]).tokens.data), "<unk> <unk> the cat");
+});
+
+test("a limit cuts the training text, and so its vocabulary; progress is told", async (t) => {
+  const root = layOut(t);
+  const seen: Progress[] = [];
+  const onProgress = (progress: Progress): number => seen.push(progress);
+  const data = await openWikiText({ ...options, root, limit: 4, onProgress });
+  assert.equal(data.training.count, 1);
+  assert.equal(data.tokeniser.decode(data.training.batch([0]).tokens.data), "a title the cat");
+  assert.equal(data.tokeniser.size, 5);
+  assert.deepEqual([seen[0].stage, seen[0].total], ["words of wiki.train.tokens", Buffer.byteLength(TRAIN)]);
+  const signal = AbortSignal.abort(new Error("stopped"));
+  await assert.rejects(openWikiText({ ...options, root, limit: 5, signal }), /stopped/);
+});
+
+test("a token outside the vocabulary in a cached file is an error", async (t) => {
+  const root = layOut(t);
+  await openWikiText({ ...options, root });
+  const folder = join(root, "cache");
+  let spoilt = 0;
+  for (const name of readdirSync(folder).filter((file) => file.startsWith("tokens"))) {
+    const header = readFileSync(join(folder, name)).toString("utf8", 20);
+    const { settings } = JSON.parse(header.slice(0, header.lastIndexOf("}") + 1)) as { settings: { file: string } };
+    assert.equal(name, `tokens-${hashOf(settings, 16)}.bin`);
+    if (settings.file !== "train") continue;
+    const other = temporaryFolder(t); // a well-formed file of other tokens, as a bug would have left it
+    await cached(other, "tokens", settings, async () => ({ meta: null, data: Uint16Array.of(1, 2, 7, 3, 4) }));
+    writeFileSync(join(folder, name), readFileSync(join(other, "cache", name)));
+    spoilt++;
+  }
+  assert.equal(spoilt, 1);
+  await assert.rejects(
+    openWikiText({ ...options, root }),
+    /cached tokens of .*wiki\.train\.tokens: token 2 must be in \[0, 7\), the vocabulary, found 7/,
+  );
+});
+
+test("a zip left in the root is unpacked; a damaged one is an error", async (t) => {
+  const root = temporaryFolder(t);
+  const zip = zipFile({ "wikitext-103/wiki.train.tokens": TRAIN, "wikitext-103/wiki.valid.tokens": VALID });
+  const path = join(root, "wikitext-103-v1.zip");
+  writeFileSync(path, zip.subarray(0, -30));
+  await assert.rejects(openWikiText({ ...options, root }), /wikitext-103-v1\.zip: cannot be unpacked/);
+  writeFileSync(path, zip);
+  const data = await openWikiText({ ...options, root });
+  assert.equal(data.training.count, 2);
+  assert.equal(readFileSync(join(root, "wikitext-103", "wiki.valid.tokens"), "utf8"), VALID);
+});
+
+test("a zip cannot write outside its folder", async (t) => {
+  const root = temporaryFolder(t);
+  writeFileSync(join(root, "wikitext-103-v1.zip"), zipFile({ "../escaped": "x", "wikitext-103/wiki.train.tokens": "y" }));
+  await assert.rejects(openWikiText({ ...options, root }), /cannot be unpacked/);
+  assert.equal(existsSync(join(root, "..", "escaped")), false);
+  assert.equal(existsSync(join(root, "escaped")), false);
+});
+
+test("the Parquet mirror gives the same text", async (t) => {
+  const root = temporaryFolder(t);
+  const parquet = (name: string, text: string): string => {
+    const path = join(root, name);
+    const rows = text.split("\n").slice(0, -1).map((line) => (line === " " ? "" : `${line}\n`)); // as the mirror has it
+    writeFileSync(path, Buffer.from(parquetWriteBuffer({ columnData: [{ name: "text", data: rows, type: "STRING" }] })));
+    return path;
+  };
+  const [head, tail] = [TRAIN.slice(0, TRAIN.indexOf("The <unk>") - 1), TRAIN.slice(TRAIN.indexOf("The <unk>") - 1)];
+  const train = [parquet("train-00000-of-00002.parquet", head), parquet("train-00001-of-00002.parquet", tail)];
+  const valid = parquet("validation-00000-of-00001.parquet", VALID);
+  await writeTokensFromParquet([...train, valid], join(root, "wikitext-103"));
+  const found = await openWikiText({ ...options, root });
+  const wanted = await openWikiText({ ...options, root: layOut(t) });
+  assert.deepEqual(found.training.batch([0, 1]), wanted.training.batch([0, 1]));
+  assert.deepEqual(found.validation.batch([0]), wanted.validation.batch([0]));
+  writeFileSync(train[1], readFileSync(train[1]).subarray(0, 50));
+  await assert.rejects(writeTokensFromParquet(train, join(root, "wikitext-103")), /train-00001.*cannot be read as Parquet/);
+});
+
+test("an HTML page in place of the text is an error", async (t) => {
+  const root = layOut(t);
+  writeFileSync(join(root, "wikitext-103", "wiki.train.tokens"), "\n<!DOCTYPE html>\n<title>Sign in</title>");
+  await assert.rejects(openWikiText({ ...options, root }), /wiki\.train\.tokens: expected text, found an HTML page/);
+});
+
+test("the paper's tokeniser must be there when it is asked for", async (t) => {
+  const asked = openWikiText({ ...options, root: layOut(t), tokeniser: "gpt-neox-20b" });
+  await assert.rejects(asked, /GPT-NeoX-20B tokeniser: no copy at .*spectral data get gpt-neox-20b/);
+});
+
+test("the stand-in is named, and learnable: the next word depends on the last ones", async (t) => {
+  const data = await openWikiText({ length: 63, root: temporaryFolder(t), allowDownload: false });
+  assert.match(data.provenance.name, /generated grammar \(stand-in for WikiText-103\)/);
+  assert.ok(data.tokeniser.size > 200 && data.tokeniser.size < 400);
+  const train = data.training.batch(range(data.training.count)).tokens.data;
+  const valid = data.validation.batch(range(data.validation.count)).tokens.data;
+  assert.ok(valid.every((token) => token > 0), "every word of the validation text is known");
+  const size = data.tokeniser.size;
+  const pairs = new Float64Array(size * size).fill(0.01);
+  for (let i = 1; i < train.length; i++) pairs[train[i - 1] * size + train[i]]++;
+  const singles = Float64Array.from({ length: size }, (_, last) =>
+    pairs.subarray(last * size, (last + 1) * size).reduce((sum, count) => sum + count, 0),
+  );
+  let unigram = 0;
+  let bigram = 0;
+  for (let i = 1; i < valid.length; i++) {
+    unigram -= Math.log(singles[valid[i]] / train.length) / (valid.length - 1);
+    bigram -= Math.log(pairs[valid[i - 1] * size + valid[i]] / singles[valid[i - 1]]) / (valid.length - 1);
+  }
+  assert.ok(bigram < unigram - 0.7, `unigram ${unigram.toFixed(2)} nats, bigram ${bigram.toFixed(2)}`);
+});
+
+test("reads the small real WikiText", { skip: !existsSync("../shared/data/wikitext") && "../shared is not here" }, async (t) => {
+  const root = layOut(t);
+  for (const split of ["train", "valid"]) {
+    const name = `wiki.${split}.tokens`;
+    writeFileSync(join(root, "wikitext-103", name), readFileSync(join("../shared/data/wikitext", name)));
+  }
+  const data = await openWikiText({ ...options, root, length: 64 });
+  assert.ok(data.training.count > 3000);
+  const text = data.tokeniser.decode(data.training.batch([0]).tokens.data);
+  assert.match(text, /^robert <unk> robert <unk> is an english film television and theatre actor he had a guest starring role/);
+});

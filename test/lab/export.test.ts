@@ -1,0 +1,37 @@
+import assert from "node:assert/strict";
+import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { test } from "node:test";
+import { save, type Figure } from "spectral-lab/lab/index";
+
+const figure: Figure = {
+  description: "a line",
+  data: [{ type: "scatter", x: [1, 2], y: [3, 4] }],
+  layout: { width: 200, height: 100 },
+};
+
+test("save writes SVG, PNG and the tables, and leaves nothing else", async () => {
+  const folder = join(mkdtempSync(join(tmpdir(), "save-")), "deep", "figures");
+  const paths = await save(figure, "figure2", { folder, tables: { ranks: [{ matrix: "a", rank: 0.1 }] } });
+  assert.deepEqual(readdirSync(folder).sort(), ["figure2-ranks.csv", "figure2.png", "figure2.svg"]);
+  assert.deepEqual(
+    paths.sort(),
+    ["figure2-ranks.csv", "figure2.png", "figure2.svg"].map((name) => join(folder, name)),
+  );
+  assert.equal(readFileSync(join(folder, "figure2-ranks.csv"), "utf8"), "matrix,rank\r\na,0.1\r\n");
+  assert.match(readFileSync(join(folder, "figure2.svg"), "utf8"), /^<svg/);
+  rmSync(join(folder, "..", ".."), { recursive: true });
+});
+
+test("save refuses names that are paths, and says which file cannot be written", async () => {
+  const folder = mkdtempSync(join(tmpdir(), "save-"));
+  await assert.rejects(save(figure, "../figure", { folder }), /StoreError|expected a name/);
+  assert.ok(!existsSync(join(folder, "..", "figure.svg")));
+  writeFileSync(join(folder, "file"), "");
+  await assert.rejects(save(figure, "figure2", { folder: join(folder, "file") }), {
+    name: "StoreError",
+    message: /figure2\.svg/,
+  });
+  rmSync(folder, { recursive: true });
+});

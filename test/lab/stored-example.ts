@@ -1,0 +1,65 @@
+import { float32, type NdArray } from "spectral-lab/core/array";
+import { openRun } from "spectral-lab/store/run";
+import { readRun, type RunReader } from "spectral-lab/store/stored-run";
+import { identityOf, type RunRequest } from "spectral-lab/tasks/run";
+
+/** What an invented run has measured. */
+export interface Example {
+  readonly matrices: readonly string[];
+  readonly contacts: readonly string[];
+  /** Singular values of each matrix and entries of each diagonal; default 6. */
+  readonly size?: number;
+  /** How much the effective rank of every matrix falls; default 0.5. */
+  readonly fall?: number;
+  /** Alignment at the end; at the start it is chance. */
+  readonly aligned?: number;
+  readonly data?: { readonly name: string; readonly standIn: boolean };
+}
+
+/** Writes a finished run of a request under `root`, measured at steps 0, 50 and 100, with invented numbers. */
+export function storeExample(root: string, request: Omit<RunRequest, "runs">, example: Example): RunReader {
+  const { matrices, contacts, size = 6, fall = 0.5, aligned = 0.6 } = example;
+  const run = openRun(root, identityOf(request));
+  for (const [moment, step] of [0, 50, 100].entries()) {
+    const part = moment / 2;
+    const origin = { step, epoch: part * 4 };
+    const arrays = new Map<string, NdArray>();
+    const diagonal = (scale: number, rate: number): NdArray =>
+      float32([size], new Float32Array(size).map((_, i) => scale * Math.exp(-rate * i))); // prettier-ignore
+    matrices.forEach((matrix) => arrays.set(`singular-values/${matrix}`, diagonal(1 + 3 * part, 0.2 + part)));
+    contacts.forEach((contact) => arrays.set(`alignment/${contact}`, diagonal(aligned * part, 0.1)));
+    run.writeArrays(step, arrays);
+    run.appendRows([
+      ...["train", "validation"].flatMap((split) => [
+        { ...origin, probe: "metrics", split, variant: "full", metric: "loss", value: 2 - 1.5 * part },
+        { ...origin, probe: "metrics", split, variant: "full", metric: "error", value: 0.9 - 0.89 * part },
+        { ...origin, probe: "pruning", split, variant: "top", metric: "loss", value: 2.1 - 1.5 * part },
+        { ...origin, probe: "pruning", split, variant: "bottom", metric: "loss", value: 2 - 0.2 * part },
+      ]),
+      ...matrices.map((matrix, depth) => ({
+        ...origin,
+        probe: "spectra",
+        matrix,
+        depth,
+        effectiveRank: 0.9 - fall * part,
+      })),
+      ...contacts.map((contact, depth) => ({
+        ...origin,
+        probe: "alignment",
+        contact,
+        depth,
+        score: moment === 0 ? 0.1 : aligned * part,
+        dimension: 64,
+      })),
+    ]);
+  }
+  run.update({
+    status: "finished",
+    step: 100,
+    epoch: 4,
+    finished: "2026-01-01T00:00:00Z",
+    data: example.data && { source: "test", examples: 100, ...example.data },
+  });
+  run.close();
+  return readRun(run.folder);
+}

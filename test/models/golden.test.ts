@@ -1,0 +1,85 @@
+import assert from "node:assert/strict";
+import { existsSync } from "node:fs";
+import { join } from "node:path";
+import { before, test } from "node:test";
+import { startBackend } from "spectral-lab/backend/start";
+import { checkModel, checkSchedules } from "../../tools/golden/check.js";
+import { agrees, Comparison } from "../../tools/golden/compare.js";
+import { draws } from "../../tools/golden/draws.js";
+import { readGolden } from "../../tools/golden/file.js";
+
+const reference = join(process.cwd(), "..", "shared", "reference");
+const files = ["golden-7.json", "golden-8.json"].map((name) => join(reference, name)).filter(existsSync);
+
+before(async () => {
+  await startBackend({ backend: "wasm" });
+});
+
+if (files.length === 0)
+  test("reference files", { skip: `no golden-*.json in ${reference}` }, () => undefined);
+
+for (const path of files) {
+  const file = await readGolden(path);
+  for (const golden of file.models) {
+    test(`${golden.name} of seed ${file.seed} agrees with PyTorch`, async () => {
+      const differences = await checkModel(golden, file.seed);
+      assert.ok(differences, "this model is not built");
+      assert.deepEqual(
+        differences.filter((difference) => !agrees(difference)),
+        [],
+      );
+      assert.ok(differences.length >= 8); // loss, gradients, norms, four measures of spectra, agreement, alignment
+    });
+  }
+  test(`schedules of seed ${file.seed} agree with PyTorch`, () => {
+    const differences = checkSchedules(file);
+    assert.equal(differences.length, 2);
+    assert.ok(differences.every(agrees));
+  });
+}
+
+test("a comparison keeps the largest difference, and takes a missing number for the largest of all", () => {
+  const compare = new Comparison();
+  compare.values("loss", [1, 2.002], [1, 2]);
+  compare.value("loss", "later", 1.0001, 1);
+  compare.values("norm", [1], [1, 2]);
+  const [loss, norm] = compare.differences();
+  assert.equal(loss.at, "[1]");
+  assert.ok(Math.abs(loss.difference - 1e-3) < 1e-9 && !agrees(loss));
+  assert.equal(norm.difference, Infinity);
+  assert.ok(!agrees(norm));
+});
+
+test("a difference may be a few times what rounding does to the same number, and to no other", () => {
+  const comparisonOf = (...losses: number[]): Comparison => {
+    const compare = new Comparison();
+    compare.values("loss", losses, [1, 1]);
+    return compare;
+  };
+  const [found] = comparisonOf(1.001, 1).differences([comparisonOf(1, 1.01), comparisonOf(1.0005, 1)]);
+  assert.ok(agrees(found));
+  const [other] = comparisonOf(1, 1.001).differences([comparisonOf(1.5, 1.001), comparisonOf(NaN, NaN)]);
+  assert.ok(!agrees(other));
+  assert.equal(other.limit, 1e-4);
+});
+
+test("a reference that is 3e-4 off in one number is found out", async (t) => {
+  if (files.length === 0) return t.skip("no reference files");
+  const file = await readGolden(files[0]);
+  const golden = file.models.find(({ name }) => name === "mlp")!;
+  const wrong = { ...golden, loss: golden.loss.map((loss, i) => (i === 2 ? loss * 1.0003 : loss)) };
+  const differences = await checkModel(wrong, file.seed);
+  assert.deepEqual(
+    differences!.filter((difference) => !agrees(difference)).map(({ quantity, at }) => [quantity, at]),
+    [["loss", "[2]"]],
+  );
+});
+
+test("draws: the same seed gives the same numbers, in range, and each draw others", () => {
+  const [a, b] = [draws(7), draws(7)];
+  const first = a.uniform(1000, 0.5);
+  assert.deepEqual(b.uniform(1000, 0.5), first);
+  assert.notDeepEqual(a.uniform(1000, 0.5), first);
+  assert.ok(first.every((x) => Math.abs(x) <= 0.5));
+  assert.ok(a.integers(1000, 5).every((x) => x >= 0 && x < 5));
+});

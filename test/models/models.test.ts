@@ -1,0 +1,170 @@
+import assert from "node:assert/strict";
+import { before, test } from "node:test";
+import * as tf from "@tensorflow/tfjs";
+import { startBackend } from "spectral-lab/backend/start";
+import { ConfigError } from "spectral-lab/core/errors";
+import { lstm } from "spectral-lab/models/lstm";
+import { mlp } from "spectral-lab/models/mlp";
+import { modularAddition } from "spectral-lab/models/modular-addition";
+import { transformer } from "spectral-lab/models/transformer";
+import { unet } from "spectral-lab/models/unet";
+import { vgg } from "spectral-lab/models/vgg";
+import { pairsOf } from "spectral-lab/nn/contacts";
+import type { ContactSide, Model } from "spectral-lab/nn/model";
+import { toTensors } from "spectral-lab/nn/parameters";
+import { adamw } from "spectral-lab/optim/adamw";
+import { disposeState, trainStep, type TrainingState } from "spectral-lab/train/step";
+import { randomTensor } from "../support/finite-differences.js";
+
+before(async () => {
+  await startBackend({ backend: "wasm" });
+});
+
+interface Case {
+  readonly model: Model<unknown>;
+  batch(): unknown;
+}
+
+/** Small models with a batch each; `as` because a case's batch belongs to its own model. */
+const cases: Readonly<Record<string, Case>> = {
+  modularAddition: {
+    model: modularAddition({ modulus: 7, width: 16, heads: 2, hidden: 24 }) as Model<unknown>,
+    batch: () => ({
+      tokens: tf.tensor2d([1, 2, 7, 3, 3, 7, 0, 6, 7], [3, 3], "int32"),
+      targets: tf.tensor1d([3, 6, 6], "int32"),
+    }),
+  },
+  mlp: {
+    model: mlp({ inputs: 48, hidden: 8, layers: 3, classes: 4 }) as Model<unknown>,
+    batch: () => ({ images: randomTensor([5, 4, 4, 3]), labels: tf.tensor1d([0, 1, 2, 3, 0], "int32") }),
+  },
+  vgg: {
+    model: vgg({ depth: 11, width: 1 / 16 }) as Model<unknown>,
+    batch: () => ({ images: randomTensor([2, 32, 32, 3]), labels: tf.tensor1d([0, 9], "int32") }),
+  },
+  unet: {
+    model: unet({ channels: [8, 16, 16, 32], embedding: 16 }) as Model<unknown>,
+    batch: () => ({
+      images: randomTensor([2, 28, 28, 1]),
+      noise: randomTensor([2, 28, 28, 1], 1),
+      steps: tf.tensor1d([0, 999], "int32"),
+    }),
+  },
+  lstm: {
+    model: lstm({ features: 5, hidden: 6, layers: 2, symbols: 4 }) as Model<unknown>,
+    batch: () => ({
+      features: randomTensor([8, 2, 5]),
+      labels: Int32Array.of(1, 2, 3, 3, 0, 0),
+      labelLengths: Int32Array.of(3, 1),
+      frames: Int32Array.of(8, 5),
+    }),
+  },
+  transformer: {
+    model: transformer({ vocabulary: 11, layers: 2, width: 12, heads: 3, hidden: 8 }) as Model<unknown>,
+    batch: () => ({ tokens: tf.tensor2d([1, 2, 3, 4, 10, 9, 8, 7], [2, 4], "int32") }),
+  },
+};
+
+for (const [name, { model, batch }] of Object.entries(cases)) {
+  test(`${name}: starts near chance, learns its batch, and leaves no tensor behind`, async () => {
+    const held = batch();
+    const optimiser = adamw({ learningRate: 3e-3 });
+    const parameters = toTensors(model.init(1));
+    let state: TrainingState = {
+      parameters,
+      buffers: toTensors(model.initBuffers(1)),
+      optimiser: optimiser.init(parameters),
+    };
+    const step = async (): Promise<number> => {
+      const next = trainStep(model, optimiser, state, [held]);
+      disposeState(state, next.state);
+      state = next.state;
+      const [loss] = await next.loss.data();
+      next.loss.dispose();
+      return loss;
+    };
+    const first = await step();
+    const tensors = tf.memory().numTensors;
+    let last = first;
+    for (let i = 0; i < 20; i++) last = await step();
+    assert.ok(last < 0.9 * first, `the loss went from ${first} to ${last}`);
+    await model.evaluate(state.parameters, state.buffers, held);
+    assert.equal(tf.memory().numTensors, tensors);
+    disposeState(state);
+  });
+
+  test(`${name}: initial values are a function of the seed; views cover every matrix`, () => {
+    const [a, b, c] = [model.init(3), model.init(3), model.init(4)];
+    assert.deepEqual(a, b);
+    assert.notDeepEqual(a, c);
+    const matrices = [...a].filter(([, { shape }]) => shape.length >= 2).map(([parameter]) => parameter);
+    assert.deepEqual(
+      model.matrices.map(({ parameter }) => parameter),
+      matrices,
+    );
+    for (const { parameter, rows, columns } of model.matrices)
+      assert.equal(a.get(parameter)!.data.length, rows * columns);
+    for (const output of model.outputLayer) assert.ok(matrices.includes(output));
+  });
+
+  test(`${name}: evaluation counts examples, and equals the training loss where there is no batch normalisation`, async () => {
+    const held = batch();
+    const parameters = toTensors(model.init(2));
+    const buffers = toTensors(model.initBuffers(2));
+    const metrics = await model.evaluate(parameters, buffers, held);
+    for (const { sum, count } of Object.values(metrics)) assert.ok(Number.isFinite(sum) && count > 0);
+    if (model.recalibrate) return;
+    const [loss] = await model.loss(parameters, buffers, held).loss.data();
+    assert.ok(Math.abs(metrics.loss.sum / metrics.loss.count - loss) < 1e-5 * loss);
+  });
+}
+
+const paperSized: readonly Model<never>[] = [
+  modularAddition({ modulus: 113 }),
+  mlp({ inputs: 3072 }),
+  vgg(),
+  vgg({ depth: 19 }),
+  unet(),
+  lstm(),
+  transformer({ vocabulary: 50257 }),
+] as Model<never>[];
+
+for (const model of [...paperSized, ...Object.values(cases).map((c) => c.model)]) {
+  test(`${model.name}: every contact joins spaces of one dimension, inside matrices that exist`, () => {
+    const names = new Set<string>();
+    for (const contact of model.contacts) {
+      assert.ok(!names.has(contact.name), `${contact.name} twice`);
+      names.add(contact.name);
+      for (const { from, to } of pairsOf(contact)) {
+        assert.equal(dimensionOf(model, from), dimensionOf(model, to), contact.name);
+      }
+    }
+  });
+}
+
+function dimensionOf(model: Model<never>, { matrix, space, rows, columns, take }: ContactSide): number {
+  const view = model.matrices.find(({ name }) => name === matrix);
+  assert.ok(view, `no matrix ${matrix}`);
+  const [r0, r1] = rows ?? [0, view.rows];
+  const [c0, c1] = columns ?? [0, view.columns];
+  assert.ok(r0 >= 0 && r1 <= view.rows && c0 >= 0 && c1 <= view.columns);
+  const length = space === "output" ? r1 - r0 : c1 - c0;
+  if (!take) return length;
+  assert.ok(take.start + take.stride * (take.count - 1) < length);
+  return take.count;
+}
+
+test("sizes that do not fit are configuration errors that name the size", () => {
+  const fails = (make: () => unknown, message: RegExp): void =>
+    assert.throws(make, (error: Error) => error instanceof ConfigError && message.test(error.message));
+  fails(() => modularAddition({ modulus: 0 }), /modulus/);
+  fails(() => modularAddition({ modulus: 5, width: 10, heads: 4 }), /width \(10\).*heads \(4\)/);
+  fails(() => transformer({ vocabulary: 10, layers: 1.5 }), /layers/);
+  fails(() => vgg({ depth: 12 as 11 }), /depth.*12/);
+  fails(() => vgg({ width: 1 / 1000 }), /Width/);
+  fails(() => unet({ channels: [6, 32, 32, 32] }), /c1 \(6\)/);
+  fails(() => unet({ channels: [32, 48, 64, 64] }), /channels \(48\)/);
+  fails(() => unet({ embedding: 15 }), /embedding/);
+  fails(() => lstm({ hidden: -1 }), /hidden/);
+  fails(() => mlp({ inputs: 3, layers: 0 }), /layers/);
+});

@@ -1,0 +1,124 @@
+import assert from "node:assert/strict";
+import { before, test } from "node:test";
+import * as tf from "@tensorflow/tfjs";
+import { startBackend } from "spectral-lab/backend/start";
+import type { Parameters } from "spectral-lab/nn/model";
+import { adamw } from "spectral-lab/optim/adamw";
+import { clipByGlobalNorm, globalNorm } from "spectral-lab/optim/clip";
+import { applyMasks, masked } from "spectral-lab/optim/masked";
+import type { Optimiser } from "spectral-lab/optim/optimiser";
+import { sgd } from "spectral-lab/optim/sgd";
+
+before(async () => {
+  await startBackend({ backend: "js" });
+});
+
+const vector = (...values: number[]): Parameters => new Map([["w", tf.tensor1d(values)]]);
+
+/** The parameter after each of the updates with the given gradients. */
+async function run(optimiser: Optimiser, start: number[], gradients: number[][]): Promise<number[][]> {
+  let parameters = vector(...start);
+  let state = optimiser.init(parameters);
+  const path: number[][] = [];
+  for (const gradient of gradients) {
+    ({ parameters, state } = optimiser.update(vector(...gradient), state, parameters));
+    path.push(Array.from(await parameters.get("w")!.data()));
+  }
+  assert.equal(state.step, gradients.length);
+  return path;
+}
+
+function assertClose(found: number[][], expected: number[][]): void {
+  found.forEach((row, i) =>
+    row.forEach((x, j) => assert.ok(Math.abs(x - expected[i][j]) < 1e-5, `${found} is not ${expected}`)),
+  );
+}
+
+test("AdamW follows its equations, with a rate that changes", async () => {
+  const [beta1, beta2, epsilon, weightDecay] = [0.8, 0.95, 1e-3, 0.5];
+  const rate = (step: number): number => 0.1 / (step + 1);
+  const gradients = [[1], [-0.5], [2]];
+  const expected: number[][] = [];
+  for (let [p, m, v, t] = [0.7, 0, 0, 1]; t <= 3; t++) {
+    const g = gradients[t - 1][0];
+    m = beta1 * m + (1 - beta1) * g;
+    v = beta2 * v + (1 - beta2) * g * g;
+    p -= rate(t - 1) * weightDecay * p;
+    p -= (rate(t - 1) * (m / (1 - beta1 ** t))) / (Math.sqrt(v / (1 - beta2 ** t)) + epsilon);
+    expected.push([p]);
+  }
+  const optimiser = adamw({ learningRate: rate, beta1, beta2, epsilon, weightDecay });
+  assertClose(await run(optimiser, [0.7], gradients), expected);
+});
+
+test("AdamW's first step is the learning rate against the gradient's sign, whatever its size", async () => {
+  assertClose(await run(adamw({ learningRate: 0.01 }), [0, 0, 0], [[1e-4, -3, 500]]), [[-0.01, 0.01, -0.01]]);
+});
+
+test("SGD with momentum and coupled decay follows PyTorch's equations", async () => {
+  const [learningRate, momentum, weightDecay] = [0.1, 0.9, 0.01];
+  const gradients = [[1], [1], [-2]];
+  const expected: number[][] = [];
+  let [p, v] = [2, 0];
+  for (const [g] of gradients) {
+    v = momentum * v + g + weightDecay * p;
+    p -= learningRate * v;
+    expected.push([p]);
+  }
+  assertClose(await run(sgd({ learningRate, momentum, weightDecay }), [2], gradients), expected);
+});
+
+test("clipping scales all gradients by one factor, and leaves small ones alone", async () => {
+  const descend = sgd({ learningRate: 1 });
+  assertClose(await run(clipByGlobalNorm(1, descend), [0, 0], [[3, -4]]), [[-0.6, 0.8]]);
+  assertClose(await run(clipByGlobalNorm(10, descend), [0, 0], [[3, -4]]), [[-3, 4]]);
+  const both = new Map([...vector(3), ["b", tf.tensor2d([[4, 12]])] as const]);
+  assert.ok(Math.abs((await globalNorm(both).data())[0] - 13) < 1e-5);
+});
+
+test("masked weights stay at 0 and their gradients out of the moments; the others train as without a mask", async () => {
+  const masks: Parameters = new Map([["w", tf.tensor1d([1, 0])]]);
+  const inner = adamw({ learningRate: 0.1, weightDecay: 0.1 });
+  const gradients = [
+    [1, 5],
+    [2, -3],
+  ];
+  const held = applyMasks(vector(0.5, 0.7), masks);
+  const start = Array.from(await held.get("w")!.data());
+  assert.equal(start[1], 0);
+  const path = await run(masked(masks, inner), start, gradients);
+  const free = await run(inner, [0.5], [[1], [2]]);
+  assertClose(path, [
+    [free[0][0], 0],
+    [free[1][0], 0],
+  ]);
+  const optimiser = masked(masks, inner);
+  const { state } = optimiser.update(vector(1, 5), optimiser.init(held), held);
+  assert.equal((await state.slots.get("m/w")!.data())[1], 0);
+});
+
+test("a parameter without a mask is free", async () => {
+  assertClose(await run(masked(new Map(), sgd({ learningRate: 1 })), [1], [[1]]), [[0]]);
+});
+
+test("an update leaves what it was given, and nothing behind but what it returns", () => {
+  const masks: Parameters = new Map([["w", tf.tensor1d([1, 0])]]);
+  for (const make of [() => adamw({ learningRate: 0.1, weightDecay: 1 }), () => sgd({ learningRate: 0.1 })]) {
+    const optimiser = masked(masks, clipByGlobalNorm(1, make()));
+    const [parameters, gradients] = [vector(1, 2), vector(3, 4)];
+    const state = optimiser.init(parameters);
+    const before = tf.memory().numTensors;
+    const updated = optimiser.update(gradients, state, parameters);
+    assert.equal(tf.memory().numTensors - before, 1 + state.slots.size);
+    assert.deepEqual([...updated.state.slots.keys()], [...state.slots.keys()]);
+    for (const tensor of [...parameters.values(), ...gradients.values(), ...state.slots.values()]) {
+      assert.ok(!tensor.isDisposed);
+    }
+  }
+});
+
+test("a gradient that is missing is an error that names the parameter", () => {
+  const optimiser = sgd({ learningRate: 1 });
+  const parameters = vector(1);
+  assert.throws(() => optimiser.update(new Map(), optimiser.init(parameters), parameters), /"w"/);
+});

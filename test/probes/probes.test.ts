@@ -1,0 +1,161 @@
+import assert from "node:assert/strict";
+import { before, test } from "node:test";
+import { startBackend } from "spectral-lab/backend/start";
+import { randomStream } from "spectral-lab/core/random";
+import { at } from "spectral-lab/core/time";
+import { agreementDiagonal } from "spectral-lab/linalg/agreement";
+import { alignmentDiagonal } from "spectral-lab/linalg/alignment";
+import { gaussianMatrix } from "spectral-lab/linalg/random-matrix";
+import { effectiveRank } from "spectral-lab/linalg/spectrum";
+import { type Matrix, svdSync } from "spectral-lab/linalg/svd";
+import { truncate } from "spectral-lab/linalg/truncate";
+import { leftVectors, rightVectors } from "spectral-lab/linalg/vectors";
+import type { ImageTensors } from "spectral-lab/models/classification";
+import { mlp } from "spectral-lab/models/mlp";
+import type { Parameters } from "spectral-lab/nn/model";
+import { toTensors } from "spectral-lab/nn/parameters";
+import { matrixOf } from "spectral-lab/nn/views";
+import { agreementProbe } from "spectral-lab/probes/agreement";
+import { alignmentProbe } from "spectral-lab/probes/alignment";
+import { metricsProbe } from "spectral-lab/probes/metrics";
+import { pruningProbe, truncated } from "spectral-lab/probes/pruning";
+import { describeSpectrum, spectraProbe } from "spectral-lab/probes/spectra";
+import type { Row } from "spectral-lab/store/rows";
+import { asTensors, type Examples } from "spectral-lab/train/examples";
+import { mergeRequests, type Measurement, type Probe } from "spectral-lab/train/measure";
+import { InitialSvds, takeSnapshot } from "spectral-lab/train/snapshot";
+
+before(() => startBackend({ backend: "wasm" }));
+
+const model = mlp({ inputs: 12, hidden: 9, layers: 3, classes: 4 });
+const random = randomStream(1, "probe data");
+const images = Float32Array.from({ length: 20 * 12 }, () => random.normal());
+const labels = Int32Array.from({ length: 20 }, () => random.integer(4));
+const examples = asTensors({
+  count: 20,
+  batch: (indices: ArrayLike<number>) => ({
+    images: {
+      dtype: "F32" as const,
+      shape: [indices.length, 2, 2, 3],
+      data: Float32Array.from(Array.from(indices).flatMap((i) => [...images.subarray(12 * i, 12 * i + 12)])),
+    },
+    labels: {
+      dtype: "I32" as const,
+      shape: [indices.length],
+      data: Int32Array.from(indices, (i) => labels[i]),
+    },
+  }),
+}) as Examples<ImageTensors>;
+const engine = { svd: async (matrix: Matrix, options: object) => svdSync(matrix, options) };
+
+/** Measures the network with the weights of `seed` as if it had been initialised with seed 0. */
+async function measure(probe: Probe, seed: number): Promise<Measurement> {
+  const parameters: Parameters = toTensors(model.init(seed));
+  const snapshot = takeSnapshot(
+    {
+      step: 3,
+      epoch: 1.5,
+      model,
+      parameters,
+      buffers: new Map(),
+      training: examples,
+      evaluations: { train: { examples, batchSize: 8 } },
+      initial: new InitialSvds(model, 0, engine),
+    },
+    mergeRequests(probe.needs?.(model as never) ?? []),
+    engine,
+  );
+  try {
+    return await probe.measure(snapshot as never);
+  } finally {
+    snapshot.dispose();
+    parameters.forEach((tensor) => tensor.dispose());
+  }
+}
+
+const weight = (seed: number, layer: number): Matrix => matrixOf(model.matrices[layer], model.init(seed));
+const close = (actual: unknown, expected: number, tolerance = 1e-5): void =>
+  assert.ok(Math.abs(Number(actual) - expected) < tolerance, `${actual} is not ${expected}`);
+
+test("metrics are means over examples, whatever the batches", async () => {
+  const { rows } = await measure(metricsProbe(at("0")), 0);
+  assert.deepEqual(
+    rows.map((row) => [row.split, row.variant, row.metric]),
+    [
+      ["train", "full", "loss"],
+      ["train", "full", "error"],
+    ],
+  );
+  close(Number(rows[1].value) * 20, Math.round(Number(rows[1].value) * 20), 1e-9); // a whole number of errors
+});
+
+test("spectra are those of each matrix, in order of depth", async () => {
+  const { rows, arrays } = await measure(spectraProbe(at("0")), 0);
+  assert.deepEqual(
+    rows.map((row) => row.depth),
+    [0, 1, 2],
+  );
+  rows.forEach((row, layer) => {
+    const { s } = svdSync(weight(0, layer));
+    close(row.effectiveRank, effectiveRank(s), 1e-9);
+    assert.equal(row.largest, s[0]);
+    assert.deepEqual([...arrays!.get(`singular-values/${row.matrix}`)!.data], [...Float32Array.from(s)]);
+  });
+});
+
+test("a zero matrix has no rank: NaN, not an error", () => {
+  const measures = describeSpectrum(new Float64Array(5));
+  assert.ok(Number.isNaN(measures.effectiveRank) && Number.isNaN(measures.stableRank));
+  assert.equal(measures.frobenius, 0);
+});
+
+test("alignment is between left vectors of a layer and right vectors of the next", async () => {
+  const { rows, arrays } = await measure(alignmentProbe(at("0")), 0);
+  assert.equal(rows.length, 2);
+  const [first, second] = [svdSync(weight(0, 0), { left: "all" }), svdSync(weight(0, 1), { right: "all" })];
+  const expected = alignmentDiagonal(leftVectors(first), rightVectors(second));
+  const found = arrays!.get(`alignment/${rows[0].contact}`)!.data;
+  expected.forEach((value, i) => close(found[i], value));
+  close(rows[0].score, expected.reduce((a, b) => a + b) / expected.length);
+  assert.equal(rows[0].dimension, 9);
+});
+
+test("agreement is 1 with the initialisation itself and that of two matrices otherwise", async () => {
+  const same = await measure(agreementProbe(at("0")), 0);
+  same.rows.forEach((row) => close(row.score, 1));
+  const other = await measure(agreementProbe(at("0")), 7);
+  const expected = agreementDiagonal(
+    svdSync(weight(7, 1), { left: "all", right: "all" }),
+    svdSync(weight(0, 1), { left: "all", right: "all" }),
+  );
+  const found = other.arrays!.get(`agreement/${model.matrices[1].name}`)!.data;
+  expected.forEach((value, i) => close(found[i], value));
+});
+
+test("pruning evaluates both halves of every matrix but the last", async () => {
+  const { rows } = await measure(pruningProbe(at("0")), 0);
+  assert.deepEqual(
+    rows.map((row) => `${row.variant} ${row.metric}`),
+    ["top loss", "top error", "bottom loss", "bottom error"],
+  );
+  const loss = (list: readonly Row[]): number => Number(list.find((row) => row.metric === "loss")!.value);
+  const full = await measure(metricsProbe(at("0")), 0);
+  assert.notEqual(loss(rows), loss(full.rows));
+});
+
+test("the halves made on the device are those of the reference, and add up to the matrix", async () => {
+  for (const [rows, columns] of [
+    [7, 7],
+    [12, 5],
+    [5, 12],
+    [1, 6],
+  ]) {
+    const matrix = gaussianMatrix(randomStream(2, `halves ${rows} ${columns}`), rows, columns);
+    const svd = svdSync(matrix, rows < columns ? { left: "all" } : { right: "all" });
+    for (const half of ["top", "bottom"] as const) {
+      const tensor = truncated(matrix, svd, half);
+      const expected = truncate(matrix, svd, half);
+      (await tensor.data()).forEach((value, i) => close(value, expected[i]));
+    }
+  }
+});

@@ -1,0 +1,86 @@
+import assert from "node:assert/strict";
+import * as fs from "node:fs";
+import { join } from "node:path";
+import { describe, it } from "node:test";
+import { removeStaleTemporaries, temporaryPath, writeFileAtomic } from "spectral-lab/store/atomic";
+import { thisProcess } from "spectral-lab/store/process";
+import { temporaryFolder, tinyDisk } from "./temporary-folder.js";
+
+describe("writeFileAtomic", () => {
+  it("writes text, bytes and pieces, makes folders, replaces, and leaves nothing else", (t) => {
+    const folder = join(temporaryFolder(t), "a", "b");
+    const path = join(folder, "file");
+    for (const content of ["é", Buffer.from("é"), [Uint8Array.of(0xc3), Uint8Array.of(0xa9)]]) {
+      writeFileAtomic(path, content);
+      assert.equal(fs.readFileSync(path, "utf8"), "é");
+    }
+    assert.deepEqual(fs.readdirSync(folder), ["file"]);
+  });
+
+  it("keeps the old file and no other when a piece cannot be made", (t) => {
+    const folder = temporaryFolder(t);
+    const path = join(folder, "file");
+    writeFileAtomic(path, "old");
+    function* broken(): Generator<Uint8Array> {
+      yield Uint8Array.of(1);
+      throw new Error("no more");
+    }
+    assert.throws(() => writeFileAtomic(path, broken()), /cannot write .*file: no more/);
+    assert.equal(fs.readFileSync(path, "utf8"), "old");
+    assert.deepEqual(fs.readdirSync(folder), ["file"]);
+  });
+
+  it("names the path and the reason: a file in place of a folder, a folder in place of the file", (t) => {
+    const folder = temporaryFolder(t);
+    fs.writeFileSync(join(folder, "file"), "");
+    fs.mkdirSync(join(folder, "folder", "inside"), { recursive: true });
+    const below = join(folder, "file", "x");
+    assert.throws(() => writeFileAtomic(below, ""), {
+      name: "StoreError",
+      message: /file\/x: .*(ENOTDIR|EEXIST)/,
+    });
+    const message = /cannot write .*folder: it is a folder, not a file \(EISDIR\)/;
+    assert.throws(() => writeFileAtomic(join(folder, "folder"), ""), { name: "StoreError", message });
+    assert.deepEqual(fs.readdirSync(folder).sort(), ["file", "folder"]);
+  });
+
+  it("keeps the old file on a full disk", (t) => {
+    const disk = tinyDisk(t);
+    if (disk === undefined) return;
+    const path = join(disk.folder, "file");
+    writeFileAtomic(path, "old");
+    assert.throws(
+      () => writeFileAtomic(path, Buffer.alloc(200_000)),
+      /cannot write .*file: the disk is full \(ENOSPC\)/,
+    );
+    assert.equal(fs.readFileSync(path, "utf8"), "old");
+    assert.deepEqual(fs.readdirSync(disk.folder), ["file"]);
+    writeFileAtomic(path, Buffer.alloc(20_000)); // nothing that failed takes room
+  });
+
+  it("says that a disk is read-only", (t) => {
+    const disk = tinyDisk(t);
+    if (disk === undefined) return;
+    disk.makeReadOnly();
+    const expected = { name: "StoreError", message: /file: the file system is read-only \(EROFS\)/ };
+    assert.throws(() => writeFileAtomic(join(disk.folder, "file"), ""), expected);
+  });
+});
+
+describe("removeStaleTemporaries", () => {
+  it("removes what dead processes left, and nothing else", (t) => {
+    const folder = temporaryFolder(t);
+    const { pid, started } = thisProcess();
+    const mine = temporaryPath(join(folder, "a.json"));
+    const dead = mine.replace(`.${pid}.`, ".4194304."); // above the largest process number
+    const reused = started === "" ? dead : mine.replace(started, "00000000-1");
+    const elsewhere = mine.replace(/[0-9a-f]{8}\.\d+/, "00000000.4194304");
+    for (const path of [mine, dead, reused, elsewhere, join(folder, "b.tmp"), join(folder, ".c.tmp")]) {
+      fs.writeFileSync(path, "");
+    }
+    const removed = removeStaleTemporaries(folder).map((name) => join(folder, name));
+    assert.deepEqual(removed.sort(), [...new Set([dead, reused])].sort());
+    assert.equal(fs.readdirSync(folder).length, 4);
+    assert.deepEqual(removeStaleTemporaries(join(folder, "none")), []);
+  });
+});

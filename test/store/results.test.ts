@@ -1,0 +1,117 @@
+import assert from "node:assert/strict";
+import * as fs from "node:fs";
+import { join } from "node:path";
+import { describe, it } from "node:test";
+import { float32, type NdArray } from "spectral-lab/core/array";
+import { findRuns } from "spectral-lab/store/find-runs";
+import { exportRun, thin } from "spectral-lab/store/results";
+import { openRun } from "spectral-lab/store/run";
+import { tableOf, tableOfRuns } from "spectral-lab/store/table";
+import { temporaryFolder } from "./temporary-folder.js";
+import { identity } from "./toy-run.js";
+
+const spectrum = (step: number): NdArray => ({
+  dtype: "F64",
+  shape: [2],
+  data: Float64Array.of(step + 0.1, step),
+});
+
+function makeRun(root: string): ReturnType<typeof openRun> {
+  const run = openRun(root, identity);
+  for (let step = 0; step <= 8; step += 2) {
+    run.writeArrays(
+      step,
+      new Map([
+        ["values/w", spectrum(step)],
+        ["vectors/w", float32([4], new Float32Array(4))],
+      ]),
+    );
+    run.appendRows([{ step, loss: step === 8 ? NaN : 1 / (1 + step) }]);
+  }
+  return run;
+}
+
+describe("exportRun", () => {
+  it("keeps record, rows and chosen arrays, read back like any run", (t) => {
+    const [runs, results] = [temporaryFolder(t), temporaryFolder(t)];
+    const run = makeRun(runs);
+    assert.throws(() => exportRun(run, results), {
+      name: "StoreError",
+      message: /expected a finished run, found .* running/,
+    });
+    const data = { name: "pairs", standIn: false, source: "/home/someone/data" };
+    run.update({ status: "finished", data });
+    run.close();
+    const folder = exportRun(run, results, { arrays: (name) => name.startsWith("values/"), maxSteps: 3 });
+    assert.deepEqual(fs.readdirSync(folder).sort(), ["arrays.safetensors", "rows.jsonl", "run.json"]);
+    assert.doesNotMatch(fs.readFileSync(join(folder, "run.json"), "utf8"), /someone/);
+    const bytes = (of: string): Buffer => fs.readFileSync(join(of, "rows.jsonl"));
+    assert.deepEqual(bytes(folder), bytes(run.folder));
+
+    const [result] = findRuns(results);
+    assert.deepEqual(result.record, { ...run.record, data: { name: "pairs", standIn: false } });
+    assert.deepEqual(result.rows(), run.rows());
+    assert.deepEqual([result.steps(), result.weightSteps()], [[0, 4, 8], []]);
+    assert.deepEqual(result.readArrays(4), new Map([["values/w", float32([2], Float32Array.of(4.1, 4))]]));
+    assert.deepEqual(result.readArrays(4, ["values/w"]), result.readArrays(4));
+    assert.throws(
+      () => result.readArrays(2, ["values/w"]),
+      /arrays\.safetensors: expected a tensor "2\/values\/w"/,
+    );
+    assert.throws(() => result.readArrays(2), {
+      name: "DataError",
+      message: /expected arrays of step 2, found none/,
+    });
+  });
+
+  it("keeps no arrays unless they are chosen", (t) => {
+    const [runs, results] = [temporaryFolder(t), temporaryFolder(t)];
+    const run = makeRun(runs);
+    run.update({ status: "finished" });
+    run.close();
+    exportRun(run, results);
+    assert.deepEqual(findRuns(results)[0].steps(), []);
+  });
+});
+
+describe("thin", () => {
+  it("keeps first and last and at most the wanted number", () => {
+    const steps = Array.from({ length: 101 }, (_, i) => i);
+    assert.deepEqual(thin(steps, 5), [0, 25, 50, 75, 100]);
+    assert.deepEqual(thin(steps, 1), [100]);
+    assert.deepEqual(thin(steps, 0), []);
+    assert.deepEqual(thin([1, 2], 5), [1, 2]);
+  });
+});
+
+describe("tables", () => {
+  it("have a column for every field of any row", () => {
+    const table = tableOf([
+      { step: 0, loss: 1 },
+      { step: 1, error: NaN },
+    ]);
+    assert.deepEqual(table.columnNames(), ["step", "loss", "error"]);
+    assert.deepEqual(table.objects(), [
+      { step: 0, loss: 1, error: null },
+      { step: 1, loss: null, error: NaN },
+    ]);
+    assert.equal(tableOf([]).numRows(), 0);
+  });
+
+  it("say which run a row is from", (t) => {
+    const run = makeRun(temporaryFolder(t));
+    run.close();
+    const table = tableOfRuns([run]);
+    assert.deepEqual(table.columnNames(), ["run", "task", "profile", "seed", "steps", "step", "loss"]);
+    assert.deepEqual(table.object(1), {
+      run: run.record.id,
+      task: "toy",
+      profile: "quick",
+      seed: 3,
+      steps: 120,
+      step: 2,
+      loss: 1 / 3,
+    });
+    assert.deepEqual(tableOfRuns([run], ({ seed }) => ({ seed })).columnNames(), ["seed", "step", "loss"]);
+  });
+});

@@ -1,0 +1,273 @@
+import assert from "node:assert/strict";
+import * as fs from "node:fs";
+import { join } from "node:path";
+import { describe, it } from "node:test";
+import { float32 } from "spectral-lab/core/array";
+import { findRuns } from "spectral-lab/store/find-runs";
+import { findRun, openRun, runFolder, runId, type RunIdentity } from "spectral-lab/store/run";
+import { readRun } from "spectral-lab/store/stored-run";
+import { ended, firstOutput, start } from "./child.js";
+import { temporaryFolder, tinyDisk } from "./temporary-folder.js";
+
+const identity: RunIdentity = {
+  task: "modular-addition",
+  profile: "lab",
+  seed: 1,
+  config: { modulus: 113, decay: 1 },
+  defaults: { modulus: 113, decay: 0 },
+};
+const arrays = new Map([
+  ["s", float32([2], Float32Array.of(2, 1))],
+  ["u", float32([1], Float32Array.of(1))],
+]);
+
+/** A finished run with two measured steps. */
+function makeFinished(root: string, of: RunIdentity = identity): string {
+  const run = openRun(root, of);
+  for (const step of [0, 10]) {
+    run.writeArrays(step, arrays);
+    run.appendRows([{ step, value: step / 3 }]);
+  }
+  run.writeWeights(10, arrays);
+  run.update({
+    status: "finished",
+    finished: new Date().toISOString(),
+    step: 10,
+    timings: { training: 1.5 },
+  });
+  run.close();
+  return run.folder;
+}
+
+describe("runId", () => {
+  const id = runId(identity);
+  it("depends on task, seed and changed fields", () => {
+    assert.match(id, /^[0-9a-f]{12}$/);
+    assert.notEqual(runId({ ...identity, task: "vgg" }), id);
+    assert.notEqual(runId({ ...identity, seed: 2 }), id);
+    assert.notEqual(runId({ ...identity, config: { modulus: 113, decay: 0 } }), id);
+  });
+  it("does not depend on the profile's name, the order of fields, or a default field added later", () => {
+    const config = { warmup: 10, decay: 1, modulus: 113 };
+    const defaults = { ...identity.defaults, warmup: 10 };
+    assert.equal(runId({ ...identity, profile: "paper", config, defaults }), id);
+  });
+  it("is stable between versions", () => assert.equal(id, "e2169693936b"));
+});
+
+describe("a run", () => {
+  it("is made, filled, finished and read again", (t) => {
+    const root = temporaryFolder(t);
+    assert.equal(findRun(root, identity), undefined);
+    const folder = makeFinished(root);
+    assert.equal(folder, join(root, "modular-addition", runId(identity)));
+    const run = findRun(root, identity)!;
+    assert.deepEqual(run.rows(), [
+      { step: 0, value: 0 },
+      { step: 10, value: 10 / 3 },
+    ]);
+    assert.deepEqual(run.steps(), [0, 10]);
+    assert.deepEqual(run.readArrays(10), arrays);
+    assert.deepEqual([...run.readArrays(10, ["u"]).keys()], ["u"]);
+    assert.deepEqual([run.weightSteps(), run.readWeights(10)], [[10], arrays]);
+    assert.throws(() => run.readArrays(5), {
+      name: "DataError",
+      message: /steps\/5\.safetensors: it does not exist/,
+    });
+    const { created, finished, ...record } = run.record;
+    assert.ok(created <= finished!);
+    assert.deepEqual(record, {
+      format: 1,
+      id: runId(identity),
+      task: "modular-addition",
+      profile: "lab",
+      seed: 1,
+      config: { modulus: 113, decay: 1 },
+      changed: { decay: 1 },
+      status: "finished",
+      step: 10,
+      versions: { node: process.versions.node },
+      timings: { training: 1.5 },
+    });
+  });
+
+  it("is open once, and takes nothing once it is closed", (t) => {
+    const root = temporaryFolder(t);
+    const run = openRun(root, identity);
+    assert.throws(() => openRun(root, identity), /is already open in this process/);
+    run.close();
+    assert.throws(() => run.appendRows([{ step: 1 }]), /was closed/);
+    assert.throws(() => run.writeCheckpoint(1, arrays), /was closed/);
+    openRun(root, identity).close();
+  });
+
+  it("refuses a step that is no whole number, before anything is written", (t) => {
+    const run = openRun(temporaryFolder(t), identity);
+    for (const step of [-1, 0.5, NaN]) assert.throws(() => run.writeArrays(step, arrays), RangeError);
+    assert.deepEqual(run.steps(), []);
+    run.close();
+  });
+
+  it("says which other process has it, and is interrupted once that was killed", async (t) => {
+    const root = temporaryFolder(t);
+    openRun(root, identity).close();
+    const folder = runFolder(root, identity);
+    const child = start("lock-holder", join(folder, "lock"));
+    await firstOutput(child);
+    const message = new RegExp(`run .*${runId(identity)} is in use by process ${child.pid}`);
+    assert.throws(() => openRun(root, identity), { name: "StoreError", message });
+    assert.equal(readRun(folder).record.status, "running");
+    child.kill("SIGKILL");
+    await ended(child);
+    assert.equal(readRun(folder).record.status, "interrupted");
+    openRun(root, identity).close();
+  });
+
+  it("is not mixed with one of other defaults", (t) => {
+    const root = temporaryFolder(t);
+    makeFinished(root);
+    const changed = { ...identity, config: { modulus: 97, decay: 1 }, defaults: { modulus: 97, decay: 0 } };
+    const message = /expected a run with modulus = 97, found one with modulus = 113: a default of task/;
+    assert.throws(() => openRun(root, changed), { name: "StoreError", message });
+    assert.throws(() => findRun(root, changed), { name: "StoreError", message });
+    openRun(root, identity).close(); // the lock was given back
+  });
+
+  it("is read from a read-only disk, also without its lock, and not opened for writing there", (t) => {
+    const disk = tinyDisk(t);
+    if (disk === undefined) return;
+    makeFinished(disk.folder);
+    disk.makeReadOnly();
+    assert.equal(findRun(disk.folder, identity)?.rows().length, 2);
+    const message = /cannot lock run .*: the file system is read-only \(EROFS\)/;
+    assert.throws(() => openRun(disk.folder, identity), { name: "StoreError", message });
+  });
+
+  it("names a runs folder that cannot be made", (t) => {
+    const file = join(temporaryFolder(t), "file");
+    fs.writeFileSync(file, "");
+    const message = /cannot make the run folder .*file\/runs.*ENOTDIR/;
+    assert.throws(() => openRun(join(file, "runs"), identity), { name: "StoreError", message });
+  });
+
+  it("keeps everything on a full disk, and goes on when there is room again", (t) => {
+    const disk = tinyDisk(t);
+    if (disk === undefined) return;
+    const run = openRun(disk.folder, identity);
+    run.writeArrays(0, arrays);
+    run.appendRows([{ step: 0, value: 1 }]);
+    run.writeCheckpoint(0, arrays);
+    const ballast = join(disk.folder, "ballast");
+    assert.throws(() => fs.writeFileSync(ballast, Buffer.alloc(100_000)), /ENOSPC/);
+    const full = { name: "StoreError", message: /the disk is full \(ENOSPC\)/ };
+    assert.throws(() => run.writeArrays(1, arrays), full);
+    assert.throws(() => run.writeCheckpoint(1, arrays), full);
+    assert.throws(() => run.update({ status: "interrupted" }), full);
+    assert.equal(run.record.status, "running");
+    fs.rmSync(ballast);
+    run.close();
+    const again = openRun(disk.folder, identity);
+    assert.deepEqual(
+      [again.resumeFrom()?.step, again.rows(), again.steps()],
+      [0, [{ step: 0, value: 1 }], [0]],
+    );
+    again.close();
+  });
+});
+
+describe("a damaged run.json", () => {
+  const damages: [what: string, text: string | undefined, message: RegExp][] = [
+    ["cut short", '{"format": 1, "id"', /expected JSON, found/],
+    ["empty", "", /expected JSON, found/],
+    ["zeros", "\0\0\0", /expected JSON, found/],
+    ["not an object", "[]", /expected an object, found \[\]/],
+    ["of another format", '{"format": 2}', /expected format 1, which this version reads, found format 2/],
+    ["without a task", '{"format": 1}', /expected text as "task", found nothing/],
+    ["missing", undefined, /expected the record of this run, found no such file/],
+  ];
+  for (const [what, text, message] of damages) {
+    it(`(${what}) is named, never trained over, and set aside on request`, (t) => {
+      const root = temporaryFolder(t);
+      const folder = makeFinished(root);
+      const path = join(folder, "run.json");
+      if (text === undefined) fs.rmSync(path);
+      else fs.writeFileSync(path, text);
+      const check = (error: Error): boolean => {
+        assert.equal(error.name, "DataError");
+        assert.match(error.message, message);
+        assert.ok(error.message.startsWith(`${path}: `) && error.message.includes("setAsideDamaged: true"));
+        return true;
+      };
+      assert.throws(() => openRun(root, identity), check);
+      if (text !== undefined) assert.throws(() => findRun(root, identity), check);
+      if (text !== undefined) assert.throws(() => findRuns(root), check);
+
+      const warnings: string[] = [];
+      const run = openRun(root, identity, {
+        setAsideDamaged: true,
+        onWarning: (said) => warnings.push(said),
+      });
+      assert.deepEqual([run.record.status, run.rows().length, run.steps()], ["running", 2, [0, 10]]);
+      run.close();
+      if (text === undefined) return;
+      assert.equal(fs.readFileSync(`${path}.damaged-1`, "utf8"), text);
+      assert.match(warnings[0], /run\.json is damaged; kept as .*run\.json\.damaged-1/);
+    });
+  }
+
+  it("is noticed when a field has the wrong type or the folder another name", (t) => {
+    const folder = makeFinished(temporaryFolder(t));
+    const path = join(folder, "run.json");
+    const record = JSON.parse(fs.readFileSync(path, "utf8")) as object;
+    const wrong = {
+      seed: "1",
+      status: "done",
+      config: null,
+      timings: [],
+      versions: 1,
+      created: 5,
+      id: "abc",
+    };
+    for (const [field, value] of Object.entries(wrong)) {
+      fs.writeFileSync(path, JSON.stringify({ ...record, [field]: value }));
+      assert.throws(
+        () => readRun(folder),
+        { name: "DataError", message: new RegExp(`as "${field}", found`) },
+        field,
+      );
+    }
+  });
+});
+
+describe("findRuns", () => {
+  it("finds runs by task and record, each once", (t) => {
+    const [here, there] = [temporaryFolder(t), temporaryFolder(t)];
+    makeFinished(here);
+    makeFinished(there);
+    makeFinished(here, { ...identity, seed: 2 });
+    makeFinished(there, { ...identity, task: "vgg" });
+    openRun(here, { ...identity, task: "vgg" }).close();
+    const found = findRuns([here, there]);
+    assert.deepEqual(
+      found.map(({ record }) => [record.task, record.seed, record.status]),
+      [
+        ["modular-addition", 1, "finished"],
+        ["modular-addition", 2, "finished"],
+        ["vgg", 1, "finished"],
+      ],
+    );
+    assert.deepEqual(
+      found.map(({ folder }) => folder.startsWith(here)),
+      [true, true, false],
+    );
+    assert.deepEqual(
+      findRuns(here, { task: "vgg" }).map(({ record }) => record.status),
+      ["interrupted"],
+    );
+    assert.deepEqual(
+      findRuns(here, { where: ({ seed }) => seed === 2 }).map(({ record }) => record.seed),
+      [2],
+    );
+    assert.deepEqual(findRuns(join(here, "none")), []);
+  });
+});

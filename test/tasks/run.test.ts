@@ -1,0 +1,174 @@
+import assert from "node:assert/strict";
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { after, test } from "node:test";
+import {
+  agreementChange,
+  learnedAt,
+  lookup,
+  prunedMetric,
+  rankChange,
+} from "spectral-lab/analysis/summaries";
+import { alignmentTable, metricsTable, ranksTable, spectrumTable } from "spectral-lab/analysis/tables";
+import { ConfigError, StoreError } from "spectral-lab/core/errors";
+import { exportRun, readResult } from "spectral-lab/store/results";
+import type { RunReader } from "spectral-lab/store/stored-run";
+import { modularAddition, mnistMlp, TASKS, taskNamed } from "spectral-lab/tasks/index";
+import { finishedRun, identityOf, runTask, type RunRequest, withData } from "spectral-lab/tasks/run";
+import { configOf, PROFILES } from "spectral-lab/tasks/task";
+import type { Outcome } from "spectral-lab/train/loop";
+
+const root = mkdtempSync(join(tmpdir(), "spectral-tasks-"));
+after(() => rmSync(root, { recursive: true, force: true }));
+
+const tiny = {
+  modulus: 7,
+  width: 8,
+  hidden: 16,
+  epochs: 20,
+  measureEvery: 5,
+  pruneEvery: 10,
+  weightDecay: 1,
+};
+const request = (changes: Partial<RunRequest> = {}): RunRequest => ({
+  task: modularAddition,
+  set: tiny,
+  backend: "wasm",
+  runs: join(root, "runs"),
+  ...changes,
+});
+
+async function finish(asked: RunRequest): Promise<{ run: RunReader; outcome: Outcome }> {
+  const training = runTask(asked);
+  let next = await training.next();
+  while (!next.done) next = await training.next();
+  return next.value;
+}
+
+test("every profile and setting of every task is a valid configuration", () => {
+  for (const task of TASKS) {
+    for (const profile of PROFILES) {
+      const { settings, summary } = task.profiles[profile];
+      assert.ok(summary.length > 10);
+      for (const setting of [undefined, ...Object.keys(settings)]) configOf(task, { profile, setting });
+    }
+    assert.equal(taskNamed(task.name), task);
+  }
+  assert.equal(new Set(TASKS.map(({ name }) => name)).size, TASKS.length);
+});
+
+test("the paper profile of the default setting is the task's defaults", () => {
+  assert.deepEqual(
+    configOf(modularAddition, { profile: "paper", setting: "decay" }),
+    modularAddition.defaults,
+  );
+});
+
+test("unknown tasks, profiles, settings and fields are ConfigErrors", () => {
+  assert.throws(() => taskNamed("grok"), ConfigError);
+  assert.throws(() => configOf(modularAddition, { profile: "huge" as never }), ConfigError);
+  assert.throws(() => configOf(modularAddition, { setting: "deacy" }), /did you mean "decay"/);
+  assert.throws(
+    () => configOf(modularAddition, { set: { heads: 0 } }),
+    /"heads": expected a whole number >= 1, found 0/,
+  );
+});
+
+test("a run is identified by what differs from the paper, not by the name of its profile", () => {
+  const byProfile = identityOf({ task: modularAddition, profile: "lab", setting: "no-decay" });
+  const byFields = identityOf({
+    task: modularAddition,
+    profile: "paper",
+    set: {
+      weightDecay: 0,
+      epochs: byProfile.config.epochs,
+      epochsAfterGrokking: byProfile.config.epochsAfterGrokking,
+    },
+  });
+  assert.deepEqual(byFields.config, byProfile.config);
+});
+
+test("a task trains, records what it ran on, is found again, and is exported and read as the same run", async () => {
+  assert.equal(finishedRun(request()), undefined);
+  const { run, outcome } = await finish(request());
+  assert.deepEqual(outcome, { status: "finished", step: 20, epoch: 20 });
+  const record = finishedRun(request())!.record;
+  assert.equal(record.backend, "wasm");
+  assert.ok(record.versions.tfjs && record.versions["spectral-lab"]);
+  assert.equal(record.data?.standIn, false);
+  assert.ok(record.timings.training > 0);
+  const again = await finish(request());
+  assert.equal(again.run.record.created, record.created);
+
+  const labelled = [{ label: "tiny", run }];
+  assert.equal(metricsTable(labelled).numRows(), 5 * 4 + 4 + 3 * 8); // evaluations, batch means, prunings
+  assert.equal(ranksTable(labelled).numRows(), 5 * 6);
+  assert.equal(spectrumTable(labelled, { only: (name) => name === "encoder.weight" }).numRows(), 5 * 8);
+  assert.equal(
+    spectrumTable(labelled, { only: (name) => name === "encoder.weight", maxSteps: 2 }).numRows(),
+    2 * 8,
+  );
+  assert.ok(alignmentTable(labelled).numRows() > 0);
+  const ranks = rankChange(labelled);
+  const embedding = { matrix: "encoder.weight" };
+  assert.equal(
+    Number(lookup(ranks, embedding, "change")),
+    Number(lookup(ranks, embedding, "last")) - Number(lookup(ranks, embedding, "first")),
+  );
+  assert.ok(Math.abs(Number(lookup(agreementChange(labelled), embedding, "first")) - 1) < 1e-6);
+  assert.equal(prunedMetric(labelled, "validation", "error").get("step", 0), 20);
+  assert.equal(learnedAt(labelled, [{ split: "train", below: 2 }]).get("train error < 2 at step", 0), 0);
+  assert.throws(() => lookup(ranks, { matrix: "none" }, "last"), RangeError);
+
+  const folder = exportRun(run, join(root, "results"), {
+    arrays: (name) => name.startsWith("singular-values/"),
+  });
+  const result = [{ label: "tiny", run: readResult(folder) }];
+  assert.deepEqual(metricsTable(result).objects(), metricsTable(labelled).objects());
+  assert.deepEqual(spectrumTable(result).objects(), spectrumTable(labelled).objects());
+});
+
+test("another seed is another run", async () => {
+  const { run } = await finish(request({ seed: 1 }));
+  assert.notEqual(run.record.id, finishedRun(request())!.record.id);
+});
+
+test("an aborted run says interrupted, and goes on", async () => {
+  const stop = new AbortController();
+  const asked = request({ seed: 2, signal: stop.signal });
+  const training = runTask(asked);
+  let next = await training.next();
+  stop.abort();
+  while (!next.done) next = await training.next();
+  assert.equal(next.value.outcome.status, "interrupted");
+  assert.equal(next.value.run.record.status, "interrupted");
+  assert.equal((await finish(request({ seed: 2 }))).outcome.status, "finished");
+});
+
+test("without real data a run is another one, marked as trained on a stand-in", async () => {
+  const data = { root: join(root, "no data"), allowDownload: false };
+  const asked = await withData(
+    request({ task: mnistMlp, set: { epochs: 1, hidden: 8, trainingExamples: 64 }, data }),
+  );
+  assert.equal(asked.set?.standIn, true);
+  const { run } = await finish(asked);
+  assert.equal(run.record.data?.standIn, true);
+  assert.match(run.record.data!.name, /stand-in for MNIST/);
+  assert.equal(run.record.config.standIn, true);
+});
+
+test("a run does not go on with other data", async () => {
+  const stop = new AbortController();
+  const asked = request({ seed: 3, signal: stop.signal });
+  const training = runTask(asked);
+  let next = await training.next();
+  stop.abort();
+  while (!next.done) next = await training.next();
+  const path = join(next.value.run.folder, "run.json");
+  writeFileSync(path, readFileSync(path, "utf8").replace("a + b mod 7", "a + b mod 11"));
+  await assert.rejects(
+    finish(request({ seed: 3 })),
+    (error) => error instanceof StoreError && /a \+ b mod 11/.test(error.message),
+  );
+});
