@@ -1,7 +1,7 @@
 /**
  * Measures the chosen backend (SPECTRAL_BACKEND, else the best of this machine) and prints JSON lines.
  *
- *     npm run bench:backend -- [--small] [--sections matmul,convolution,others,models,parity] [--steps 25]
+ *     npm run bench:backend -- [--small] [--sections matmul,convolution,others,models,parity] [--models vgg,lstm] [--steps 25]
  *
  * parity: losses of the paper's architectures at small sizes, here and on WebAssembly. models: their training step at the
  * paper's sizes (`--small`: small ones), with what the steps did to memory and, on WebGPU, in the driver.
@@ -56,13 +56,18 @@ await section("convolution", () => convolutions(backend, report, values.small ? 
 await section("others", () => others(backend, report, values.small ? 2 ** 18 : 2 ** 26));
 const gpu = backend.name === "webgpu" ? (backend as WebGpuBackend) : undefined;
 const calls = gpu && sections.includes("models") ? timeCalls(gpu.gpuDevice) : undefined;
-for (const [model, make] of Object.entries(workloads(values.small))) {
-  if (values.models && !values.models.split(",").includes(model)) continue;
+for (const [model, make] of chosen(values.small)) {
   await section("models", () => benchModel(backend, model, make));
 }
 
+/** The workloads that --models names; all by default. */
+function chosen(small: boolean): [string, () => Workload][] {
+  const names = values.models?.split(",");
+  return Object.entries(workloads(small)).filter(([model]) => names?.includes(model) ?? true);
+}
+
 /** Six losses of each small model, and their largest relative difference from WebAssembly's. */
-async function parity(chosen: Backend): Promise<void> {
+async function parity(of: Backend): Promise<void> {
   const losses = async (make: () => Workload): Promise<number[]> => {
     const found: number[] = [];
     const workload = make();
@@ -70,10 +75,10 @@ async function parity(chosen: Backend): Promise<void> {
     disposeBatch(workload);
     return found;
   };
-  for (const [model, make] of Object.entries(workloads(true))) {
+  for (const [model, make] of chosen(true)) {
     await startBackend({ backend: "wasm" });
     const expected = await losses(make);
-    await startBackend({ backend: chosen.name });
+    await startBackend({ backend: of.name });
     const found = await losses(make);
     const again = await losses(make);
     const difference = Math.max(
@@ -95,10 +100,10 @@ async function parity(chosen: Backend): Promise<void> {
  * One row for each step that differs, and one for the steady state. hostMs: until the step's operations were handed over;
  * totalMs: until the device had done them. The last ten steps run without waiting in between.
  */
-async function benchModel(chosen: Backend, model: string, make: () => Workload): Promise<void> {
+async function benchModel(on: Backend, model: string, make: () => Workload): Promise<void> {
   calls?.(); // what came before does not count
   const workload = make();
-  await chosen.settle();
+  await on.settle();
   let begin = performance.now();
   let counters = gpu?.counters() ?? {};
   let flying = 0;
@@ -109,7 +114,7 @@ async function benchModel(chosen: Backend, model: string, make: () => Workload):
     if (step >= steps) {
       flying++;
       if (flying < 10) return;
-      await chosen.settle();
+      await on.settle();
       report({
         section: "model",
         model,
@@ -118,14 +123,14 @@ async function benchModel(chosen: Backend, model: string, make: () => Workload):
       });
       return;
     }
-    await chosen.settle();
+    await on.settle();
     const totalMs = round(performance.now() - begin);
     losses.push(await readScalar(loss));
     const now = gpu?.counters() ?? {};
     const made = Object.fromEntries(
       Object.entries(now).map(([key, value]) => [key, value - (counters[key] ?? 0)]),
     );
-    const { tensors, deviceBytes } = chosen.memory();
+    const { tensors, deviceBytes } = on.memory();
     report({
       section: "model",
       model,

@@ -1,6 +1,8 @@
 import * as tf from "@tensorflow/tfjs";
 import { randomStream } from "spectral-lab/core/random";
+import type { ImageTensors } from "spectral-lab/models/classification";
 import { lstm } from "spectral-lab/models/lstm";
+import { mlp } from "spectral-lab/models/mlp";
 import { modularAddition } from "spectral-lab/models/modular-addition";
 import { transformer } from "spectral-lab/models/transformer";
 import { unet } from "spectral-lab/models/unet";
@@ -41,7 +43,22 @@ function integers(name: string, shape: number[], low: number, high: number): tf.
 const workload = <Batch>(model: Model<Batch>, optimiser: Optimiser, batch: Batch): Workload =>
   ({ model, optimiser, batch }) as unknown as Workload;
 
-/** The paper's models: at its own sizes, or (`small`) the same architectures at sizes for one CPU core. */
+/** A classifier of n images of a size (height, width, channels), trained by SGD with momentum. */
+function images(
+  model: Model<ImageTensors>,
+  n: number,
+  size: readonly number[],
+  weightDecay: number,
+): Workload {
+  const batch = {
+    images: uniform("images", [n, ...size]) as tf.Tensor4D,
+    labels: integers("labels", [n], 0, 10) as tf.Tensor1D,
+  };
+  return workload(model, sgd({ learningRate: 0.01, momentum: 0.9, weightDecay }), batch);
+}
+
+/** The networks of the eight tasks: at the sizes of their lab profile, which are the paper's where it has them,
+ * or (`small`) the same architectures at sizes for one CPU core. */
 export function workloads(small: boolean): Record<string, () => Workload> {
   const pick = <T>(full: T, reduced: T): T => (small ? reduced : full);
   return {
@@ -56,16 +73,10 @@ export function workloads(small: boolean): Record<string, () => Workload> {
       };
       return workload(model, adamw({ learningRate: 1e-3, beta1: 0.9, beta2: 0.98, weightDecay: 1 }), batch);
     },
-    vgg: () => {
-      const n = pick(128, 8);
-      const images = uniform("images", [n, 32, 32, 3]) as tf.Tensor4D;
-      const batch = { images, labels: integers("labels", [n], 0, 10) as tf.Tensor1D };
-      return workload(
-        vgg({ width: pick(1, 0.125) }),
-        sgd({ learningRate: 0.01, momentum: 0.9, weightDecay: 1e-4 }),
-        batch,
-      );
-    },
+    vgg: () => images(vgg({ width: pick(1, 0.125) }), pick(128, 8), [32, 32, 3], 1e-4),
+    "cifar-decay": () => images(vgg({ depth: 11, width: pick(0.5, 0.125) }), pick(128, 8), [32, 32, 3], 5e-3),
+    "mlp-labels": () => images(mlp({ inputs: 3072, hidden: pick(256, 32) }), pick(128, 8), [32, 32, 3], 0),
+    "mnist-mlp": () => images(mlp({ inputs: 784, hidden: pick(256, 32) }), pick(128, 8), [28, 28, 1], 0),
     unet: () => {
       const n = pick(128, 4);
       const batch = {

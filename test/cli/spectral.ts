@@ -17,19 +17,22 @@ export function spectral(args: readonly string[], env: NodeJS.ProcessEnv = {}): 
   return { status, stdout, stderr };
 }
 
-/** Starts `spectral` and kills it, with everything it has not yet written, after some time; null if it ended before. */
-export function spectralKilled(args: readonly string[], afterMs: number): Promise<Ended | null> {
+/**
+ * Starts `spectral` and kills it, with everything it has not yet written, at the moment given.
+ * @returns how it ended by itself; null if it was killed
+ */
+export function spectralKilled(
+  args: readonly string[],
+  moment: () => Promise<unknown>,
+): Promise<Ended | null> {
   const child = spawn(process.execPath, [program, ...args], { stdio: ["ignore", "pipe", "pipe"] });
   let stdout = "";
   let stderr = "";
   child.stdout.on("data", (text) => (stdout += text));
   child.stderr.on("data", (text) => (stderr += text));
-  const timer = setTimeout(() => child.kill("SIGKILL"), afterMs);
+  void moment().then(() => child.kill("SIGKILL"));
   return new Promise((done) =>
-    child.on("close", (status, signal) => {
-      clearTimeout(timer);
-      done(signal === "SIGKILL" ? null : { status, stdout, stderr });
-    }),
+    child.on("close", (status, signal) => done(signal === "SIGKILL" ? null : { status, stdout, stderr })),
   );
 }
 

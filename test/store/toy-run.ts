@@ -2,7 +2,8 @@ import type { NamedArrays } from "spectral-lab/core/array";
 import { randomStream } from "spectral-lab/core/random";
 import { openRun, type Run, type RunIdentity } from "spectral-lab/store/run";
 
-// Trains a toy run under argv[2] to the end, as the training loop does: its numbers depend on every step before.
+// Trains a toy run under argv[2] to the end, as the training loop does, in steps of at least argv[3] milliseconds: its
+// numbers depend on every step before.
 export const identity: RunIdentity = {
   task: "toy",
   profile: "quick",
@@ -24,9 +25,13 @@ function measure(run: Run, step: number, weights: Float64Array): void {
   ]);
 }
 
-/** Trains from the last checkpoint to the end, measuring every 4 steps, with a checkpoint every 6. */
-export function train(root: string): void {
+/**
+ * Trains from the last checkpoint to the end, measuring every 4 steps, with a checkpoint every 6. Each step takes at
+ * least `stepMs`: where the machine is fast, a run to be killed must still last longer than the wait for the kill.
+ */
+export function train(root: string, stepMs = 0): void {
   const run = openRun(root, identity, { onWarning: () => undefined });
+  if (run.record.status === "finished") return run.close();
   const total = identity.config.steps as number;
   const from = run.resumeFrom();
   let weights = (from?.arrays.get("w")?.data as Float64Array | undefined) ?? new Float64Array(50);
@@ -36,6 +41,7 @@ export function train(root: string): void {
       run.writeCheckpoint(step, named(weights), { sum: String(weights[0]) });
     const random = randomStream(identity.seed, `step/${step}`);
     weights = weights.map((w) => 0.9 * w + random.normal());
+    if (stepMs > 0) Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, stepMs);
   }
   run.pruneCheckpoints(0);
   run.update({ status: "finished", finished: new Date().toISOString(), step: total });
@@ -44,5 +50,5 @@ export function train(root: string): void {
 
 if (process.argv[1].endsWith("toy-run.js")) {
   process.stdout.write("ready\n");
-  train(process.argv[2]);
+  train(process.argv[2], Number(process.argv[3] ?? 0));
 }
