@@ -2,11 +2,12 @@ import { createRequire } from "node:module";
 import type * as Converter from "tslab/dist/converter.js";
 import type * as Executor from "tslab/dist/executor.js";
 import type * as Jupyter from "tslab/dist/jupyter.js";
+import { type ShorthandCompiler, withShorthand } from "./shorthand.js";
 import type { RawSourceMap } from "./traces.js";
 
 /**
  * tslab with the project's settings. tslab compiles and runs cells; it takes no compiler options from outside
- * and offers no source maps, so two functions of its TypeScript are wrapped before it is loaded. Everything that
+ * and offers no source maps, so three functions of its TypeScript are wrapped before it is loaded. Everything that
  * is relied on is checked here, at start, against the one version it was written for.
  */
 export interface Tslab {
@@ -30,7 +31,7 @@ export interface DisplayContent {
 }
 
 /** The parts of the TypeScript compiler that are touched. */
-interface Compiler {
+interface Compiler extends ShorthandCompiler {
   version: string;
   ModuleResolutionKind: { Bundler: number };
   createWatchCompilerHost(roots: string[], options: object, ...rest: unknown[]): unknown;
@@ -56,6 +57,7 @@ export function loadTslab(): Tslab {
   const compiler = fromTslab(compilerPath) as Compiler;
   expect(typeof compiler.createWatchCompilerHost === "function", "createWatchCompilerHost", "none");
   expect(typeof compiler.transpileModule === "function", "transpileModule", "none");
+  expect(typeof compiler.createWatchProgram === "function", "createWatchProgram", "none");
   expect(typeof compiler.ModuleResolutionKind?.Bundler === "number", "Bundler resolution", "none");
   let maps: RawSourceMap[] = [];
   // A copy, because the compiler's own properties are read-only.
@@ -63,6 +65,7 @@ export function loadTslab(): Tslab {
     ...compiler,
     createWatchCompilerHost: (roots: string[], options: object, ...rest: unknown[]) =>
       compiler.createWatchCompilerHost(roots, withProjectSettings(compiler, options), ...rest),
+    createWatchProgram: withShorthand(compiler),
     transpileModule: (input: string, options: { compilerOptions: object }) => {
       const inner = INLINE_MAP.exec(input);
       const output = compiler.transpileModule(input.replace(INLINE_MAP, ""), {

@@ -187,6 +187,23 @@ test("a cell that names a module is checked too", async () => {
   assert.match(String(evalue), /wrong\.ts 2:14 - Type 'number' is not assignable/);
 });
 
+test("shorthand properties hold what earlier cells declared, under every kind of declaration", async () => {
+  await run(
+    "const one = 1; let two = 2; function three() { return 3; } class Four {}\nconst rest = { five: 5 };",
+  );
+  const cell = [
+    "const six = 6; const { five } = rest;",
+    "function inner(one: string) { return { one, two }; }",
+    "console.log(JSON.stringify({ one, two, three: three(), is: { Four }.Four === Four, five, six, deep: [{ one }] }));",
+    'two = 7; console.log(JSON.stringify([inner("own"), { ...{ two } }]));',
+    "let one_: number; ({ one: one_, two } = { one, two: 8 }); console.log(one_, two, { three }.three());",
+  ].join("\n");
+  const { text, status } = await run(cell);
+  assert.equal(status, "ok");
+  const first = '{"one":1,"two":2,"three":3,"is":true,"five":5,"six":6,"deep":[{"one":1}]}';
+  assert.equal(text, `${first}\n[{"one":"own","two":7},{"two":7}]\n1 8 3\n`);
+});
+
 test("a print callback is called; characters cut in two are whole", async () => {
   const { text } = await run(`await new Promise<void>((done) => process.stdout.write("a", () => done()));
     const arrow = Buffer.from("→");

@@ -8,7 +8,7 @@ export function installConvolutionGradients(kernel: Kernel): void {
   overrideKernel("wasm", "Conv2DBackpropFilter", () => (args) => {
     const { x, dy } = args.inputs as unknown as { x: tf.Tensor4D; dy: tf.Tensor4D };
     const geometry = convolutionGeometry(x.shape, args.attrs!.filterShape as number[], args.attrs!);
-    return geometry.outWidth >= shortestRow
+    return rowsAreFaster(geometry)
       ? gradientByRows(kernel, asWasm(args.backend), x, dy, geometry)
       : tf.tidy(() => gradientByTaps(x, dy, geometry));
   });
@@ -21,8 +21,18 @@ export function installConvolutionGradients(kernel: Kernel): void {
   });
 }
 
-/** Below this output width, the sums along a row are too short to keep the filter's gradient in registers. */
-const shortestRow = 8;
+/**
+ * Whether to go row by row: where rows are long enough to keep the filter's gradient in registers, and elsewhere where
+ * matrix products would first copy every other position (a stride) or be small.
+ */
+function rowsAreFaster({
+  outWidth,
+  strideWidth,
+  inChannels,
+  outChannels,
+}: tf.backend_util.Conv2DInfo): boolean {
+  return outWidth >= 8 || strideWidth > 1 || inChannels * outChannels <= 16384;
+}
 
 /** Row by row on the heap as it lies: no padding and no copies. */
 function gradientByRows(
