@@ -135,10 +135,14 @@ function validationOf(rows: readonly Readonly<Record<string, unknown>>[]): Recor
 /** Where the runs of a page come from, one line each: trained when, on what, from which data. */
 function provenance(runs: readonly LabelledRun[]): string {
   const lines = runs.map(({ label, run: { record } }) => {
-    const { backend, device, data, step, epoch, seed, timings, id } = record;
+    const { backend, device, earlier = [], data, step, epoch, seed, timings, id } = record;
     const time = timings.training === undefined ? "" : `, ${Math.round(timings.training)} s`;
     const on = data ? `, on ${data.name}` : "";
-    return `* **${label}**, seed ${seed}: ${step} steps (epoch ${epoch}) with ${backend} on ${device}${time}${on} (run ${id})`;
+    const stretches = earlier
+      .map((one) => `${one.backend} on ${one.device} to step ${one.until}, then `)
+      .join("");
+    const machine = `${stretches}${backend} on ${device}`;
+    return `* **${label}**, seed ${seed}: ${step} steps (epoch ${epoch}) with ${machine}${time}${on} (run ${id})`;
   });
   return `Runs on this page:\n\n${lines.join("\n")}`;
 }

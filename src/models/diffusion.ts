@@ -1,5 +1,6 @@
 import * as tf from "@tensorflow/tfjs";
 import { read } from "../backend/read.js";
+import { DataError } from "../core/errors.js";
 import { type Random, randomStream } from "../core/random.js";
 import type { Parameters } from "../nn/model.js";
 
@@ -50,36 +51,26 @@ export interface SampleOptions {
   readonly count: number;
   /** Seed of the noise (stream `sample/noise`). */
   readonly seed: number;
-  /**
-   * Images like those of the training set, [n, 28, 28, 1] row-major, whose mean and covariance the start has (see
-   * `sample`). Default: none, a start from pure noise.
-   */
-  readonly like?: Float32Array;
+  /** Images [count, 28, 28, 1], row-major, that the start is a noised view of; default none, which is pure noise. */
+  readonly from?: Float32Array;
   /** How many images on the way are shown, evenly spaced, the last included; default 10. */
   readonly shown?: number;
   readonly signal?: AbortSignal;
 }
 
-const PIXELS = 28 * 28;
-
 /**
- * Draws from the normal distribution with the mean m and the covariance of n images: m + sum z_i (x_i - m) / sqrt(n).
- * @param images [n, 28, 28, 1]
- * @returns [count, 28, 28, 1]
+ * An image drawn from the normal distribution with the mean m and the covariance of n images x_i:
+ * m + sum z_i (x_i - m) / sqrt(n), z_i standard normal.
+ * @throws DataError if there are no images
  */
-export function normalLike(images: Float32Array, count: number, random: Random): Float32Array {
-  const n = images.length / PIXELS;
-  const image = (i: number): Float32Array => images.subarray(i * PIXELS, (i + 1) * PIXELS);
-  const mean = new Float64Array(PIXELS);
-  for (let i = 0; i < n; i++) image(i).forEach((value, pixel) => (mean[pixel] += value / n));
-  const drawn = new Float32Array(count * PIXELS);
-  for (let at = 0; at < drawn.length; at += PIXELS) {
-    const sum = mean.slice();
-    for (let i = 0; i < n; i++) {
-      const weight = random.normal() / Math.sqrt(n);
-      image(i).forEach((value, pixel) => (sum[pixel] += weight * (value - mean[pixel])));
-    }
-    drawn.set(sum, at);
+export function normalLike(images: readonly Float32Array[], random: Random): Float32Array {
+  const n = images.length;
+  if (n === 0) throw new DataError("normalLike: expected at least one image, found none");
+  const mean = images[0].map((_, pixel) => images.reduce((sum, image) => sum + image[pixel], 0) / n);
+  const drawn = mean.slice();
+  for (const image of images) {
+    const weight = random.normal() / Math.sqrt(n);
+    image.forEach((value, pixel) => (drawn[pixel] += weight * (value - mean[pixel])));
   }
   return drawn;
 }
@@ -96,35 +87,30 @@ export interface Sampled {
  * Ancestral sampling (Ho et al. 2020, algorithm 2, sigma^2 = beta): starts from noise and takes away what the network
  * predicts, step by step; new noise is added after every step but the last. Yields `shown` times.
  *
- * The paper's schedule ends at alphaBar = 0.08, where a noised image still shows what it was: pure noise is not what the
- * network learned to start from, and becomes strokes that do not belong together. With `like`, the start is drawn from
- * the normal distribution with the mean and the covariance of images noised by all 1000 steps.
+ * The paper's schedule ends at alphaBar = 0.08, where a noised image still shows what it was. Pure noise is not what the
+ * network learned to start from, and becomes strokes that do not belong together; `from` gives it what it knows, and
+ * `normalLike` makes such images without copying one.
  * @throws the signal's reason when it is aborted
  */
 export async function* sample(
   model: Denoiser,
   parameters: Parameters,
   buffers: Parameters,
-  { count, seed, like, shown = 10, signal }: SampleOptions,
+  { count, seed, from, shown = 10, signal }: SampleOptions,
 ): AsyncGenerator<Sampled> {
   const { beta, alphaBar } = noiseSchedule();
   const random = randomStream(seed, "sample/noise");
   const shape: [number, number, number, number] = [count, 28, 28, 1];
   const noise = (): tf.Tensor4D =>
     tf.tensor4d(
-      Float32Array.from({ length: count * PIXELS }, () => random.normal()),
+      Float32Array.from({ length: count * 784 }, () => random.normal()),
       shape,
     );
-  let images = noise();
-  if (like) {
-    const last = alphaBar[DIFFUSION_STEPS - 1];
-    const blurred = tf.tensor4d(normalLike(like, count, random), shape);
-    const start = tf.tidy(() =>
-      tf.add(tf.mul(blurred, Math.sqrt(last)), tf.mul(images, Math.sqrt(1 - last))),
-    ) as tf.Tensor4D;
-    tf.dispose([images, blurred]);
-    images = start;
-  }
+  const start = (): tf.Tensor4D =>
+    from
+      ? addNoise(tf.tensor4d(from, shape), noise(), tf.fill([count], DIFFUSION_STEPS - 1, "int32"))
+      : noise();
+  let images = tf.tidy(start);
   try {
     for (let t = DIFFUSION_STEPS - 1; t >= 0; t--) {
       signal?.throwIfAborted();

@@ -43,8 +43,12 @@ export interface RunRecord {
   readonly versions: Readonly<Record<string, string>>;
   readonly backend?: string;
   readonly device?: string;
+  /** What it was trained on before it went on elsewhere, in order; each until a step. */
+  readonly earlier?: readonly { readonly backend: string; readonly device: string; readonly until: number }[];
   /** Seconds, by what they were spent on. */
   readonly timings: Readonly<Record<string, number>>;
+  /** The most memory that the processes that trained it held, in bytes (resident; whatever else they did included). */
+  readonly peakMemory?: number;
   /** Why it failed. */
   readonly failure?: string;
   /** What it was trained on; `standIn` where generated examples took the place of the real ones. */

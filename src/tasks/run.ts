@@ -85,6 +85,8 @@ export async function* runTask(
     return { run: done, outcome: { status: "finished", step, epoch } };
   }
   const backend = await startBackend({ backend: request.backend });
+  // Before the run is opened: a network or data that cannot be built leave no failed run behind.
+  const experiment = await task.build(identity.config, seed, { signal, ...request.data });
   const run = openRun(runs, identity);
   const pool = new SvdPool();
   const started = performance.now();
@@ -94,8 +96,8 @@ export async function* runTask(
     training: before + (performance.now() - started) / 1000,
   });
   try {
-    const experiment = await task.build(identity.config, seed, { signal, ...request.data });
     checkSameData(run, experiment.data);
+    const { backend: lastBackend, device: lastDevice } = run.record;
     run.update({
       status: "running",
       versions: versions(backend),
@@ -106,6 +108,11 @@ export async function* runTask(
     });
     const training = train(experiment, run, seed, { svd: pool, signal, checkpointSeconds });
     let next = await training.next();
+    const elsewhere = lastBackend !== backend.name || lastDevice !== backend.device;
+    if (lastBackend && lastDevice && elsewhere && !next.done) {
+      const stretch = { backend: lastBackend, device: lastDevice, until: next.value.step };
+      run.update({ earlier: [...(run.record.earlier ?? []), stretch] });
+    }
     for (; !next.done; next = await training.next())
       yield { ...next.value, identity, backend, data: experiment.data };
     const outcome = next.value;
@@ -115,6 +122,7 @@ export async function* runTask(
       step: outcome.step,
       epoch: outcome.epoch,
       timings: timings(),
+      peakMemory: Math.max(run.record.peakMemory ?? 0, 1024 * process.resourceUsage().maxRSS),
       ...(finished && { finished: new Date().toISOString() }),
     });
     if (finished) run.pruneCheckpoints(0);

@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, test } from "node:test";
@@ -13,6 +13,7 @@ import {
 import { alignmentTable, metricsTable, ranksTable, spectrumTable } from "spectral-lab/analysis/tables";
 import { ConfigError, StoreError } from "spectral-lab/core/errors";
 import { exportRun, readResult } from "spectral-lab/store/results";
+import { runFolder } from "spectral-lab/store/record";
 import type { RunReader } from "spectral-lab/store/stored-run";
 import { modularAddition, mnistMlp, TASKS, taskNamed } from "spectral-lab/tasks/index";
 import { finishedRun, identityOf, runTask, type RunRequest, withData } from "spectral-lab/tasks/run";
@@ -134,16 +135,40 @@ test("another seed is another run", async () => {
   assert.notEqual(run.record.id, finishedRun(request())!.record.id);
 });
 
-test("an aborted run says interrupted, and goes on", async () => {
+/** Trains a run's first steps and aborts it. */
+async function stopEarly(asked: RunRequest, reports: number): Promise<{ run: RunReader; outcome: Outcome }> {
   const stop = new AbortController();
-  const asked = request({ seed: 2, signal: stop.signal });
-  const training = runTask(asked);
+  const training = runTask({ ...asked, signal: stop.signal });
   let next = await training.next();
-  stop.abort();
-  while (!next.done) next = await training.next();
-  assert.equal(next.value.outcome.status, "interrupted");
-  assert.equal(next.value.run.record.status, "interrupted");
-  assert.equal((await finish(request({ seed: 2 }))).outcome.status, "finished");
+  for (let seen = 1; !next.done; seen++) {
+    if (seen === reports) stop.abort();
+    next = await training.next();
+  }
+  return next.value;
+}
+
+test("an aborted run says interrupted, and goes on", async () => {
+  const { run, outcome } = await stopEarly(request({ seed: 2 }), 1);
+  assert.equal(outcome.status, "interrupted");
+  assert.equal(run.record.status, "interrupted");
+  const finished = await finish(request({ seed: 2 }));
+  assert.equal(finished.outcome.status, "finished");
+  assert.equal(finished.run.record.earlier, undefined);
+  const { peakMemory } = finished.run.record;
+  assert.ok(peakMemory! > 2e7 && peakMemory! <= process.resourceUsage().maxRSS * 1024);
+});
+
+test("a run that goes on elsewhere says where it was before, until which step", async () => {
+  const { outcome } = await stopEarly(request({ seed: 4, backend: "js" }), 1);
+  const { run } = await finish(request({ seed: 4 }));
+  assert.equal(run.record.backend, "wasm");
+  assert.deepEqual(run.record.earlier, [{ backend: "js", device: "CPU", until: outcome.step }]);
+});
+
+test("an experiment that cannot be built leaves no run behind", async () => {
+  const task = { ...modularAddition, build: () => Promise.reject(new ConfigError("such a network")) };
+  await assert.rejects(finish(request({ task, seed: 5 })), { name: "ConfigError" });
+  assert.ok(!existsSync(runFolder(join(root, "runs"), identityOf(request({ seed: 5 })))));
 });
 
 test("without real data a run is another one, marked as trained on a stand-in", async () => {
@@ -159,13 +184,8 @@ test("without real data a run is another one, marked as trained on a stand-in", 
 });
 
 test("a run does not go on with other data", async () => {
-  const stop = new AbortController();
-  const asked = request({ seed: 3, signal: stop.signal });
-  const training = runTask(asked);
-  let next = await training.next();
-  stop.abort();
-  while (!next.done) next = await training.next();
-  const path = join(next.value.run.folder, "run.json");
+  const stopped = await stopEarly(request({ seed: 3 }), 1);
+  const path = join(stopped.run.folder, "run.json");
   writeFileSync(path, readFileSync(path, "utf8").replace("a + b mod 7", "a + b mod 11"));
   await assert.rejects(
     finish(request({ seed: 3 })),
