@@ -2,63 +2,66 @@ import assert from "node:assert/strict";
 import { mkdtempSync, readdirSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { after, test } from "node:test";
+import { after, describe, test } from "node:test";
 import { executeNotebook } from "spectral-lab/kernel/execute";
-import { errorFallsWithRank, neitherWithoutDecay } from "spectral-lab/figures/claims";
-import { metricsTable, ranksTable } from "spectral-lab/analysis/tables";
 import { findRuns } from "spectral-lab/store/find-runs";
+import { finishedRun } from "spectral-lab/tasks/run";
 import { notebookProblems } from "./kernel/nbformat.js";
+import { checkRun, type FindQuick, quickChecks } from "./tasks/quick-runs.js";
 
 const root = mkdtempSync(join(tmpdir(), "spectral-notebooks-"));
 after(() => rmSync(root, { recursive: true, force: true }));
+const runs = join(root, "runs");
 const env = {
   SPECTRAL_PROFILE: "quick",
-  SPECTRAL_RUNS: join(root, "runs"),
+  SPECTRAL_RUNS: runs,
+  SPECTRAL_DATA: join(root, "no data"), // the generated stand-ins, which every machine has
+  SPECTRAL_BACKEND: "wasm",
   SPECTRAL_RETRAIN: "1",
   SPECTRAL_OFFLINE: "1",
 };
 
-for (const name of readdirSync("notebooks").filter((file) => file.endsWith(".ipynb"))) {
-  test(`${name} runs from top to bottom in the quick profile`, async () => {
-    const { notebook, failure } = await executeNotebook(join("notebooks", name), {
-      output: root,
-      env,
-      timeout: 1200,
-    });
-    assert.equal(failure, null, `${failure?.message}\n${failure?.traceback.join("\n")}`);
-    assert.deepEqual(notebookProblems(notebook), []);
-    for (const cell of notebook.cells) {
-      if (cell.cell_type === "code") assert.ok(Number(cell.execution_count) > 0, "every cell was executed");
-    }
+/** Notebooks that share runs follow one another; two chains run at a time. */
+const sharing = [
+  ["01-singular-values.ipynb", "04-tasks.ipynb"],
+  ["00-start-here.ipynb", "02-first-experiments.ipynb"],
+];
+const names = readdirSync("notebooks").filter((file) => file.endsWith(".ipynb"));
+const alone = names.filter((name) => !sharing.flat().includes(name)).map((name) => [name]);
+
+async function executes(name: string): Promise<void> {
+  const { notebook, failure } = await executeNotebook(join("notebooks", name), {
+    output: root,
+    env,
+    timeout: 1200,
   });
+  assert.equal(failure, null, `${failure?.message}\n${failure?.traceback.join("\n")}`);
+  assert.deepEqual(notebookProblems(notebook), []);
+  for (const cell of notebook.cells) {
+    if (cell.cell_type === "code") assert.ok(Number(cell.execution_count) > 0, "every cell was executed");
+  }
 }
 
-test("the quick profile groks, its twin without decay does not, and the claims of figure 2 say so", () => {
-  const runs = findRuns(env.SPECTRAL_RUNS, { task: "modular-addition" }).map((run) => ({
-    label: run.record.config.weightDecay === 0 ? "no-decay" : "decay",
-    run,
-  }));
-  const [decay, twin] = ["decay", "no-decay"].map((label) =>
-    runs.find((candidate) => candidate.label === label)!,
-  );
-  const errors = (split: string, of: typeof decay): { step: number; value: number }[] =>
-    of.run
-      .rows()
-      .filter((row) => row.probe === "metrics" && row.metric === "error" && row.split === split)
-      .map((row) => ({ step: Number(row.step), value: Number(row.value) }));
-  const memorised = errors("train", decay).find(({ value }) => value === 0)!.step;
-  const validation = errors("validation", decay);
-  const grokked = validation.find(({ value }) => value < 0.05)?.step ?? NaN;
-  const waiting = validation.filter(({ step, value }) => step >= 1.25 * memorised && value > 0.5);
-  assert.ok(waiting.length > 0, "long after training error reached 0, validation error is above 50 %");
-  assert.ok(
-    grokked > 1.75 * memorised,
-    `and later below 5 %: memorised at ${memorised}, grokked at ${grokked}`,
-  );
-  assert.ok(validation.at(-1)!.value < 0.05, "where it stays");
-  assert.ok(errors("validation", twin).at(-1)!.value > 0.5, "without decay it stays above 50 %");
-  const chosen = [decay, twin];
-  const tables = { metrics: metricsTable(chosen), ranks: ranksTable(chosen) };
-  assert.equal(errorFallsWithRank(tables, "decay").verdict, "agrees");
-  assert.equal(neitherWithoutDecay(tables, "decay", "no-decay").verdict, "agrees");
+describe("notebooks run from top to bottom in the quick profile", { concurrency: 2 }, () => {
+  for (const chain of [...sharing, ...alone]) {
+    test(chain.join(", then "), async (t) => {
+      for (const name of chain) await t.test(name, () => executes(name));
+    });
+  }
+});
+
+describe("the runs that the notebooks trained", () => {
+  const find: FindQuick = (task, setting) => {
+    const set = task.dataSet ? { standIn: true } : {};
+    const run = finishedRun({ task, setting, set, runs });
+    assert.ok(run, `no finished run of ${task.name} ${setting ?? ""}`);
+    return run;
+  };
+  for (const [title, check] of Object.entries(quickChecks)) test(title, () => check(find));
+
+  test("every run measured with every probe, finite numbers, in less than 3 GB", () => {
+    const found = findRuns(runs);
+    assert.equal(new Set(found.map(({ record }) => record.task)).size, 8);
+    found.forEach(checkRun);
+  });
 });

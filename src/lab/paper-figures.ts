@@ -13,7 +13,7 @@ import { drawFigure3 } from "./figure3.js";
 import { drawFigure4 } from "./figure4.js";
 import { drawFigure5 } from "./figure5.js";
 import { drawFigure8 } from "./figure8.js";
-import { requestsOf, storedRun } from "./reproduce.js";
+import { PAPER_SEEDS, requestsOf, storedRun } from "./reproduce.js";
 
 /** One figure of the paper: what it is drawn from, and how. */
 export interface PaperFigure {
@@ -62,7 +62,7 @@ export function paperFigure(number: number): PaperFigure {
 export function storedRuns(
   { tasks, settings }: PaperFigure,
   profile: ProfileName,
-  { runs = runsFolder(), seeds = [0, 1, 2] }: { runs?: string; seeds?: readonly number[] } = {},
+  { runs = runsFolder(), seeds = PAPER_SEEDS }: { runs?: string; seeds?: readonly number[] } = {},
 ): LabelledRun[] {
   const roots = [runs, resultsFolder()];
   return tasks.flatMap((task) => {

@@ -215,4 +215,15 @@ test("several tasks are reproduced as their profile configures them, labelled by
   assert.deepEqual(labels, ["vgg", "lstm"]);
   assert.match(text.join("\n"), /\*\*vgg\*\*, seed 0: 100 steps/);
   await assert.rejects(reproduce([vgg], { runs, seeds: [] }), { name: "ConfigError" });
+  storeExample(runs, { task: vgg, seed: 2 }, vgg16);
+  const seedsOf = async (seeds?: number[]): Promise<number[]> => {
+    let found: number[] = [];
+    await printed(async () => {
+      const labelled = await reproduce([vgg], { profile: "quick", runs, seeds });
+      found = labelled.map(({ run }) => run.record.seed);
+    });
+    return found;
+  };
+  assert.deepEqual(await seedsOf(), [0, 2], "other seeds are shown where they are stored");
+  assert.deepEqual(await seedsOf([2]), [2]);
 });

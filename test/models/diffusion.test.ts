@@ -2,7 +2,8 @@ import assert from "node:assert/strict";
 import { before, test } from "node:test";
 import * as tf from "@tensorflow/tfjs";
 import { startBackend } from "spectral-lab/backend/start";
-import { addNoise, noiseSchedule, sample, type Denoiser } from "spectral-lab/models/diffusion";
+import { randomStream } from "spectral-lab/core/random";
+import { addNoise, noiseSchedule, normalLike, sample, type Denoiser } from "spectral-lab/models/diffusion";
 import { unet } from "spectral-lab/models/unet";
 import { toTensors } from "spectral-lab/nn/parameters";
 import { randomTensor } from "../support/finite-differences.js";
@@ -66,6 +67,54 @@ test("sampling with a perfect denoiser ends at the image, frees its tensors and 
   const stopped = sample(oracle(0), new Map(), new Map(), { count: 1, seed: 0, signal: AbortSignal.abort() });
   await assert.rejects(() => stopped.next(), { name: "AbortError" });
   assert.equal(tf.memory().numTensors, tensors);
+});
+
+test("sampling starts from a noised view of the images that it is given", async () => {
+  /** Takes what it sees for the image, so that the first step tells what the start was. */
+  const starts: Float32Array[] = [];
+  const watching: Denoiser = {
+    denoise(_parameters, _buffers, noised) {
+      starts.push(noised.dataSync() as Float32Array);
+      return tf.zerosLike(noised);
+    },
+  };
+  const startOf = async (from?: Float32Array): Promise<Float32Array> => {
+    starts.length = 0;
+    for await (const _ of sample(watching, new Map(), new Map(), { count: 2, seed: 1, from })) break;
+    return starts[0];
+  };
+  const pure = await startOf();
+  const flat = await startOf(new Float32Array(2 * 784).fill(5));
+  const { alphaBar } = noiseSchedule();
+  const [signal, noise] = [Math.sqrt(alphaBar[999]), Math.sqrt(1 - alphaBar[999])];
+  assert.ok(flat.every((x, i) => Math.abs(x - (5 * signal + noise * pure[i])) < 1e-5));
+});
+
+test("an image like others is drawn with their mean and covariance", () => {
+  const [a, b] = [Float32Array.of(0, 2, 7), Float32Array.of(4, 0, 7)]; // mean 2, 1, 7; covariance 4, -2, 1, 0
+  const random = randomStream(0, "test/like");
+  const drawn = Array.from({ length: 4000 }, () => normalLike([a, b], random));
+  const mean = (f: (image: Float32Array) => number): number =>
+    drawn.reduce((sum, image) => sum + f(image), 0) / drawn.length;
+  const close = (x: number, y: number): void => assert.ok(Math.abs(x - y) < 0.3, `${x}, ${y}`); // 3 to 5 deviations
+  close(
+    mean(([x]) => x),
+    2,
+  );
+  close(
+    mean(([, y]) => y),
+    1,
+  );
+  close(
+    mean(([x]) => (x - 2) ** 2),
+    4,
+  );
+  close(
+    mean(([x, y]) => (x - 2) * (y - 1)),
+    -2,
+  );
+  assert.ok(drawn.every(([, , z]) => z === 7));
+  assert.throws(() => normalLike([], random), { name: "DataError" });
 });
 
 test("the network's time features keep their digits at the last step, where t W is in the thousands", async () => {

@@ -1,4 +1,3 @@
-import * as tf from "@tensorflow/tfjs";
 import assert from "node:assert/strict";
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
@@ -26,24 +25,6 @@ export async function trainAlone(
   for (; !next.done; next = await training.next()) each(next.value);
   assert.equal(next.value.outcome.status, "finished");
   return next.value.run;
-}
-
-/** How many tensors there are at each report of training after `from` steps, but the last, when all are about to go. */
-export async function tensorsWhileTraining(
-  t: TestContext,
-  request: RunRequest,
-  from: number,
-): Promise<number[]> {
-  const counts: number[] = [];
-  await trainAlone(t, request, ({ step, totalSteps }) => {
-    if (step >= from && step < totalSteps) counts.push(tf.memory().numTensors);
-  });
-  return counts;
-}
-
-/** The largest memory of this process so far, in bytes. */
-export function peakMemory(): number {
-  return process.resourceUsage().maxRSS * 1024;
 }
 
 /** The value of a metric at the first and the last moment at which it was measured. */
