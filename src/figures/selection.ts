@@ -1,6 +1,6 @@
 import { DataError } from "../core/errors.js";
 import type { Panel } from "./panels.js";
-import { distinct, valuesIn, type Origin, type Table } from "./tables.js";
+import { distinct, groupBy, valuesIn, type Origin, type Table } from "./tables.js";
 import type { TimeAxis } from "./time.js";
 
 /** One experiment of a figure: a row or a column of panels. */
@@ -59,11 +59,17 @@ export function labelsOf<Row extends Origin>(table: Table<Row>): Experiment[] {
   return valuesIn(table as Table<Origin>, "label").map((label) => ({ label }));
 }
 
-/** What is said under every figure about its seeds. @param bands whether it has bands */
+/** What is said under every figure about its seeds, by label where they differ. @param bands whether it has bands */
 export function seedsNote(rows: readonly Origin[], bands: boolean): string {
-  const seeds = distinct(rows, "seed");
-  if (seeds.length === 1) return `One seed (${seeds[0]}).`;
-  return `Mean of ${seeds.length} seeds${bands ? "; bands: one standard deviation" : ""}.`;
+  const counts = [...groupBy(rows, "label")].map(([label, own]) => ({ label, seeds: distinct(own, "seed") }));
+  const most = Math.max(...counts.map(({ seeds }) => seeds.length));
+  if (most === 1) {
+    const seeds = distinct(rows, "seed");
+    return `One seed${seeds.length > 1 ? " each" : ""} (${seeds.join(", ")}).`;
+  }
+  const fewer = counts.filter(({ seeds }) => seeds.length < most).map(({ label, seeds }) => `${label}: ${seeds.length}`);
+  const except = fewer.length > 0 ? ` (${fewer.join(", ")})` : "";
+  return `Mean of ${most} seeds${except}${bands ? "; bands: one standard deviation" : ""}.`;
 }
 
 /** The name asked for, or the middle one of those there are. */
