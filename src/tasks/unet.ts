@@ -70,7 +70,7 @@ export const unet = defineTask<UnetConfig>({
     quick: {
       summary:
         "the four levels with an eighth of the channels, 1600 images, 6 epochs at learning rate 1e-2: " +
-        "about a minute and a half on two CPU cores",
+        "about 40 seconds on two CPU cores",
       config: {
         channels: 8,
         embedding: 64,

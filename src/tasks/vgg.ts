@@ -75,7 +75,7 @@ export const vgg = defineTask<VggConfig>({
     quick: {
       summary:
         "VGG-16 with an eighth of the channels, 1500 images, 8 epochs at learning rate 0.05, a tenth of it after " +
-        "epochs 5 and 7: about a minute and a half on two CPU cores",
+        "epochs 5 and 7: about a minute on two CPU cores",
       config: {
         channels: 8,
         learningRate: 0.05,
