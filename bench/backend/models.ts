@@ -57,8 +57,8 @@ function images(
   return workload(model, sgd({ learningRate: 0.01, momentum: 0.9, weightDecay }), batch);
 }
 
-/** The networks of the eight tasks: at the sizes of their lab profile, which are the paper's where it has them,
- * or (`small`) the same architectures at sizes for one CPU core. */
+/**
+ * The networks of the eight tasks: at the sizes of their lab profile, which are the paper's where it has them, or (`small`) the same architectures at sizes for one CPU core. */
 export function workloads(small: boolean): Record<string, () => Workload> {
   const pick = <T>(full: T, reduced: T): T => (small ? reduced : full);
   return {

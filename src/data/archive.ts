@@ -18,7 +18,12 @@ export type Unpacking = "tar.gz" | "zip";
  * SHA-256 of every file in `root/yields.json`. An unpacking that fails leaves nothing behind.
  * @throws DataError if the archive is damaged or does not hold that folder
  */
-export async function unpackArchive(archive: string, kind: Unpacking, root: string, yields: string): Promise<void> {
+export async function unpackArchive(
+  archive: string,
+  kind: Unpacking,
+  root: string,
+  yields: string,
+): Promise<void> {
   await checkForm(archive, kind === "zip" ? "zip" : "gzip");
   const aside = join(root, `.unpacking-${yields.replaceAll("/", "-")}`);
   await rm(aside, { recursive: true, force: true });

@@ -51,7 +51,14 @@ function warn(message: string): void {
 function encode({ meta, data }: Cached, settings: Json): Uint8Array {
   const bytes = new Uint8Array(data.buffer, data.byteOffset, data.byteLength);
   const type = Object.entries(TYPES).find(([, constructor]) => data instanceof constructor)?.[0] ?? "";
-  const text = canonicalJson({ settings, meta, type, crc32: crc32(bytes), bytes: bytes.length, littleEndian });
+  const text = canonicalJson({
+    settings,
+    meta,
+    type,
+    crc32: crc32(bytes),
+    bytes: bytes.length,
+    littleEndian,
+  });
   const unpadded = MAGIC.length + 4 + Buffer.byteLength(text);
   const header = Buffer.from(text + " ".repeat((8 - (unpadded % 8)) % 8));
   const length = Buffer.alloc(4);
@@ -70,7 +77,8 @@ function decode(file: Buffer, settings: Json): Cached {
     readonly bytes: number;
     readonly littleEndian: boolean;
   };
-  if (canonicalJson(header.settings) !== canonicalJson(settings)) throw new Error("it belongs to other settings");
+  if (canonicalJson(header.settings) !== canonicalJson(settings))
+    throw new Error("it belongs to other settings");
   if (header.littleEndian !== littleEndian) throw new Error("it was written on another kind of machine");
   if (file.length - start !== header.bytes) {
     throw new Error(`expected ${header.bytes} bytes of numbers, found ${file.length - start}`);
@@ -80,7 +88,10 @@ function decode(file: Buffer, settings: Json): Cached {
   const aligned = bytes.byteOffset % 4 === 0 ? bytes : Uint8Array.from(bytes);
   const constructor = TYPES[header.type];
   const length = bytes.length / constructor.BYTES_PER_ELEMENT;
-  return { meta: header.meta, data: new constructor(aligned.buffer as ArrayBuffer, aligned.byteOffset, length) };
+  return {
+    meta: header.meta,
+    data: new constructor(aligned.buffer as ArrayBuffer, aligned.byteOffset, length),
+  };
 }
 
 const littleEndian = new Uint8Array(Uint16Array.of(1).buffer)[0] === 1;

@@ -46,9 +46,12 @@ export async function readReceipt(path: string): Promise<Receipt | undefined> {
   if (!(await exists(`${path}.json`))) return undefined;
   try {
     const value = JSON.parse(await readFile(`${path}.json`, "utf8")) as Receipt;
-    if (typeof value.files !== "object" || typeof value.source !== "string") throw new Error("fields are missing");
+    if (typeof value.files !== "object" || typeof value.source !== "string")
+      throw new Error("fields are missing");
     return value;
   } catch (error) {
-    throw new DataError(`${path}.json: expected a receipt written by a download: ${messageOf(error)}`, { cause: error });
+    throw new DataError(`${path}.json: expected a receipt written by a download: ${messageOf(error)}`, {
+      cause: error,
+    });
   }
 }

@@ -13,7 +13,18 @@ export const CIFAR10_NORMALISATION: Normalisation = {
   std: [0.247, 0.2435, 0.2616],
 };
 
-const CLASS_NAMES = ["airplane", "automobile", "bird", "cat", "deer", "dog", "frog", "horse", "ship", "truck"];
+const CLASS_NAMES = [
+  "airplane",
+  "automobile",
+  "bird",
+  "cat",
+  "deer",
+  "dog",
+  "frog",
+  "horse",
+  "ship",
+  "truck",
+];
 const SIDE = 32;
 const PLANE = SIDE * SIDE;
 const RECORD = 1 + 3 * PLANE;
@@ -28,7 +39,11 @@ export async function openCifar10(options: ImageOptions = {}): Promise<ImageData
   const found = await obtain(set, options);
   const common = { normalisation: CIFAR10_NORMALISATION, permuteLabels: options.permuteLabels };
   if ("absent" in found) {
-    const provenance = { name: `generated textures (stand-in for ${set.title})`, standIn: true, source: found.absent };
+    const provenance = {
+      name: `generated textures (stand-in for ${set.title})`,
+      standIn: true,
+      source: found.absent,
+    };
     const classNames = CLASS_NAMES.map((_, i) => `texture ${i}`);
     return imageData({
       ...common,

@@ -45,11 +45,17 @@ class Interrupted extends Error {}
  * @throws DownloadError naming every source and what was wrong with it
  * @throws the signal's reason if it is aborted; the part is kept
  */
-export async function download(file: RemoteFile, target: string, options: DownloadOptions = {}): Promise<Receipt> {
+export async function download(
+  file: RemoteFile,
+  target: string,
+  options: DownloadOptions = {},
+): Promise<Receipt> {
   const { signal, attempts = 3 } = options;
   const part = `${target}.part`;
   await mkdir(dirname(target), { recursive: true }).catch((error: unknown) => {
-    throw new DownloadError(`download: ${file.name} has no place to go: ${messageOf(error)}`, { cause: error });
+    throw new DownloadError(`download: ${file.name} has no place to go: ${messageOf(error)}`, {
+      cause: error,
+    });
   });
   if (file.sha256 === undefined && file.md5 === undefined) await rm(part, { force: true });
   const failures: string[] = [];
@@ -79,17 +85,26 @@ export async function download(file: RemoteFile, target: string, options: Downlo
  * @returns whether some of it was there before
  * @throws Interrupted if the connection breaks, DataError if the source is no use
  */
-async function fetchPart(file: RemoteFile, url: string, part: string, options: DownloadOptions): Promise<boolean> {
+async function fetchPart(
+  file: RemoteFile,
+  url: string,
+  part: string,
+  options: DownloadOptions,
+): Promise<boolean> {
   const { timeoutMs = 30_000 } = options;
   const present = await sizeOfFile(part);
   if (present > 0 && present === file.bytes) return true;
   const idle = new AbortController();
-  const timer = setTimeout(() => idle.abort(new Error(`nothing arrived for ${timeoutMs / 1000} s`)), timeoutMs);
+  const timer = setTimeout(
+    () => idle.abort(new Error(`nothing arrived for ${timeoutMs / 1000} s`)),
+    timeoutMs,
+  );
   const signal = options.signal ? AbortSignal.any([options.signal, idle.signal]) : idle.signal;
   try {
     const response = await request(url, present, signal);
     const start = response.status === 206 ? resumedAt(response) : 0;
-    if (start !== 0 && start !== present) throw new Interrupted(`resumed at byte ${start}, expected ${present}`);
+    if (start !== 0 && start !== present)
+      throw new Interrupted(`resumed at byte ${start}, expected ${present}`);
     checkKind(file, response);
     const length = response.headers.get("content-length");
     const total = length === null ? file.bytes : start + Number(length);
@@ -108,7 +123,8 @@ async function fetchPart(file: RemoteFile, url: string, part: string, options: D
     };
     const body = Readable.fromWeb(response.body as Parameters<typeof Readable.fromWeb>[0]);
     await pipeline(body, watched, createWriteStream(part, { flags: start > 0 ? "a" : "w" }), { signal });
-    if (total !== undefined && done !== total) throw new Interrupted(`the body ended at byte ${done} of ${total}`);
+    if (total !== undefined && done !== total)
+      throw new Interrupted(`the body ended at byte ${done} of ${total}`);
     return start > 0;
   } catch (error) {
     if (error instanceof DataError || error instanceof Interrupted || hasCode(error, DISK)) throw error;
@@ -165,7 +181,14 @@ async function checkPart(file: RemoteFile, url: string, part: string, resumed: b
   }
 }
 
-const UNREACHABLE = ["ENOTFOUND", "ECONNREFUSED", "EAI_AGAIN", "ENETUNREACH", "EHOSTUNREACH", "UND_ERR_CONNECT_TIMEOUT"];
+const UNREACHABLE = [
+  "ENOTFOUND",
+  "ECONNREFUSED",
+  "EAI_AGAIN",
+  "ENETUNREACH",
+  "EHOSTUNREACH",
+  "UND_ERR_CONNECT_TIMEOUT",
+];
 const DISK = ["ENOSPC", "EACCES", "EROFS", "EDQUOT"];
 
 function hasCode(error: unknown, codes: readonly string[]): boolean {

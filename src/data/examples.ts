@@ -8,7 +8,9 @@ export function checkIndices(place: string, indices: ArrayLike<number>, count: n
   for (let i = 0; i < indices.length; i++) {
     const index = indices[i];
     if (!Number.isInteger(index) || index < 0 || index >= count) {
-      throw new DataError(`${place}: index ${i} of the batch must be an integer in [0, ${count}), found ${index}`);
+      throw new DataError(
+        `${place}: index ${i} of the batch must be an integer in [0, ${count}), found ${index}`,
+      );
     }
   }
 }

@@ -34,7 +34,10 @@ export async function readData(path: string): Promise<Buffer> {
 }
 
 /** Writes a file aside and renames it into place; its folder is made. */
-export async function writeAtomically(path: string, data: string | Uint8Array | AsyncIterable<string>): Promise<void> {
+export async function writeAtomically(
+  path: string,
+  data: string | Uint8Array | AsyncIterable<string>,
+): Promise<void> {
   const aside = `${path}.${process.pid}.tmp`;
   await mkdir(dirname(path), { recursive: true });
   try {

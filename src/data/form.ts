@@ -4,7 +4,12 @@ import { DataError, messageOf } from "../core/errors.js";
 /** Kinds of file that are known by their first bytes. */
 export type Form = "gzip" | "zip" | "parquet" | "json";
 
-const FIRST_BYTES: Readonly<Record<Form, string>> = { gzip: "\x1f\x8b", zip: "PK", parquet: "PAR1", json: "{" };
+const FIRST_BYTES: Readonly<Record<Form, string>> = {
+  gzip: "\x1f\x8b",
+  zip: "PK",
+  parquet: "PAR1",
+  json: "{",
+};
 
 /**
  * Checks the first bytes of a file: a login or error page saved in place of an archive is found here.

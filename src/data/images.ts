@@ -97,7 +97,9 @@ export interface ImageParts {
 export function imageData(parts: ImageParts): ImageData {
   const { training, test, normalisation, classNames, permuteLabels } = parts;
   if (training.count < 10) {
-    throw new DataError(`${parts.provenance.name}: at least 10 training images are needed, found ${training.count}`);
+    throw new DataError(
+      `${parts.provenance.name}: at least 10 training images are needed, found ${training.count}`,
+    );
   }
   const order = randomStream(SPLIT_SEED, "data/split").permutation(training.count);
   const trained = training.count - Math.floor(training.count / 10);

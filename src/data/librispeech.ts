@@ -9,7 +9,12 @@ import { PUBLIC_SETS } from "./sources.js";
 import { encodeTranscript } from "./speech/characters.js";
 import { flacReader } from "./speech/flac.js";
 import { type Frames, MEL, melSpectrogram, normaliseAndAverage } from "./speech/mel.js";
-import { type SpeechBatch, type SpeechExamples, type Utterance, speechExamples } from "./speech/utterances.js";
+import {
+  type SpeechBatch,
+  type SpeechExamples,
+  type Utterance,
+  speechExamples,
+} from "./speech/utterances.js";
 import { tones } from "./standins/tones.js";
 
 export interface SpeechOptions extends OpenOptions {

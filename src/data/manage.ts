@@ -59,8 +59,11 @@ export async function verifyData(name: string, root = dataRoot()): Promise<Verdi
   const verdicts: Verdict[] = [];
   for (const part of publicSet(name).parts) {
     const folder = join(root, part.folder);
-    const published = part.bundles.filter(({ unpacking }) => unpacking === "none").flatMap(({ files }) => files);
-    if (!(await isPresent(part, root))) verdicts.push({ path: folder, status: "missing", detail: "not there" });
+    const published = part.bundles
+      .filter(({ unpacking }) => unpacking === "none")
+      .flatMap(({ files }) => files);
+    if (!(await isPresent(part, root)))
+      verdicts.push({ path: folder, status: "missing", detail: "not there" });
     else if (published.length === 0) verdicts.push(await verifyFolder(folder));
     else for (const file of published) verdicts.push(await verifyFile(join(folder, file.name), file));
   }
@@ -83,12 +86,20 @@ async function verifyFile(path: string, file: RemoteFile): Promise<Verdict> {
 async function verifyFolder(path: string): Promise<Verdict> {
   try {
     const receipt = await readReceipt(path);
-    if (receipt === undefined) return { path, status: "unverified", detail: "it was not unpacked by this program" };
+    if (receipt === undefined)
+      return { path, status: "unverified", detail: "it was not unpacked by this program" };
     const found = await digestFolder(path);
     const expected = Object.entries(receipt.files);
-    const wrong = expected.filter(([name, { sha256 }]) => found[name]?.sha256 !== sha256).map(([name]) => name);
-    if (wrong.length === 0) return { path, status: "ok", detail: `${expected.length} files with recorded sha256` };
-    return { path, status: "damaged", detail: `${wrong.length} of ${expected.length} files differ: ${wrong[0]} ...` };
+    const wrong = expected
+      .filter(([name, { sha256 }]) => found[name]?.sha256 !== sha256)
+      .map(([name]) => name);
+    if (wrong.length === 0)
+      return { path, status: "ok", detail: `${expected.length} files with recorded sha256` };
+    return {
+      path,
+      status: "damaged",
+      detail: `${wrong.length} of ${expected.length} files differ: ${wrong[0]} ...`,
+    };
   } catch (error) {
     return { path, status: "damaged", detail: messageOf(error) };
   }

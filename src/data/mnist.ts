@@ -25,10 +25,23 @@ export interface ImageOptions extends OpenOptions {
 export async function openMnist(options: ImageOptions = {}): Promise<ImageData> {
   const set = PUBLIC_SETS.mnist;
   const found = await obtain(set, options);
-  const common = { normalisation: MNIST_NORMALISATION, classNames: CLASS_NAMES, permuteLabels: options.permuteLabels };
+  const common = {
+    normalisation: MNIST_NORMALISATION,
+    classNames: CLASS_NAMES,
+    permuteLabels: options.permuteLabels,
+  };
   if ("absent" in found) {
-    const provenance = { name: `generated digits (stand-in for ${set.title})`, standIn: true, source: found.absent };
-    return imageData({ ...common, training: digits(4000, "training"), test: digits(500, "test"), provenance });
+    const provenance = {
+      name: `generated digits (stand-in for ${set.title})`,
+      standIn: true,
+      source: found.absent,
+    };
+    return imageData({
+      ...common,
+      training: digits(4000, "training"),
+      test: digits(500, "test"),
+      provenance,
+    });
   }
   const folder = join(found.root, set.parts[0].folder);
   return imageData({

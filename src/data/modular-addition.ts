@@ -39,7 +39,12 @@ export function modularAddition(options: ModularAdditionOptions): Dataset<Additi
   }
   const order = randomStream(seed, "data/modular-addition").permutation(pairs);
   return {
-    provenance: { name: `a + b mod ${p}`, standIn: false, source: `all ${pairs} ordered pairs`, examples: pairs },
+    provenance: {
+      name: `a + b mod ${p}`,
+      standIn: false,
+      source: `all ${pairs} ordered pairs`,
+      examples: pairs,
+    },
     training: sums(p, order.subarray(0, trained)),
     validation: sums(p, order.subarray(trained)),
   };

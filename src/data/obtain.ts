@@ -45,7 +45,8 @@ export async function obtain(set: PublicSet, options: OpenOptions = {}): Promise
   } else {
     absent += ", and downloads are off";
   }
-  if (standIn === "never") throw new DataError(`${set.title}: ${absent}; get it with: spectral data get ${set.name}`);
+  if (standIn === "never")
+    throw new DataError(`${set.title}: ${absent}; get it with: spectral data get ${set.name}`);
   return { absent };
 }
 
@@ -54,7 +55,7 @@ export async function obtain(set: PublicSet, options: OpenOptions = {}): Promise
  * @throws DownloadError naming every source and what was wrong with it
  */
 export async function getSet(set: PublicSet, root: string, options: DownloadOptions = {}): Promise<void> {
-  for (let part; (part = await firstMissing(set, root)) !== undefined; ) await fetchPart(part, root, options);
+  for (let part; (part = await firstMissing(set, root)) !== undefined;) await fetchPart(part, root, options);
 }
 
 /** Whether a part's folder is there with every file that it needs. */

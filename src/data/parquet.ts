@@ -18,7 +18,11 @@ export async function writeTokensFromParquet(paths: readonly string[], folder: s
   const valid = paths.filter((path) => basename(path).startsWith("validation"));
   await writeAtomically(join(folder, "wiki.valid.tokens"), lines(valid));
   await writeAtomically(join(folder, "wiki.train.tokens"), lines(train));
-  await writeReceipt(folder, { source: paths.join(" "), checkedBy: "form", files: await digestFolder(folder) });
+  await writeReceipt(folder, {
+    source: paths.join(" "),
+    checkedBy: "form",
+    files: await digestFolder(folder),
+  });
 }
 
 async function* lines(paths: readonly string[]): AsyncGenerator<string> {

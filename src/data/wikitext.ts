@@ -9,7 +9,13 @@ import { dataRoot, obtain } from "./obtain.js";
 import { PUBLIC_SETS } from "./sources.js";
 import { grammar } from "./standins/grammar.js";
 import { type TextBatch, type Tokens, encodeText, sequences } from "./text/sequences.js";
-import { type Tokeniser, bpeTokeniser, buildVocabulary, checkTokens, wordTokeniser } from "./text/tokeniser.js";
+import {
+  type Tokeniser,
+  bpeTokeniser,
+  buildVocabulary,
+  checkTokens,
+  wordTokeniser,
+} from "./text/tokeniser.js";
 import { wordLines } from "./text/words.js";
 
 export interface TextOptions extends OpenOptions {
@@ -72,7 +78,11 @@ async function generatedText(options: TextOptions, reason: string): Promise<Text
     await encodeText(validation, tokeniser),
     tokeniser,
     options.length,
-    { name: `generated grammar (stand-in for ${PUBLIC_SETS.wikitext103.title})`, standIn: true, source: reason },
+    {
+      name: `generated grammar (stand-in for ${PUBLIC_SETS.wikitext103.title})`,
+      standIn: true,
+      source: reason,
+    },
   );
 }
 

@@ -6,4 +6,9 @@ export { errorFallsWithRank, neitherWithoutDecay, type GrokkingTables } from "./
 export { rankFalls } from "./claims/figure3.js";
 export { topHalfSuffices } from "./claims/figure4.js";
 export { alignedAtEnd, unalignedAtStart } from "./claims/figure5.js";
-export { bothFit, randomLabelsLoseAlignment, randomLabelsRankHigher, type LabelRuns } from "./claims/figure8.js";
+export {
+  bothFit,
+  randomLabelsLoseAlignment,
+  randomLabelsRankHigher,
+  type LabelRuns,
+} from "./claims/figure8.js";

@@ -41,7 +41,12 @@ export function lossCurves(
   }
   if (traces.length === 0) return undefined;
   const ticks = y.type === "log" ? { ticks: logTicks(values) } : {};
-  return { traces, x: { type: time.scale, range: timeRange(times, time) }, y: { ...y, ...ticks }, grid: true };
+  return {
+    traces,
+    x: { type: time.scale, range: timeRange(times, time) },
+    y: { ...y, ...ticks },
+    grid: true,
+  };
 }
 
 /** Ticks of a logarithmic axis, every label in full: powers of ten; 2 and 5 times them within two decades; 1 to 9 times
@@ -56,7 +61,10 @@ function logTicks(values: readonly number[]): Ticks {
   const coarse = times(high / low > 100 ? [1] : [1, 2, 5]);
   const inside = coarse.filter((tick) => tick >= low && tick <= high).length;
   const at = inside < 2 ? times([1, 2, 3, 4, 5, 6, 7, 8, 9]) : coarse;
-  return { at, text: at.map((value) => (value >= 1e-4 && value < 1e4 ? String(value) : value.toExponential(0))) };
+  return {
+    at,
+    text: at.map((value) => (value >= 1e-4 && value < 1e4 ? String(value) : value.toExponential(0))),
+  };
 }
 
 /** Lines drawn at most by `singularValues`. */
@@ -67,7 +75,11 @@ const linesDrawn = 48;
  * ranks the first 16 and 32 evenly spaced of the others, the last among them, are drawn.
  * @param rows those of one matrix of one label
  */
-export function singularValues(rows: readonly SpectrumRow[], time: TimeAxis, y: PanelAxis): Panel | undefined {
+export function singularValues(
+  rows: readonly SpectrumRow[],
+  time: TimeAxis,
+  y: PanelAxis,
+): Panel | undefined {
   if (rows.length === 0) return undefined;
   const byRank = [...groupBy(rows, "rank")].sort(([a], [b]) => b - a); // the largest is drawn last, on top
   const last = byRank[0][0];
@@ -121,7 +133,10 @@ function band(line: readonly Moment[], name: string, color: string, type: PanelA
     mode: "lines",
     name,
     x: [...line, ...back].map((moment) => rounded(moment.time)),
-    y: [...line.map((moment) => rounded(moment.mean + moment.std)), ...back.map((moment) => rounded(lower(moment)))],
+    y: [
+      ...line.map((moment) => rounded(moment.mean + moment.std)),
+      ...back.map((moment) => rounded(lower(moment))),
+    ],
     fill: "toself",
     fillcolor: translucent(color, 0.18),
     line: { width: 0 },
@@ -129,4 +144,3 @@ function band(line: readonly Moment[], name: string, color: string, type: PanelA
     showlegend: false,
   };
 }
-

@@ -1,8 +1,23 @@
 import { drawGrid } from "./grid.js";
-import { alignmentDiagonal, lossCurves, rankHeatmap, scaleTop, shortName, singularValues, type Curve } from "./panels.js";
+import {
+  alignmentDiagonal,
+  lossCurves,
+  rankHeatmap,
+  scaleTop,
+  shortName,
+  singularValues,
+  type Curve,
+} from "./panels.js";
 import type { Figure } from "./plotly.js";
 import { completeOnes, labelsOf, nameOrMiddle, seedsNote, type Experiment } from "./selection.js";
-import { alignmentColumns, metricsColumns, ranksColumns, rowsOf, spectrumColumns, valuesIn } from "./tables.js";
+import {
+  alignmentColumns,
+  metricsColumns,
+  ranksColumns,
+  rowsOf,
+  spectrumColumns,
+  valuesIn,
+} from "./tables.js";
 import type { AlignmentRow, MetricsRow, RanksRow, SpectrumRow, Table } from "./tables.js";
 import { roles } from "./theme.js";
 import { linearEpochs, timeTitle, type TimeAxis } from "./time.js";
@@ -46,7 +61,8 @@ export function drawDynamics(
   const top = scaleTop(diagonals.map((row) => row.value));
   const metrics = rowsOf(tables.metrics, metricsColumns, {}, ["variant"]);
   const { complete, notes } = completeOnes(figure, settings, ({ label }) => {
-    const own = <Row extends { label: string }>(rows: readonly Row[]): Row[] => rows.filter((row) => row.label === label);
+    const own = <Row extends { label: string }>(rows: readonly Row[]): Row[] =>
+      rows.filter((row) => row.label === label);
     const axis = { type: "linear", range: [0, 1.02] as [number, number] } as const;
     const errorPanels = separate
       ? {
@@ -56,7 +72,9 @@ export function drawDynamics(
       : { error: lossCurves(own(metrics), errors, time, axis) };
     return {
       ...errorPanels,
-      "singular values": singularValues(rowsOf(tables.spectra, spectrumColumns, { label, matrix }), time, { type: "linear" }),
+      "singular values": singularValues(rowsOf(tables.spectra, spectrumColumns, { label, matrix }), time, {
+        type: "linear",
+      }),
       "effective rank": rankHeatmap(rowsOf(tables.ranks, ranksColumns, { label }), time),
       alignment: alignmentDiagonal(own(diagonals), time, top),
     };
@@ -74,6 +92,9 @@ export function drawDynamics(
     keys: "columns",
     link: "rows",
     xTitle: timeTitle(time),
-    notes: [`Singular values of ${shortName(matrix ?? "")}; alignment of ${shortName(contact ?? "")}. ${seedsNote(metrics, true)}`, ...notes],
+    notes: [
+      `Singular values of ${shortName(matrix ?? "")}; alignment of ${shortName(contact ?? "")}. ${seedsNote(metrics, true)}`,
+      ...notes,
+    ],
   });
 }

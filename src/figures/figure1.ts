@@ -25,7 +25,10 @@ export function figure1(
   const matrix = nameOrMiddle(options.matrix, valuesIn(tables.spectra, "matrix", { label }));
   const rows = rowsOf(tables.spectra, spectrumColumns, { label, matrix });
   const lines = singularValues(rows, time, { type: "linear", title: "singular value" });
-  if (!lines) throw new DataError(`Figure 1: no singular values of ${matrix ?? "any matrix"} for ${label ?? "any label"}`);
+  if (!lines)
+    throw new DataError(
+      `Figure 1: no singular values of ${matrix ?? "any matrix"} for ${label ?? "any label"}`,
+    );
   return drawGrid({
     description: `Figure 1: what the spectral dynamics of weights are, and the singular values of ${matrix} over training`,
     panels: [
@@ -53,9 +56,23 @@ function schematic(rows: readonly SpectrumRow[], time: TimeAxis): Panel {
   const shapes: Partial<Shape>[] = [];
   const texts: Partial<Annotation>[] = [];
   const box = ([x, y, width, height]: Box, fillcolor: string, line: string = ink.paper): void => {
-    shapes.push({ type: "rect", x0: x, y0: y, x1: x + width, y1: y + height, fillcolor, line: { color: line, width: 0.8 } });
+    shapes.push({
+      type: "rect",
+      x0: x,
+      y0: y,
+      x1: x + width,
+      y1: y + height,
+      fillcolor,
+      line: { color: line, width: 0.8 },
+    });
   };
-  const write = (text: string, x: number, y: number, size: number = textSize.labels, color: string = ink.text): void => {
+  const write = (
+    text: string,
+    x: number,
+    y: number,
+    size: number = textSize.labels,
+    color: string = ink.text,
+  ): void => {
     texts.push({ text, x, y, xanchor: "center", yanchor: "middle", font: { size, color } });
   };
   const colors = Array.from({ length: directions }, (_, i) => colorAt(rankScale, i / (directions - 1)));
@@ -95,11 +112,20 @@ function decomposition(box: DrawBox, write: Write, colors: readonly string[]): v
 function threeSpectra(rows: readonly SpectrumRow[], time: TimeAxis, box: DrawBox, write: Write): void {
   const steps = distinct(rows, "step").sort((a, b) => a - b);
   const shown = [steps[0], steps[Math.floor((steps.length - 1) / 2)], steps[steps.length - 1]];
-  const ranks = thinned(distinct(rows, "rank").sort((a, b) => a - b), bars);
+  const ranks = thinned(
+    distinct(rows, "rank").sort((a, b) => a - b),
+    bars,
+  );
   const last = ranks[ranks.length - 1];
   const highest = Math.max(...rows.filter((row) => ranks.includes(row.rank)).map((row) => row.value));
   const [bottom, tall, wide] = [8, 20, 24];
-  write("its singular values, from rank 1 to the last, while it learns", 46.5, bottom + tall + 4, textSize.labels, ink.muted);
+  write(
+    "its singular values, from rank 1 to the last, while it learns",
+    46.5,
+    bottom + tall + 4,
+    textSize.labels,
+    ink.muted,
+  );
   shown.forEach((step, i) => {
     const left = 2 + i * 33;
     const now = rows.filter((row) => row.step === step);

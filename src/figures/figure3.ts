@@ -1,8 +1,23 @@
 import { drawGrid } from "./grid.js";
 import { rankHeatmap, shortName, singularValues, type ColorKey } from "./panels.js";
 import type { Figure } from "./plotly.js";
-import { completeOnes, labelsOf, nameOrMiddle, seedsNote, type Experiment, type TaskOptions } from "./selection.js";
-import { ranksColumns, rowsOf, spectrumColumns, type RanksRow, type SpectrumRow, valuesIn, type Table } from "./tables.js";
+import {
+  completeOnes,
+  labelsOf,
+  nameOrMiddle,
+  seedsNote,
+  type Experiment,
+  type TaskOptions,
+} from "./selection.js";
+import {
+  ranksColumns,
+  rowsOf,
+  spectrumColumns,
+  type RanksRow,
+  type SpectrumRow,
+  valuesIn,
+  type Table,
+} from "./tables.js";
 import { rankScale } from "./theme.js";
 import { linearEpochs, timeTitle } from "./time.js";
 
@@ -12,7 +27,12 @@ export interface MatrixTask extends Experiment {
 }
 
 /** One colour bar for matrices of different sizes. */
-const commonKey: ColorKey = { title: "rank", scale: rankScale, range: [0, 1], ticks: { at: [0, 1], text: ["1", "last"] } };
+const commonKey: ColorKey = {
+  title: "rank",
+  scale: rankScale,
+  range: [0, 1],
+  ticks: { at: [0, 1], text: ["1", "last"] },
+};
 
 /**
  * Figure 3: a column per task; above the singular values of one middle matrix over time, a line per rank, below the

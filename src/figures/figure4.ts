@@ -41,6 +41,10 @@ export function figure4(
     keys: "rows",
     link: "columns",
     xTitle: timeTitle(time),
-    notes: [`"top half" keeps the largest half of the singular values, "bottom half" the others. ${seedsNote(metrics, true)}`, ...more, ...notes],
+    notes: [
+      `"top half" keeps the largest half of the singular values, "bottom half" the others. ${seedsNote(metrics, true)}`,
+      ...more,
+      ...notes,
+    ],
   });
 }

@@ -1,8 +1,23 @@
 import { drawGrid } from "./grid.js";
 import { alignmentDiagonal, scaleTop, scoreHeatmap, shortName } from "./panels.js";
 import type { Figure } from "./plotly.js";
-import { completeOnes, labelsOf, nameOrMiddle, seedsNote, type Experiment, type TaskOptions } from "./selection.js";
-import { alignmentColumns, distinct, rowsOf, scoreColumns, type AlignmentRow, type ScoreRow, type Table } from "./tables.js";
+import {
+  completeOnes,
+  labelsOf,
+  nameOrMiddle,
+  seedsNote,
+  type Experiment,
+  type TaskOptions,
+} from "./selection.js";
+import {
+  alignmentColumns,
+  distinct,
+  rowsOf,
+  scoreColumns,
+  type AlignmentRow,
+  type ScoreRow,
+  type Table,
+} from "./tables.js";
 import { linearEpochs, timeTitle } from "./time.js";
 
 /** A task, and the pair of layers whose diagonal is shown; default the middle one of its diagonals. */

@@ -84,8 +84,10 @@ function placesOf(grid: Grid): Places {
   const start = { x: (grid.rowTitles ? 24 : 4) + 50, y: grid.columnTitles ? 46 : 26 };
   const end = grid.keys === "rows" ? gap.keyRight : 14;
   const weights = grid.columnWidths ?? Array.from({ length: columns }, () => 1);
-  const unit = (width - start.x - end - gap.column * (columns - 1)) / weights.reduce((sum, weight) => sum + weight, 0);
-  const before = (column: number): number => weights.slice(0, column).reduce((sum, weight) => sum + weight, 0) * unit;
+  const unit =
+    (width - start.x - end - gap.column * (columns - 1)) / weights.reduce((sum, weight) => sum + weight, 0);
+  const before = (column: number): number =>
+    weights.slice(0, column).reduce((sum, weight) => sum + weight, 0) * unit;
   const bottom = start.y + rows * panelHeight + (rows - 1) * gap.row;
   const below = grid.keys === "columns" ? 40 + gap.keyBelow : 44;
   const height = Math.round(bottom + below + gap.noteLine * notes.length + (notes.length > 0 ? 4 : 0));
@@ -100,13 +102,26 @@ function placesOf(grid: Grid): Places {
   };
 }
 
-function placePanel(parts: Parts, grid: Grid, places: Places, panel: Panel, r: number, c: number, letter: number): void {
+function placePanel(
+  parts: Parts,
+  grid: Grid,
+  places: Places,
+  panel: Panel,
+  r: number,
+  c: number,
+  letter: number,
+): void {
   const [left, top, width] = [places.left(c), places.top(r), places.panelWidth(c)];
   const last = !panel.drawing && grid.panels.slice(r + 1).every((row) => !row[c]);
   const group = grid.link === "rows" ? r : c;
   const suffix = parts.axes(panel, { left, top, width, height: places.panelHeight }, group);
   const label = { font: { size: textSize.labels } };
-  if (last) parts.text(grid.xTitle, left + width / 2, top + places.panelHeight + 18, { ...label, xanchor: "center", yanchor: "top" });
+  if (last)
+    parts.text(grid.xTitle, left + width / 2, top + places.panelHeight + 18, {
+      ...label,
+      xanchor: "center",
+      yanchor: "top",
+    });
   if (panel.y.title) {
     const side = { ...label, textangle: -90, xanchor: "right", yanchor: "middle" } as const;
     parts.text(panel.y.title, left - 26, top + places.panelHeight / 2, side);

@@ -33,7 +33,11 @@ const diagonalLength = 100;
  * @param rows those of one contact of one label
  * @param highest top of the colour scale, which begins at 0
  */
-export function alignmentDiagonal(rows: readonly AlignmentRow[], time: TimeAxis, highest: number): Panel | undefined {
+export function alignmentDiagonal(
+  rows: readonly AlignmentRow[],
+  time: TimeAxis,
+  highest: number,
+): Panel | undefined {
   const shown = rows.filter((row) => row.rank <= diagonalLength);
   const ordered = [...groupBy(shown, "rank")].sort(([a], [b]) => a - b);
   const key: ColorKey = { title: "alignment", scale: overlapScale, range: [0, highest] };
@@ -49,7 +53,11 @@ export function scaleTop(values: Iterable<number>): number {
 }
 
 /** Grey images (0 = black, 1 = white; images[i] has `size` x `size` values, row-major) side by side in one panel. */
-export function imageGrid(images: readonly ArrayLike<number>[], size: number, columns: number): Panel | undefined {
+export function imageGrid(
+  images: readonly ArrayLike<number>[],
+  size: number,
+  columns: number,
+): Panel | undefined {
   if (images.length === 0) return undefined;
   const rows = Math.ceil(images.length / columns);
   const z = Array.from({ length: rows * size }, (_, y) =>
@@ -78,7 +86,9 @@ function heatmap<Row extends Origin>(
   y: Pick<PanelAxis, "title" | "ticks">,
 ): Panel | undefined {
   if (groups.length === 0) return undefined;
-  const lines = groups.map(([, rows]) => new Map(moments(rows, value, time).map(({ time: t, mean }) => [t, mean])));
+  const lines = groups.map(
+    ([, rows]) => new Map(moments(rows, value, time).map(({ time: t, mean }) => [t, mean])),
+  );
   const times = thinned([...new Set(lines.flatMap((line) => [...line.keys()]))].sort((a, b) => a - b));
   const trace: Partial<HeatmapData> = {
     type: "heatmap",
@@ -119,7 +129,9 @@ function layerTicks(names: readonly string[]): Pick<PanelAxis, "title" | "ticks"
 
 function numberTicks(last: number): Ticks {
   const step = [1, 2, 5, 10, 20, 25, 50].find((size) => last / size < 6) ?? 100;
-  const inner = Array.from({ length: Math.floor(last / step) }, (_, i) => (i + 1) * step).filter((n) => n > 1);
+  const inner = Array.from({ length: Math.floor(last / step) }, (_, i) => (i + 1) * step).filter(
+    (n) => n > 1,
+  );
   const numbers = [1, ...inner];
   return { at: numbers.map((n) => n - 1), text: numbers.map(String) };
 }

@@ -11,7 +11,10 @@ type Context = ReturnType<Canvas["getContext"]>;
 /** The part of plotly.js that static export calls. */
 export interface PlotlyPage {
   /** Draws and serialises a figure; the SVG text. */
-  toImage(figure: unknown, options: { format: "svg"; width: number; height: number; imageDataOnly: true }): Promise<string>;
+  toImage(
+    figure: unknown,
+    options: { format: "svg"; width: number; height: number; imageDataOnly: true },
+  ): Promise<string>;
   close(): void;
 }
 
@@ -32,7 +35,10 @@ export async function canvasLibrary(): Promise<CanvasLibrary> {
 export async function openPage(): Promise<PlotlyPage> {
   const { JSDOM } = await import("jsdom");
   const canvas = await canvasLibrary();
-  const dom = new JSDOM("<!doctype html><body></body>", { runScripts: "outside-only", pretendToBeVisual: true });
+  const dom = new JSDOM("<!doctype html><body></body>", {
+    runScripts: "outside-only",
+    pretendToBeVisual: true,
+  });
   const page = dom.window as unknown as PageWindow;
   page.URL.createObjectURL = () => "";
   page.Math.random = seededRandom();
@@ -74,7 +80,10 @@ function seededRandom(): () => number {
 
 function drawWith(page: PageWindow, canvas: CanvasLibrary): void {
   const drawn = new WeakMap<object, Canvas>();
-  page.HTMLCanvasElement.prototype.getContext = function (this: { width: number; height: number }, type: string) {
+  page.HTMLCanvasElement.prototype.getContext = function (
+    this: { width: number; height: number },
+    type: string,
+  ) {
     if (type !== "2d") return null;
     let surface = drawn.get(this);
     if (!surface || surface.width !== this.width || surface.height !== this.height) {

@@ -34,6 +34,8 @@ export interface Panel {
   /** Heat maps hide the grid. */
   readonly grid: boolean;
   /** A drawing in the panel's coordinates, whose axes are then hidden. */
-  readonly drawing?: { readonly shapes: readonly Partial<Shape>[]; readonly texts: readonly Partial<Annotation>[] };
+  readonly drawing?: {
+    readonly shapes: readonly Partial<Shape>[];
+    readonly texts: readonly Partial<Annotation>[];
+  };
 }
-

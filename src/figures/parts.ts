@@ -59,7 +59,8 @@ export class Parts {
   drawing({ shapes, texts }: NonNullable<Panel["drawing"]>, suffix: string): void {
     const place = { xref: `x${suffix}`, yref: `y${suffix}` };
     this.#shapes.push(...shapes.map((shape) => ({ ...shape, ...place }) as Partial<Shape>));
-    for (const text of texts) this.#annotations.push({ showarrow: false, ...text, ...place } as Partial<Annotation>);
+    for (const text of texts)
+      this.#annotations.push({ showarrow: false, ...text, ...place } as Partial<Annotation>);
   }
 
   trace(trace: Trace, suffix: string, key: number): void {
@@ -76,15 +77,36 @@ export class Parts {
   }
 
   barBelow(key: number, colors: ColorKey, x: number, y: number, length: number): void {
-    const place = { orientation: "h", xanchor: "center", yanchor: "top", x: x / this.width, y: 1 - y / this.height };
+    const place = {
+      orientation: "h",
+      xanchor: "center",
+      yanchor: "top",
+      x: x / this.width,
+      y: 1 - y / this.height,
+    };
     if (!this.#colorAxis(key, colors, { ...place, len: length })) return;
-    this.text(colors.title, x, y + 27, { xanchor: "center", yanchor: "top", font: { size: textSize.labels } });
+    this.text(colors.title, x, y + 27, {
+      xanchor: "center",
+      yanchor: "top",
+      font: { size: textSize.labels },
+    });
   }
 
   barRight(key: number, colors: ColorKey, x: number, y: number, length: number): void {
-    const place = { orientation: "v", xanchor: "left", yanchor: "middle", x: x / this.width, y: 1 - y / this.height };
+    const place = {
+      orientation: "v",
+      xanchor: "left",
+      yanchor: "middle",
+      x: x / this.width,
+      y: 1 - y / this.height,
+    };
     if (!this.#colorAxis(key, colors, { ...place, len: length })) return;
-    const style = { textangle: -90, xanchor: "left", yanchor: "middle", font: { size: textSize.labels } } as const;
+    const style = {
+      textangle: -90,
+      xanchor: "left",
+      yanchor: "middle",
+      font: { size: textSize.labels },
+    } as const;
     this.text(colors.title, x + 36, y, style);
   }
 
@@ -116,7 +138,15 @@ export class Parts {
     };
     const suffix = suffixOf(this.#panels - 1);
     const marker = { color: [range[0]], coloraxis: name };
-    const carrier = { type: "scatter", mode: "markers", x: [null], y: [null], marker, showlegend: false, hoverinfo: "skip" };
+    const carrier = {
+      type: "scatter",
+      mode: "markers",
+      x: [null],
+      y: [null],
+      marker,
+      showlegend: false,
+      hoverinfo: "skip",
+    };
     this.#traces.push({ ...carrier, xaxis: `x${suffix}`, yaxis: `y${suffix}` } as unknown as Trace);
     return true;
   }

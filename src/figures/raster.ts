@@ -28,7 +28,9 @@ export function separatePictures(svg: string): { readonly pictures: Picture[]; r
   const windows = clipWindows(svg);
   const pictures: Picture[] = [];
   const layers: Layer[] = [{ x: 0, y: 0, window: undefined }];
-  for (const [, closing, name, attributes, empty] of svg.matchAll(/<(\/?)([\w:]+)((?:[^>"]|"[^"]*")*?)(\/?)>/g)) {
+  for (const [, closing, name, attributes, empty] of svg.matchAll(
+    /<(\/?)([\w:]+)((?:[^>"]|"[^"]*")*?)(\/?)>/g,
+  )) {
     if (closing) {
       layers.pop();
       continue;
@@ -56,17 +58,19 @@ export function simplifyText(svg: string): string {
     const family = fontCovers(plainText(text)) ? fontFamily : "sans-serif";
     const size = Number(/font-size: ?([\d.]+)px/.exec(text)?.[1] ?? 12);
     const pixels = (factor: number): string => (size * factor).toFixed(2);
-    return text
-      .replace(/font-family: ?[^;"]*;/g, `font-family: ${family};`)
-      .replace(/style="font-size:(\d+)%" dy="(-?[\d.]+)em"/g, (_match, percent: string, em: string) => {
-        const part = Number(percent) / 100; // an em of the smaller text
-        return `style="font-size: ${pixels(part)}px" dy="${pixels(part * Number(em))}"`;
-      })
-      // Back on the line; it needs a glyph there, or centred text ends up off it.
-      .replace(/<tspan dy="(-?[\d.]+)em">\u200b<\/tspan>/g, (_match, em: string) => {
-        return `<tspan style="font-size: 0.01px" dy="${pixels(Number(em))}">\u00a0</tspan>`;
-      })
-      .replaceAll("\u200b", "");
+    return (
+      text
+        .replace(/font-family: ?[^;"]*;/g, `font-family: ${family};`)
+        .replace(/style="font-size:(\d+)%" dy="(-?[\d.]+)em"/g, (_match, percent: string, em: string) => {
+          const part = Number(percent) / 100; // an em of the smaller text
+          return `style="font-size: ${pixels(part)}px" dy="${pixels(part * Number(em))}"`;
+        })
+        // Back on the line; it needs a glyph there, or centred text ends up off it.
+        .replace(/<tspan dy="(-?[\d.]+)em">\u200b<\/tspan>/g, (_match, em: string) => {
+          return `<tspan style="font-size: 0.01px" dy="${pixels(Number(em))}">\u00a0</tspan>`;
+        })
+        .replaceAll("\u200b", "")
+    );
   });
 }
 
@@ -79,16 +83,23 @@ function inside(parent: Layer, attributes: string, windows: ReadonlyMap<string, 
 }
 
 function picture(layer: Layer, attributes: string): Picture {
-  const number = (name: string): number => Number(new RegExp(`\\b${name}="([^"]*)"`).exec(attributes)?.[1] ?? 0);
+  const number = (name: string): number =>
+    Number(new RegExp(`\\b${name}="([^"]*)"`).exec(attributes)?.[1] ?? 0);
   const url = /href="([^"]*)"/.exec(attributes)?.[1] ?? "";
-  const box = { x: layer.x + number("x"), y: layer.y + number("y"), width: number("width"), height: number("height") };
+  const box = {
+    x: layer.x + number("x"),
+    y: layer.y + number("y"),
+    width: number("width"),
+    height: number("height"),
+  };
   return { url, box, window: layer.window };
 }
 
 function clipWindows(svg: string): Map<string, Box> {
   const windows = new Map<string, Box>();
   for (const [, id, attributes] of svg.matchAll(/<clipPath [^>]*?id="([^"]+)"[^>]*><rect ([^>]*)\/>/g)) {
-    const number = (name: string): number => Number(new RegExp(`\\b${name}="([^"]*)"`).exec(attributes)?.[1] ?? 0);
+    const number = (name: string): number =>
+      Number(new RegExp(`\\b${name}="([^"]*)"`).exec(attributes)?.[1] ?? 0);
     windows.set(id, { x: number("x"), y: number("y"), width: number("width"), height: number("height") });
   }
   return windows;

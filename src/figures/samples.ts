@@ -45,6 +45,9 @@ export function samplesFigure(stages: readonly SamplingStage[]): Figure {
 
 /** An image with a gap at its right and below. */
 function framed(image: ArrayLike<number>, size: number): number[] {
-  const rows = Array.from({ length: size }, (_, y) => [...Array.from(image).slice(y * size, (y + 1) * size), NaN]);
+  const rows = Array.from({ length: size }, (_, y) => [
+    ...Array.from(image).slice(y * size, (y + 1) * size),
+    NaN,
+  ]);
   return [...rows.flat(), ...new Array<number>(size + 1).fill(NaN)];
 }

@@ -67,7 +67,9 @@ export function seedsNote(rows: readonly Origin[], bands: boolean): string {
     const seeds = distinct(rows, "seed");
     return `One seed${seeds.length > 1 ? " each" : ""} (${seeds.join(", ")}).`;
   }
-  const fewer = counts.filter(({ seeds }) => seeds.length < most).map(({ label, seeds }) => `${label}: ${seeds.length}`);
+  const fewer = counts
+    .filter(({ seeds }) => seeds.length < most)
+    .map(({ label, seeds }) => `${label}: ${seeds.length}`);
   const except = fewer.length > 0 ? ` (${fewer.join(", ")})` : "";
   return `Mean of ${most} seeds${except}${bands ? "; bands: one standard deviation" : ""}.`;
 }

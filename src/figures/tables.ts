@@ -127,7 +127,8 @@ export function valuesIn<Row extends object, Name extends keyof Row & string>(
   const conditions = Object.entries(where);
   const values = new Set<Row[Name]>();
   for (let i = 0; i < length; i++) {
-    if (conditions.every(([other, value]) => cell(other, i) === value)) values.add(cell(name, i) as Row[Name]);
+    if (conditions.every(([other, value]) => cell(other, i) === value))
+      values.add(cell(name, i) as Row[Name]);
   }
   return [...values];
 }
@@ -138,7 +139,10 @@ export function distinct<Row, Name extends keyof Row>(rows: readonly Row[], name
 }
 
 /** Rows by the value of a column, groups in the order of first appearance. */
-export function groupBy<Row, Name extends keyof Row>(rows: readonly Row[], name: Name): Map<Row[Name], Row[]> {
+export function groupBy<Row, Name extends keyof Row>(
+  rows: readonly Row[],
+  name: Name,
+): Map<Row[Name], Row[]> {
   const groups = new Map<Row[Name], Row[]>();
   for (const row of rows) {
     const group = groups.get(row[name]);

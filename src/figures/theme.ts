@@ -5,7 +5,13 @@ import { fontStack } from "./fonts.js";
 export type ColorScale = [number, string][];
 
 /** Colours of text and lines on the light background. */
-export const ink = { text: "#24292f", muted: "#57606a", axis: "#8c959f", grid: "#eaeef2", paper: "#ffffff" } as const;
+export const ink = {
+  text: "#24292f",
+  muted: "#57606a",
+  axis: "#8c959f",
+  grid: "#eaeef2",
+  paper: "#ffffff",
+} as const;
 
 /** Categories, told apart with any colour vision (Okabe & Ito 2008), in the order of use. */
 export const palette = ["#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9"] as const;
@@ -19,10 +25,21 @@ export const roles = {
   bottom: palette[3],
 } as const;
 
-const evenly = (...colors: string[]): ColorScale => colors.map((color, i) => [i / (colors.length - 1), color]);
+const evenly = (...colors: string[]): ColorScale =>
+  colors.map((color, i) => [i / (colors.length - 1), color]);
 
 /** Ranks of singular values: dark for the largest (rank 1), light for the smallest. Plasma without its yellow end. */
-export const rankScale = evenly("#0d0887", "#41049d", "#6a00a8", "#8f0da4", "#b12a90", "#cc4778", "#e16462", "#f2844b", "#fca636");
+export const rankScale = evenly(
+  "#0d0887",
+  "#41049d",
+  "#6a00a8",
+  "#8f0da4",
+  "#b12a90",
+  "#cc4778",
+  "#e16462",
+  "#f2844b",
+  "#fca636",
+);
 
 /** Effective rank, always on [0, 1]. Viridis. */
 export const effectiveRankScale = evenly("#440154", "#482878", "#3e4989", "#31688e", "#26828e", "#1f9e89", "#35b779", "#6ece58", "#b5de2b", "#fde725"); // prettier-ignore
@@ -51,7 +68,10 @@ function channels(color: string): number[] {
 }
 
 /** What all figures share: font, light paper, no margins of Plotly's own (the grid places everything), hover on points. */
-export function baseLayout(width: number, height: number): Partial<Layout> & { width: number; height: number } {
+export function baseLayout(
+  width: number,
+  height: number,
+): Partial<Layout> & { width: number; height: number } {
   return {
     width,
     height,

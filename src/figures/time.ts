@@ -29,7 +29,11 @@ export const momentsDrawn = 200;
  * Mean and spread over seeds at every step, in order of time. A run that diverged (non-finite values) leaves gaps.
  * Steps that not every seed reached show the seeds that did.
  */
-export function moments<Row extends Origin>(rows: readonly Row[], value: (row: Row) => number, axis: TimeAxis): Moment[] {
+export function moments<Row extends Origin>(
+  rows: readonly Row[],
+  value: (row: Row) => number,
+  axis: TimeAxis,
+): Moment[] {
   const result: Moment[] = [];
   for (const group of groupBy(rows, "step").values()) {
     const time = group[0][axis.unit];

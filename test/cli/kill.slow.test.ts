@@ -42,14 +42,14 @@ function checkpointed(runs: string): number {
  * A moment to kill at. One in four lies in the start, where the process reads the checkpoint; the others lie in the
  * training, after a step that is random but leaves the processes that come after it work to do, however fast they are.
  */
-function randomMoment(random: Random, runs: string, kills: number): () => Promise<void> {
+function randomMoment(random: Random, runs: string, kills: number): (ended: AbortSignal) => Promise<void> {
   const from = checkpointed(runs);
   const goal = from + random.uniform(0, (EPOCHS - 50 - from) / (KILLS - kills));
   const inStart = random.uniform(0, 1) < 0.25;
   const jitter = random.uniform(0, inStart ? 1000 : 100);
-  return async () => {
-    while (!inStart && checkpointed(runs) <= goal) await setTimeout(5);
-    await setTimeout(jitter);
+  return async (signal) => {
+    while (!inStart && checkpointed(runs) <= goal) await setTimeout(5, undefined, { signal });
+    await setTimeout(jitter, undefined, { signal });
   };
 }
 
@@ -79,7 +79,9 @@ test(`kill -9 at ${KILLS} random moments of a quick run, resumed each time, ends
 
 test("two processes on one run: the second says who has it", async () => {
   const runs = join(root, "two");
-  const first = spectralKilled([...run, "--set", "epochs=100000", "--runs", runs], () => setTimeout(15_000));
+  const first = spectralKilled([...run, "--set", "epochs=100000", "--runs", runs], (signal) =>
+    setTimeout(15_000, undefined, { signal }),
+  );
   const held = (): boolean =>
     existsSync(runs) &&
     readdirSync(runs, { recursive: true, encoding: "utf8" }).some((name) => name.endsWith("rows.jsonl"));

@@ -18,22 +18,30 @@ export function spectral(args: readonly string[], env: NodeJS.ProcessEnv = {}): 
 }
 
 /**
- * Starts `spectral` and kills it, with everything it has not yet written, at the moment given.
+ * Starts `spectral` and kills it, with everything it has not yet written, at the moment given, which need not be waited
+ * for (its signal) once the process has ended by itself.
  * @returns how it ended by itself; null if it was killed
  */
 export function spectralKilled(
   args: readonly string[],
-  moment: () => Promise<unknown>,
+  moment: (ended: AbortSignal) => Promise<unknown>,
 ): Promise<Ended | null> {
   const child = spawn(process.execPath, [program, ...args], { stdio: ["ignore", "pipe", "pipe"] });
   let stdout = "";
   let stderr = "";
   child.stdout.on("data", (text) => (stdout += text));
   child.stderr.on("data", (text) => (stderr += text));
-  void moment().then(() => child.kill("SIGKILL"));
-  return new Promise((done) =>
-    child.on("close", (status, signal) => done(signal === "SIGKILL" ? null : { status, stdout, stderr })),
-  );
+  const ended = new AbortController();
+  return new Promise((done, fail) => {
+    moment(ended.signal).then(
+      () => child.kill("SIGKILL"),
+      (error) => ended.signal.aborted || fail(error as Error),
+    );
+    child.on("close", (status, signal) => {
+      ended.abort();
+      done(signal === "SIGKILL" ? null : { status, stdout, stderr });
+    });
+  });
 }
 
 /** The last line of an output, as JSON. */

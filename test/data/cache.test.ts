@@ -36,7 +36,14 @@ test("every kind of damage is noticed and repaired", async (t) => {
   const flipped = Buffer.from(bytes);
   flipped[bytes.length - 1] ^= 1;
   const foreign = Buffer.from(bytes.toString("latin1").replace('"a":1', '"a":2'), "latin1");
-  const damaged = [Buffer.alloc(0), Buffer.from("{}"), bytes.subarray(0, 30), bytes.subarray(0, -4), flipped, foreign];
+  const damaged = [
+    Buffer.alloc(0),
+    Buffer.from("{}"),
+    bytes.subarray(0, 30),
+    bytes.subarray(0, -4),
+    flipped,
+    foreign,
+  ];
   for (const [i, content] of damaged.entries()) {
     writeFileSync(path, content);
     assert.deepEqual(await open(), good);

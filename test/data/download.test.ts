@@ -30,7 +30,10 @@ test("downloads, reports progress and records SHA-256, also where only an MD5 is
     files: { "": { bytes: body.length, sha256: hash("sha256") } },
   });
   assert.equal(existsSync(`${target}.part`), false);
-  assert.deepEqual([seen.at(-1)?.done, seen.at(-1)?.total, seen.at(-1)?.etaSeconds], [body.length, body.length, 0]);
+  assert.deepEqual(
+    [seen.at(-1)?.done, seen.at(-1)?.total, seen.at(-1)?.etaSeconds],
+    [body.length, body.length, 0],
+  );
 });
 
 test("a broken connection is resumed where it stopped", async (t) => {
@@ -97,10 +100,14 @@ test("the next mirror serves where the first does not", async (t) => {
   assert.equal(receipt.source, `${url}/good`);
 });
 
-const broken: Record<string, { answer: Parameters<typeof serve>[1]; checks?: Partial<RemoteFile>; says: RegExp }> = {
+const broken: Record<
+  string,
+  { answer: Parameters<typeof serve>[1]; checks?: Partial<RemoteFile>; says: RegExp }
+> = {
   "404 on all mirrors": { answer: (_, response) => void response.writeHead(404).end(), says: /HTTP 404/ },
   "an HTML page in place of an archive": {
-    answer: (_, response) => void response.writeHead(200, { "content-type": "text/html" }).end("<html>Sign in</html>"),
+    answer: (_, response) =>
+      void response.writeHead(200, { "content-type": "text/html" }).end("<html>Sign in</html>"),
     says: /expected gzip data, found an HTML page/,
   },
   "an HTML page under a false type": {
@@ -148,12 +155,15 @@ for (const [name, { answer, checks, says }] of Object.entries(broken)) {
     const url = await serve(t, answer);
     const target = join(temporaryFolder(t), "archive.gz");
     writeFileSync(target, "a good file");
-    await assert.rejects(download(file([url], checks), target, { attempts: 2, timeoutMs: 200 }), (error: Error) => {
-      assert.ok(error instanceof DownloadError);
-      assert.match(error.message, says);
-      assert.ok(error.message.includes(url), "names the source");
-      return true;
-    });
+    await assert.rejects(
+      download(file([url], checks), target, { attempts: 2, timeoutMs: 200 }),
+      (error: Error) => {
+        assert.ok(error instanceof DownloadError);
+        assert.match(error.message, says);
+        assert.ok(error.message.includes(url), "names the source");
+        return true;
+      },
+    );
     assert.equal(readFileSync(target, "utf8"), "a good file");
   });
 }

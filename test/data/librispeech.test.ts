@@ -20,7 +20,10 @@ function layOut(t: TestContext, transcripts = ["IT'S  ONE", "A B"]): string {
       const folder = join(root, "LibriSpeech", part, speaker, "3");
       mkdirSync(folder, { recursive: true });
       const ids = transcripts.map((_, i) => `${speaker}-3-000${i}`);
-      writeFileSync(join(folder, `${speaker}-3.trans.txt`), ids.map((id, i) => `${id} ${transcripts[i]}\n`).join(""));
+      writeFileSync(
+        join(folder, `${speaker}-3.trans.txt`),
+        ids.map((id, i) => `${id} ${transcripts[i]}\n`).join(""),
+      );
       ids.forEach((id, i) => writeFileSync(join(folder, `${id}.flac`), flacFile(chirp(9000 + 2000 * i))));
     }
   }
@@ -110,10 +113,16 @@ test("an empty transcript, foreign characters, a missing or cut FLAC are errors 
   const path = join(root, part, "7/3/7-3-0001.flac");
   writeFileSync(path, flacFile(chirp(11_000)).subarray(0, 9000));
   await assert.rejects(readUtterances(root, part), (error) => {
-    return error instanceof DataError && /7-3-0001\.flac: (cut short|damaged|cannot be decoded)/.test(error.message);
+    return (
+      error instanceof DataError &&
+      /7-3-0001\.flac: (cut short|damaged|cannot be decoded)/.test(error.message)
+    );
   });
   writeFileSync(path, flacFile(chirp(11_000), { sampleRate: 8000 }));
-  await assert.rejects(readUtterances(root, part), /7-3-0001\.flac: expected 16000 samples a second, found 8000/);
+  await assert.rejects(
+    readUtterances(root, part),
+    /7-3-0001\.flac: expected 16000 samples a second, found 8000/,
+  );
   rmSync(path);
   await assert.rejects(readUtterances(root, part), /7-3-0001\.flac: a transcript is there, the sound is not/);
 });
@@ -137,15 +146,24 @@ test("the stand-in is named and of the same shape", async (t) => {
   const batch = data.training.batch([0, 1, 2]);
   assert.equal(batch.features.shape[2], 40);
   assert.ok(batch.features.data.every(Number.isFinite));
-  assert.match(decodeLabels(batch.labels.data.subarray(0, batch.labelLengths.data[0])), /^[a-z']+( [a-z']+){1,3}$/);
+  assert.match(
+    decodeLabels(batch.labels.data.subarray(0, batch.labelLengths.data[0])),
+    /^[a-z']+( [a-z']+){1,3}$/,
+  );
 });
 
-test("reads the small real LibriSpeech", { skip: !existsSync("../shared/data/LibriSpeech") && "../shared is not here" }, async (t) => {
-  const root = temporaryFolder(t);
-  mkdirSync(join(root, "LibriSpeech/dev-clean/101"), { recursive: true });
-  cpSync("../shared/data/LibriSpeech/dev-clean/101", join(root, "LibriSpeech/dev-clean/101"), { recursive: true });
-  const speech = await readUtterances(root, "LibriSpeech/dev-clean");
-  assert.equal(speech.count, 8);
-  const { labels, labelLengths } = speech.batch([0]);
-  assert.equal(decodeLabels(labels.data.subarray(0, labelLengths.data[0])), "one one five");
-});
+test(
+  "reads the small real LibriSpeech",
+  { skip: !existsSync("../shared/data/LibriSpeech") && "../shared is not here" },
+  async (t) => {
+    const root = temporaryFolder(t);
+    mkdirSync(join(root, "LibriSpeech/dev-clean/101"), { recursive: true });
+    cpSync("../shared/data/LibriSpeech/dev-clean/101", join(root, "LibriSpeech/dev-clean/101"), {
+      recursive: true,
+    });
+    const speech = await readUtterances(root, "LibriSpeech/dev-clean");
+    assert.equal(speech.count, 8);
+    const { labels, labelLengths } = speech.batch([0]);
+    assert.equal(decodeLabels(labels.data.subarray(0, labelLengths.data[0])), "one one five");
+  },
+);

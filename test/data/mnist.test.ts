@@ -23,9 +23,15 @@ function layOut(root: string, { zipped = true, badLabel = false } = {}): string 
     const pixels = Uint8Array.from({ length: count * 784 }, (_, i) => Math.floor(i / 784));
     const labels = Uint8Array.from({ length: count }, (_, i) => i % 10);
     if (badLabel) labels[3] = 10;
-    const files = { images: ["images-idx3", idx([count, 28, 28], pixels)], labels: ["labels-idx1", idx([count], labels)] };
+    const files = {
+      images: ["images-idx3", idx([count, 28, 28], pixels)],
+      labels: ["labels-idx1", idx([count], labels)],
+    };
     for (const [kind, bytes] of Object.values(files) as [string, Buffer][]) {
-      writeFileSync(join(folder, `${split}-${kind}-ubyte${zipped ? ".gz" : ""}`), zipped ? gzipSync(bytes) : bytes);
+      writeFileSync(
+        join(folder, `${split}-${kind}-ubyte${zipped ? ".gz" : ""}`),
+        zipped ? gzipSync(bytes) : bytes,
+      );
     }
   }
   return folder;
@@ -42,14 +48,21 @@ for (const zipped of [true, false]) {
     assert.deepEqual(images.shape, [2, 28, 28, 1]);
     assert.deepEqual(Array.from(labels.data), [5, 0]);
     assert.ok(Math.abs(Number(images.data[0]) - (5 / 255 - 0.1307) / 0.3081) < 1e-6);
-    const sides = [data.training, data.validation].flatMap((side) => pixelValues(side.batch(range(side.count)).images));
-    assert.deepEqual(sides.sort((a, b) => a - b), range(20));
+    const sides = [data.training, data.validation].flatMap((side) =>
+      pixelValues(side.batch(range(side.count)).images),
+    );
+    assert.deepEqual(
+      sides.sort((a, b) => a - b),
+      range(20),
+    );
   });
 }
 
 /** The byte that each image of `layOut` was filled with. */
 function pixelValues(images: { data: ArrayLike<unknown> }): number[] {
-  return range(images.data.length / 784).map((i) => Math.round((Number(images.data[784 * i]) * 0.3081 + 0.1307) * 255) + 0);
+  return range(images.data.length / 784).map(
+    (i) => Math.round((Number(images.data[784 * i]) * 0.3081 + 0.1307) * 255) + 0,
+  );
 }
 
 test("permuted labels keep their frequencies and change only the training part", async (t) => {
@@ -58,11 +71,15 @@ test("permuted labels keep their frequencies and change only the training part",
   const options = { root, allowDownload: false } as const;
   const honest = await openMnist(options);
   const permuted = await openMnist({ ...options, permuteLabels: 3 });
-  const labels = (side: typeof honest.training): number[] => Array.from(side.batch(range(side.count)).labels.data, Number);
+  const labels = (side: typeof honest.training): number[] =>
+    Array.from(side.batch(range(side.count)).labels.data, Number);
   assert.notDeepEqual(labels(permuted.training), labels(honest.training));
   assert.deepEqual(labels(permuted.training).sort(), labels(honest.training).sort());
   assert.deepEqual(labels(permuted.validation), labels(honest.validation));
-  assert.deepEqual(pixelValues(permuted.training.batch([0, 1]).images), pixelValues(honest.training.batch([0, 1]).images));
+  assert.deepEqual(
+    pixelValues(permuted.training.batch([0, 1]).images),
+    pixelValues(honest.training.batch([0, 1]).images),
+  );
 });
 
 test("a bad label, a count that differs and a damaged gzip are errors that name the file", async (t) => {
@@ -73,7 +90,10 @@ test("a bad label, a count that differs and a damaged gzip are errors that name 
   writeFileSync(join(folder, "train-labels-idx1-ubyte.gz"), gzipSync(idx([19], new Uint8Array(19))));
   await assert.rejects(open, /train-labels.*expected 20 labels.*found 19/);
   writeFileSync(join(folder, "train-images-idx3-ubyte.gz"), "<!doctype html><title>Sign in</title>");
-  await assert.rejects(open, (error) => error instanceof DataError && /train-images.*found an HTML page/.test(error.message));
+  await assert.rejects(
+    open,
+    (error) => error instanceof DataError && /train-images.*found an HTML page/.test(error.message),
+  );
 });
 
 test("a truncated or foreign idx is an error", () => {
@@ -92,19 +112,26 @@ test("without data there is a stand-in that says so, or an error", async (t) => 
   assert.equal(data.provenance.standIn, true);
   assert.match(data.provenance.name, /generated digits \(stand-in for MNIST\)/);
   assert.match(data.provenance.source, /no copy at .*mnist, and downloads are off/);
-  await assert.rejects(openMnist({ root, allowDownload: false, standIn: "never" }), /spectral data get mnist/);
+  await assert.rejects(
+    openMnist({ root, allowDownload: false, standIn: "never" }),
+    /spectral data get mnist/,
+  );
 });
 
-test("reads the small real MNIST", { skip: !existsSync("../shared/data/mnist") && "../shared is not here" }, async () => {
-  const train = await readIdxImages("../shared/data/mnist", "train");
-  assert.deepEqual([train.count, train.height, train.width], [9000, 28, 28]);
-  let sum = 0;
-  let squares = 0;
-  for (const byte of train.pixels) {
-    sum += byte / 255;
-    squares += (byte / 255) ** 2;
-  }
-  const mean = sum / train.pixels.length;
-  assert.ok(Math.abs(mean - 0.1307) < 0.01, `mean ${mean}`);
-  assert.ok(Math.abs(Math.sqrt(squares / train.pixels.length - mean * mean) - 0.3081) < 0.01);
-});
+test(
+  "reads the small real MNIST",
+  { skip: !existsSync("../shared/data/mnist") && "../shared is not here" },
+  async () => {
+    const train = await readIdxImages("../shared/data/mnist", "train");
+    assert.deepEqual([train.count, train.height, train.width], [9000, 28, 28]);
+    let sum = 0;
+    let squares = 0;
+    for (const byte of train.pixels) {
+      sum += byte / 255;
+      squares += (byte / 255) ** 2;
+    }
+    const mean = sum / train.pixels.length;
+    assert.ok(Math.abs(mean - 0.1307) < 0.01, `mean ${mean}`);
+    assert.ok(Math.abs(Math.sqrt(squares / train.pixels.length - mean * mean) - 0.3081) < 0.01);
+  },
+);

@@ -7,7 +7,11 @@ import { range } from "./temporary.js";
 
 test("every ordered pair is on exactly one side, with its sum", () => {
   const p = 13;
-  const { training, validation, provenance } = modularAddition({ modulus: p, trainingFraction: 0.3, seed: 5 });
+  const { training, validation, provenance } = modularAddition({
+    modulus: p,
+    trainingFraction: 0.3,
+    seed: 5,
+  });
   assert.equal(training.count, Math.floor(0.3 * p * p));
   assert.equal(training.count + validation.count, p * p);
   assert.equal(provenance.examples, p * p);

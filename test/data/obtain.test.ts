@@ -20,7 +20,8 @@ function batch(count: number): Buffer {
   const bytes = Buffer.alloc(3073 * count);
   for (let i = 0; i < count; i++) {
     bytes[3073 * i] = i % 10;
-    for (let c = 0; c < 3; c++) bytes.fill(i + 50 * c, 3073 * i + 1 + 1024 * c, 3073 * i + 1 + 1024 * (c + 1));
+    for (let c = 0; c < 3; c++)
+      bytes.fill(i + 50 * c, 3073 * i + 1 + 1024 * c, 3073 * i + 1 + 1024 * (c + 1));
   }
   return bytes;
 }
@@ -63,7 +64,10 @@ test("a truncated batch and a bad label are errors that name the file", async (t
   mkdirSync(folder);
   for (const name of FILES) writeFileSync(join(folder, name), batch(4));
   writeFileSync(join(folder, "data_batch_4.bin"), batch(4).subarray(0, -1));
-  await assert.rejects(openCifar10({ root }), /data_batch_4\.bin: expected whole records of 3073 bytes, found 12291/);
+  await assert.rejects(
+    openCifar10({ root }),
+    /data_batch_4\.bin: expected whole records of 3073 bytes, found 12291/,
+  );
   const bad = batch(4);
   bad[3073 * 2] = 255;
   writeFileSync(join(folder, "data_batch_4.bin"), bad);
@@ -78,7 +82,10 @@ test("a damaged archive is an error that leaves nothing behind", async (t) => {
     return error instanceof DataError && /cifar-10-binary\.tar\.gz: cannot be unpacked/.test(error.message);
   });
   writeFileSync(join(root, "cifar-10-binary.tar.gz"), "<!doctype html><title>Sign in</title>");
-  await assert.rejects(openCifar10({ root }), /cifar-10-binary\.tar\.gz: expected gzip data, found an HTML page/);
+  await assert.rejects(
+    openCifar10({ root }),
+    /cifar-10-binary\.tar\.gz: expected gzip data, found an HTML page/,
+  );
   assert.equal(existsSync(join(root, "cifar-10-batches-bin")), false);
   assert.equal(existsSync(join(root, ".unpacking-cifar-10-batches-bin")), false);
 });
@@ -86,7 +93,10 @@ test("a damaged archive is an error that leaves nothing behind", async (t) => {
 test("an archive without all its files is an error", async (t) => {
   const root = temporaryFolder(t);
   writeFileSync(join(root, "cifar-10-binary.tar.gz"), await archive(FILES.slice(1)));
-  await assert.rejects(openCifar10({ root }), /cifar-10-batches-bin: expected data_batch_1\.bin, .* in .*tar\.gz/);
+  await assert.rejects(
+    openCifar10({ root }),
+    /cifar-10-batches-bin: expected data_batch_1\.bin, .* in .*tar\.gz/,
+  );
 });
 
 /** CIFAR-10 as it would be if the archive were at `url`. */
@@ -114,7 +124,10 @@ test("a data set is downloaded once, unpacked, and its archive removed", async (
 
 test("where nothing can be had, the stand-in says why; real data can be insisted on", async (t) => {
   const root = temporaryFolder(t);
-  const url = await serve(t, (_, response) => void response.writeHead(200).end("<html>captive portal</html>"));
+  const url = await serve(
+    t,
+    (_, response) => void response.writeHead(200).end("<html>captive portal</html>"),
+  );
   const found = await obtain(setAt(url), { root, allowDownload: true });
   assert.ok("absent" in found && /no copy at .*found an HTML page/s.test(found.absent));
   await assert.rejects(obtain(setAt(url), { root, standIn: "never" }), /spectral data get cifar10/);
@@ -139,8 +152,13 @@ test("where, verify and get know their names", async (t) => {
     { path: join(root, "LibriSpeech/train-clean-100"), present: false },
     { path: join(root, "LibriSpeech/dev-clean"), present: false },
   ]);
-  assert.deepEqual((await verifyData("mnist", root)).map(({ status }) => status), ["missing"]);
+  assert.deepEqual(
+    (await verifyData("mnist", root)).map(({ status }) => status),
+    ["missing"],
+  );
   await assert.rejects(getData("imagenet", { root }), (error) => {
-    return error instanceof ConfigError && /expected one of mnist, cifar10, .*found "imagenet"/.test(error.message);
+    return (
+      error instanceof ConfigError && /expected one of mnist, cifar10, .*found "imagenet"/.test(error.message)
+    );
   });
 });

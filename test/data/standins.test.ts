@@ -9,9 +9,11 @@ import { tones } from "spectral-lab/data/standins/tones";
 /** Share of test images whose features lie nearest to the mean features of their own class. */
 function nearestMean(train: ImageSet, test: ImageSet, features: (image: Uint8Array) => Float64Array): number {
   const size = train.pixels.length / train.count;
-  const of = (set: ImageSet, i: number): Float64Array => features(set.pixels.subarray(i * size, (i + 1) * size));
+  const of = (set: ImageSet, i: number): Float64Array =>
+    features(set.pixels.subarray(i * size, (i + 1) * size));
   const means = Array.from({ length: 10 }, () => new Float64Array(of(train, 0).length));
-  for (let i = 0; i < train.count; i++) of(train, i).forEach((x, j) => (means[train.labels[i]][j] += x / (train.count / 10)));
+  for (let i = 0; i < train.count; i++)
+    of(train, i).forEach((x, j) => (means[train.labels[i]][j] += x / (train.count / 10)));
   let right = 0;
   for (let i = 0; i < test.count; i++) {
     const found = of(test, i);
@@ -26,9 +28,11 @@ function spectrum(image: Uint8Array): Float64Array {
   const transform = fourierTransform(32);
   const re = Float64Array.from({ length: 1024 }, (_, i) => image[3 * i]);
   const im = new Float64Array(1024);
-  for (let y = 0; y < 32; y++) transform(re.subarray(32 * y, 32 * (y + 1)), im.subarray(32 * y, 32 * (y + 1)));
+  for (let y = 0; y < 32; y++)
+    transform(re.subarray(32 * y, 32 * (y + 1)), im.subarray(32 * y, 32 * (y + 1)));
   for (let x = 0; x < 32; x++) {
-    const column = (from: Float64Array): Float64Array => Float64Array.from({ length: 32 }, (_, y) => from[32 * y + x]);
+    const column = (from: Float64Array): Float64Array =>
+      Float64Array.from({ length: 32 }, (_, y) => from[32 * y + x]);
     const [a, b] = [column(re), column(im)];
     transform(a, b);
     for (let y = 0; y < 32; y++) [re[32 * y + x], im[32 * y + x]] = [a[y], b[y]];

@@ -60,11 +60,16 @@ test("a token outside the vocabulary in a cached file is an error", async (t) =>
   let spoilt = 0;
   for (const name of readdirSync(folder).filter((file) => file.startsWith("tokens"))) {
     const header = readFileSync(join(folder, name)).toString("utf8", 20);
-    const { settings } = JSON.parse(header.slice(0, header.lastIndexOf("}") + 1)) as { settings: { file: string } };
+    const { settings } = JSON.parse(header.slice(0, header.lastIndexOf("}") + 1)) as {
+      settings: { file: string };
+    };
     assert.equal(name, `tokens-${hashOf(settings, 16)}.bin`);
     if (settings.file !== "train") continue;
     const other = temporaryFolder(t); // a well-formed file of other tokens, as a bug would have left it
-    await cached(other, "tokens", settings, async () => ({ meta: null, data: Uint16Array.of(1, 2, 7, 3, 4) }));
+    await cached(other, "tokens", settings, async () => ({
+      meta: null,
+      data: Uint16Array.of(1, 2, 7, 3, 4),
+    }));
     writeFileSync(join(folder, name), readFileSync(join(other, "cache", name)));
     spoilt++;
   }
@@ -89,7 +94,10 @@ test("a zip left in the root is unpacked; a damaged one is an error", async (t) 
 
 test("a zip cannot write outside its folder", async (t) => {
   const root = temporaryFolder(t);
-  writeFileSync(join(root, "wikitext-103-v1.zip"), zipFile({ "../escaped": "x", "wikitext-103/wiki.train.tokens": "y" }));
+  writeFileSync(
+    join(root, "wikitext-103-v1.zip"),
+    zipFile({ "../escaped": "x", "wikitext-103/wiki.train.tokens": "y" }),
+  );
   await assert.rejects(openWikiText({ ...options, root }), /cannot be unpacked/);
   assert.equal(existsSync(join(root, "..", "escaped")), false);
   assert.equal(existsSync(join(root, "escaped")), false);
@@ -99,12 +107,24 @@ test("the Parquet mirror gives the same text", async (t) => {
   const root = temporaryFolder(t);
   const parquet = (name: string, text: string): string => {
     const path = join(root, name);
-    const rows = text.split("\n").slice(0, -1).map((line) => (line === " " ? "" : `${line}\n`)); // as the mirror has it
-    writeFileSync(path, Buffer.from(parquetWriteBuffer({ columnData: [{ name: "text", data: rows, type: "STRING" }] })));
+    const rows = text
+      .split("\n")
+      .slice(0, -1)
+      .map((line) => (line === " " ? "" : `${line}\n`)); // as the mirror has it
+    writeFileSync(
+      path,
+      Buffer.from(parquetWriteBuffer({ columnData: [{ name: "text", data: rows, type: "STRING" }] })),
+    );
     return path;
   };
-  const [head, tail] = [TRAIN.slice(0, TRAIN.indexOf("The <unk>") - 1), TRAIN.slice(TRAIN.indexOf("The <unk>") - 1)];
-  const train = [parquet("train-00000-of-00002.parquet", head), parquet("train-00001-of-00002.parquet", tail)];
+  const [head, tail] = [
+    TRAIN.slice(0, TRAIN.indexOf("The <unk>") - 1),
+    TRAIN.slice(TRAIN.indexOf("The <unk>") - 1),
+  ];
+  const train = [
+    parquet("train-00000-of-00002.parquet", head),
+    parquet("train-00001-of-00002.parquet", tail),
+  ];
   const valid = parquet("validation-00000-of-00001.parquet", VALID);
   await writeTokensFromParquet([...train, valid], join(root, "wikitext-103"));
   const found = await openWikiText({ ...options, root });
@@ -112,13 +132,19 @@ test("the Parquet mirror gives the same text", async (t) => {
   assert.deepEqual(found.training.batch([0, 1]), wanted.training.batch([0, 1]));
   assert.deepEqual(found.validation.batch([0]), wanted.validation.batch([0]));
   writeFileSync(train[1], readFileSync(train[1]).subarray(0, 50));
-  await assert.rejects(writeTokensFromParquet(train, join(root, "wikitext-103")), /train-00001.*cannot be read as Parquet/);
+  await assert.rejects(
+    writeTokensFromParquet(train, join(root, "wikitext-103")),
+    /train-00001.*cannot be read as Parquet/,
+  );
 });
 
 test("an HTML page in place of the text is an error", async (t) => {
   const root = layOut(t);
   writeFileSync(join(root, "wikitext-103", "wiki.train.tokens"), "\n<!DOCTYPE html>\n<title>Sign in</title>");
-  await assert.rejects(openWikiText({ ...options, root }), /wiki\.train\.tokens: expected text, found an HTML page/);
+  await assert.rejects(
+    openWikiText({ ...options, root }),
+    /wiki\.train\.tokens: expected text, found an HTML page/,
+  );
 });
 
 test("the paper's tokeniser must be there when it is asked for", async (t) => {
@@ -132,7 +158,10 @@ test("the stand-in is named, and learnable: the next word depends on the last on
   assert.ok(data.tokeniser.size > 200 && data.tokeniser.size < 400);
   const train = data.training.batch(range(data.training.count)).tokens.data;
   const valid = data.validation.batch(range(data.validation.count)).tokens.data;
-  assert.ok(valid.every((token) => token > 0), "every word of the validation text is known");
+  assert.ok(
+    valid.every((token) => token > 0),
+    "every word of the validation text is known",
+  );
   const size = data.tokeniser.size;
   const pairs = new Float64Array(size * size).fill(0.01);
   for (let i = 1; i < train.length; i++) pairs[train[i - 1] * size + train[i]]++;
@@ -148,14 +177,21 @@ test("the stand-in is named, and learnable: the next word depends on the last on
   assert.ok(bigram < unigram - 0.7, `unigram ${unigram.toFixed(2)} nats, bigram ${bigram.toFixed(2)}`);
 });
 
-test("reads the small real WikiText", { skip: !existsSync("../shared/data/wikitext") && "../shared is not here" }, async (t) => {
-  const root = layOut(t);
-  for (const split of ["train", "valid"]) {
-    const name = `wiki.${split}.tokens`;
-    writeFileSync(join(root, "wikitext-103", name), readFileSync(join("../shared/data/wikitext", name)));
-  }
-  const data = await openWikiText({ ...options, root, length: 64 });
-  assert.ok(data.training.count > 3000);
-  const text = data.tokeniser.decode(data.training.batch([0]).tokens.data);
-  assert.match(text, /^robert <unk> robert <unk> is an english film television and theatre actor he had a guest starring role/);
-});
+test(
+  "reads the small real WikiText",
+  { skip: !existsSync("../shared/data/wikitext") && "../shared is not here" },
+  async (t) => {
+    const root = layOut(t);
+    for (const split of ["train", "valid"]) {
+      const name = `wiki.${split}.tokens`;
+      writeFileSync(join(root, "wikitext-103", name), readFileSync(join("../shared/data/wikitext", name)));
+    }
+    const data = await openWikiText({ ...options, root, length: 64 });
+    assert.ok(data.training.count > 3000);
+    const text = data.tokeniser.decode(data.training.batch([0]).tokens.data);
+    assert.match(
+      text,
+      /^robert <unk> robert <unk> is an english film television and theatre actor he had a guest starring role/,
+    );
+  },
+);

@@ -25,7 +25,8 @@ const plain = synthetic({ ...base, label: "decay 0", collapse: 0.02, generalises
 const both = together(grokked, plain);
 
 test("chance alignment is Gamma(d/2) / (sqrt(pi) Gamma((d+1)/2))", () => {
-  const close = (found: number, expected: number): void => assert.ok(Math.abs(found - expected) < 1e-12 * expected);
+  const close = (found: number, expected: number): void =>
+    assert.ok(Math.abs(found - expected) < 1e-12 * expected);
   close(chanceAlignment(1), 1);
   close(chanceAlignment(2), 2 / Math.PI);
   close(chanceAlignment(3), 1 / 2);
@@ -59,7 +60,10 @@ test("figure 1: large singular values grow, or do not", () => {
   assert.equal(largeValuesGrow(grokked.spectra, "decay 1", "b").verdict, "agrees");
   const reversed = grokked.spectra.map((row) => ({ ...row, step: -row.step }));
   assert.equal(largeValuesGrow(reversed, "decay 1", "b").verdict, "disagrees");
-  const scaled = grokked.spectra.map((row) => ({ ...row, value: (65 - row.rank) * (1 + row.step) ** (row.rank < 8 ? 1.02 : 1) }));
+  const scaled = grokked.spectra.map((row) => ({
+    ...row,
+    value: (65 - row.rank) * (1 + row.step) ** (row.rank < 8 ? 1.02 : 1),
+  }));
   assert.equal(largeValuesGrow(scaled, "decay 1", "b").verdict, "undecided");
 });
 
@@ -82,9 +86,16 @@ test("figure 2: the run without decay stays, or groks all the same", () => {
 test("figure 3: effective rank falls in n of m matrices", () => {
   const claim = rankFalls(grokked.ranks, "decay 1");
   assert.deepEqual([claim.verdict, claim.numbers.fell, claim.numbers.matrices], ["agrees", 4, 4]);
-  const rises = grokked.ranks.map((row) => (row.depth < 3 ? { ...row, effectiveRank: 1 - row.effectiveRank } : row));
-  assert.deepEqual([rankFalls(rises, "decay 1").verdict, rankFalls(rises, "decay 1").numbers.fell], ["disagrees", 1]);
-  const some = grokked.ranks.map((row) => (row.depth < 1 ? { ...row, effectiveRank: 1 - row.effectiveRank } : row));
+  const rises = grokked.ranks.map((row) =>
+    row.depth < 3 ? { ...row, effectiveRank: 1 - row.effectiveRank } : row,
+  );
+  assert.deepEqual(
+    [rankFalls(rises, "decay 1").verdict, rankFalls(rises, "decay 1").numbers.fell],
+    ["disagrees", 1],
+  );
+  const some = grokked.ranks.map((row) =>
+    row.depth < 1 ? { ...row, effectiveRank: 1 - row.effectiveRank } : row,
+  );
   assert.equal(rankFalls(some, "decay 1").verdict, "undecided");
 });
 
@@ -110,13 +121,19 @@ test("figure 8: random labels are fitted, with higher rank and less alignment, o
   const runs = { trueLabels: "decay 1", randomLabels: "decay 0" };
   const exchanged = { trueLabels: "decay 0", randomLabels: "decay 1" };
   assert.equal(bothFit(both.metrics, runs).verdict, "agrees");
-  const stuck = both.metrics.map((row) => ({ ...row, value: row.value + (row.label === "decay 0" ? 0.5 : 0) }));
+  const stuck = both.metrics.map((row) => ({
+    ...row,
+    value: row.value + (row.label === "decay 0" ? 0.5 : 0),
+  }));
   assert.equal(bothFit(stuck, runs).verdict, "disagrees");
   assert.equal(randomLabelsRankHigher(both.ranks, runs).verdict, "agrees");
   assert.equal(randomLabelsRankHigher(both.ranks, exchanged).verdict, "disagrees");
   assert.equal(randomLabelsLoseAlignment(both.alignment, "a -> b", runs).verdict, "agrees");
   assert.equal(randomLabelsLoseAlignment(both.alignment, "a -> b", exchanged).verdict, "disagrees");
-  assert.equal(randomLabelsLoseAlignment(both.alignment, "a -> b", { ...runs, randomLabels: "decay 1" }).verdict, "undecided");
+  assert.equal(
+    randomLabelsLoseAlignment(both.alignment, "a -> b", { ...runs, randomLabels: "decay 1" }).verdict,
+    "undecided",
+  );
 });
 
 test("claims about experiments without rows are undecided, not crashes", () => {

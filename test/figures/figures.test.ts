@@ -13,7 +13,11 @@ import { figure8 } from "spectral-lab/figures/figure8";
 import type { Figure } from "spectral-lab/figures/plotly";
 import { synthetic, together } from "./synthetic.js";
 
-const grokking = ["encoder.weight", "transformer_encoder.layers.0.self_attn.in_proj_weight", "decoder.weight"];
+const grokking = [
+  "encoder.weight",
+  "transformer_encoder.layers.0.self_attn.in_proj_weight",
+  "decoder.weight",
+];
 const shape = { size: 6, matrices: grokking, epochs: 400, moments: 5, seeds: [0, 1] };
 const settings = together(
   synthetic({ ...shape, label: "decay 0", collapse: 0.05, generalisesAt: 3 }),
@@ -21,12 +25,35 @@ const settings = together(
 );
 const layers = (count: number): string[] => Array.from({ length: count }, (_, i) => `layers.${i}.weight`);
 const tasks = together(
-  synthetic({ label: "vgg", size: 8, matrices: layers(3), epochs: 20, moments: 5, seeds: [0, 1], pruned: true }),
-  synthetic({ label: "lstm", size: 5, matrices: layers(12), epochs: 10, moments: 4, seeds: [0, 1], pruned: true }),
+  synthetic({
+    label: "vgg",
+    size: 8,
+    matrices: layers(3),
+    epochs: 20,
+    moments: 5,
+    seeds: [0, 1],
+    pruned: true,
+  }),
+  synthetic({
+    label: "lstm",
+    size: 5,
+    matrices: layers(12),
+    epochs: 10,
+    moments: 4,
+    seeds: [0, 1],
+    pruned: true,
+  }),
 );
 const labels = together(
   synthetic({ label: "true labels", size: 6, matrices: layers(4), epochs: 30, moments: 5 }),
-  synthetic({ label: "random labels", size: 6, matrices: layers(4), epochs: 30, moments: 5, generalisesAt: 3 }),
+  synthetic({
+    label: "random labels",
+    size: 6,
+    matrices: layers(4),
+    epochs: 30,
+    moments: 5,
+    generalisesAt: 3,
+  }),
 );
 const [, inProjection] = grokking;
 const options = { matrix: inProjection, contact: `${grokking[0]} -> ${inProjection}` };

@@ -26,7 +26,15 @@ const traces = (panel: { traces: readonly unknown[] } | undefined): Line[] => (p
 const losses = (values: Record<number, number[]>): MetricsRow[] =>
   Object.entries(values).flatMap(([seed, series]) =>
     series.map((value, epoch) => {
-      return { label: "a", seed: Number(seed), step: 10 * epoch, epoch, split: "train", metric: "loss", value };
+      return {
+        label: "a",
+        seed: Number(seed),
+        step: 10 * epoch,
+        epoch,
+        split: "train",
+        metric: "loss",
+        value,
+      };
     }),
   );
 const curve = { name: "train", color: "#0072B2", split: "train", metric: "loss" };
@@ -46,7 +54,10 @@ test("on a logarithmic axis the band ends at the smallest seed; moments at 0 are
   const [band, line] = traces(panel);
   assert.deepEqual(line.x, [10]);
   assert.equal(band.y[1], 0.1);
-  assert.equal(lossCurves(rows, [{ ...curve, split: "validation" }], linearEpochs, { type: "log" }), undefined);
+  assert.equal(
+    lossCurves(rows, [{ ...curve, split: "validation" }], linearEpochs, { type: "log" }),
+    undefined,
+  );
 });
 
 test("rows of pruned models belong to curves that ask for them; without the column all are full", () => {
@@ -55,12 +66,23 @@ test("rows of pruned models belong to curves that ask for them; without the colu
   const [line] = traces(lossCurves([...rows, ...pruned], [curve], linearEpochs, { type: "linear" }));
   assert.deepEqual(line.y, [1]);
   const top = { ...curve, variant: "top" };
-  assert.deepEqual(traces(lossCurves([...rows, ...pruned], [top], linearEpochs, { type: "linear" }))[0].y, [9]);
+  assert.deepEqual(
+    traces(lossCurves([...rows, ...pruned], [top], linearEpochs, { type: "linear" }))[0].y,
+    [9],
+  );
 });
 
 test("singular values: a line per rank, coloured by rank, rank 1 on top", () => {
   const rows: SpectrumRow[] = [1, 2, 3].flatMap((rank) =>
-    [0, 1].map((epoch) => ({ label: "a", seed: 0, step: epoch, epoch, matrix: "w", rank, value: 10 / rank + epoch })),
+    [0, 1].map((epoch) => ({
+      label: "a",
+      seed: 0,
+      step: epoch,
+      epoch,
+      matrix: "w",
+      rank,
+      value: 10 / rank + epoch,
+    })),
   );
   const panel = singularValues(rows, linearEpochs, { type: "linear" });
   const lines = traces(panel);
@@ -77,15 +99,29 @@ test("at most 48 ranks are drawn: all of few, otherwise the first 16 and an even
     assert.equal(new Set(ranks).size, 48);
     assert.deepEqual(ranks.slice(0, 16), ranksDrawn(16));
     assert.equal(ranks[47], last);
-    assert.deepEqual(ranks, [...ranks].sort((a, b) => a - b));
+    assert.deepEqual(
+      ranks,
+      [...ranks].sort((a, b) => a - b),
+    );
   }
 });
 
 test("effective rank: the first matrix on top, mean over seeds, gaps where a moment is missing, scale [0, 1]", () => {
-  const row = (matrix: string, depth: number, epoch: number, seed: number, effectiveRank: number): RanksRow => {
+  const row = (
+    matrix: string,
+    depth: number,
+    epoch: number,
+    seed: number,
+    effectiveRank: number,
+  ): RanksRow => {
     return { label: "a", seed, step: epoch, epoch, matrix, depth, effectiveRank };
   };
-  const rows = [row("last", 1, 0, 0, 0.9), row("first", 0, 0, 0, 0.2), row("first", 0, 0, 1, 0.4), row("first", 0, 5, 0, 0.1)];
+  const rows = [
+    row("last", 1, 0, 0, 0.9),
+    row("first", 0, 0, 0, 0.2),
+    row("first", 0, 0, 1, 0.4),
+    row("first", 0, 5, 0, 0.1),
+  ];
   const panel = rankHeatmap(rows, linearEpochs);
   const [map] = traces(panel);
   assert.deepEqual(map.y, ["first", "last"]);
@@ -114,7 +150,12 @@ test("images stand side by side, row by row", () => {
 });
 
 test("long series are thinned evenly and keep their ends", () => {
-  const rows = Array.from({ length: 1001 }, (_, i) => ({ label: "a", seed: 0, step: 1000 - i, epoch: 1000 - i }));
+  const rows = Array.from({ length: 1001 }, (_, i) => ({
+    label: "a",
+    seed: 0,
+    step: 1000 - i,
+    epoch: 1000 - i,
+  }));
   const drawn = thinned(moments(rows, (row) => row.epoch, linearEpochs));
   assert.equal(drawn.length, momentsDrawn);
   assert.deepEqual([drawn[0].time, drawn[momentsDrawn - 1].time], [0, 1000]);

@@ -56,7 +56,10 @@ test("packed JSON holds float32 for long arrays and matrices, and no closing scr
   const z = Array.from({ length: 8 }, () => [1, 2, 3, 4, 5]);
   const text = packedJson({
     description: "",
-    data: [{ type: "scatter", x, name: "</script>" }, { type: "heatmap", z }],
+    data: [
+      { type: "scatter", x, name: "</script>" },
+      { type: "heatmap", z },
+    ],
     layout: { width: 1, height: 1 },
   });
   assert.ok(!text.includes("<"));

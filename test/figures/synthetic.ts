@@ -1,5 +1,12 @@
 import { randomStream } from "spectral-lab/core/random";
-import type { AlignmentRow, MetricsRow, Origin, RanksRow, ScoreRow, SpectrumRow } from "spectral-lab/figures/tables";
+import type {
+  AlignmentRow,
+  MetricsRow,
+  Origin,
+  RanksRow,
+  ScoreRow,
+  SpectrumRow,
+} from "spectral-lab/figures/tables";
 
 /** Tables of an invented training run with the paper's shapes: what figures and claims are tested on. */
 export interface Synthetic {
@@ -44,7 +51,16 @@ export function together(...runs: Synthetic[]): Synthetic {
 }
 
 function run(tables: Synthetic, options: SyntheticOptions, seed: number): void {
-  const { label, size, matrices, epochs, moments, collapse = 0.6, generalisesAt = 0.5, pruned = false } = options;
+  const {
+    label,
+    size,
+    matrices,
+    epochs,
+    moments,
+    collapse = 0.6,
+    generalisesAt = 0.5,
+    pruned = false,
+  } = options;
   const random = randomStream(seed, `synthetic/${label}`);
   const shift = random.uniform(-0.05, 0.05);
   for (let i = 0; i < moments; i++) {
@@ -59,7 +75,10 @@ function run(tables: Synthetic, options: SyntheticOptions, seed: number): void {
         const value = (1 + 2.5 * part * Math.exp(-20 * x)) * Math.exp(-decay * x) * (1.02 - x);
         tables.spectra.push({ ...origin, matrix, rank, value });
       }
-      const effectiveRank = Math.min(1, 0.9 * (1 - fallen * (0.7 + (0.3 * depth) / matrices.length)) + random.normal(0, 0.004));
+      const effectiveRank = Math.min(
+        1,
+        0.9 * (1 - fallen * (0.7 + (0.3 * depth) / matrices.length)) + random.normal(0, 0.004),
+      );
       tables.ranks.push({ ...origin, matrix, depth, effectiveRank });
     }
     contactsAt(tables, origin, part, fallen, size, matrices, random);
@@ -85,8 +104,20 @@ function metricsAt(
     const full = (loss + gap) * Math.exp(5 * noise());
     metrics.push({ ...origin, split, metric: "loss", value: full, variant: "full" });
     if (!pruned) continue;
-    metrics.push({ ...origin, split, metric: "loss", value: full * (1 + 0.3 * Math.exp(-3 * part)), variant: "top" });
-    metrics.push({ ...origin, split, metric: "loss", value: full + 2.5 * (1 - Math.exp(-6 * part)), variant: "bottom" });
+    metrics.push({
+      ...origin,
+      split,
+      metric: "loss",
+      value: full * (1 + 0.3 * Math.exp(-3 * part)),
+      variant: "top",
+    });
+    metrics.push({
+      ...origin,
+      split,
+      metric: "loss",
+      value: full + 2.5 * (1 - Math.exp(-6 * part)),
+      variant: "bottom",
+    });
   }
 }
 

@@ -6,7 +6,9 @@ import { DataError } from "../../core/errors.js";
  */
 export const CHARACTERS: readonly string[] = ["<blank>", "'", " ", ..."abcdefghijklmnopqrstuvwxyz"];
 
-const LABELS: ReadonlyMap<string, number> = new Map(CHARACTERS.slice(1).map((character, i) => [character, i + 1]));
+const LABELS: ReadonlyMap<string, number> = new Map(
+  CHARACTERS.slice(1).map((character, i) => [character, i + 1]),
+);
 
 /**
  * The labels of a transcript, case ignored, spaces at the ends dropped and runs of them taken as one.

@@ -63,7 +63,9 @@ interface StreamInfo {
 /** Reads the STREAMINFO block, the first of every FLAC file. */
 function streamInfo(bytes: Buffer, path: string): StreamInfo {
   if (bytes.length < 42 || bytes.toString("latin1", 0, 4) !== "fLaC") {
-    throw new DataError(`${path}: expected a FLAC file (it begins with "fLaC"), found ${bytes.length} other bytes`);
+    throw new DataError(
+      `${path}: expected a FLAC file (it begins with "fLaC"), found ${bytes.length} other bytes`,
+    );
   }
   const packed = bytes.readBigUInt64BE(18); // 20 bits sample rate, 3 channels - 1, 5 bits - 1, 36 samples
   const channels = Number((packed >> 41n) & 7n) + 1;

@@ -35,13 +35,16 @@ export function melSpectrogram(): (samples: Float32Array) => Frames {
   };
   return (samples) => {
     if (samples.length <= size / 2) {
-      throw new DataError(`melSpectrogram: at least ${size / 2 + 1} samples are needed, found ${samples.length}`);
+      throw new DataError(
+        `melSpectrogram: at least ${size / 2 + 1} samples are needed, found ${samples.length}`,
+      );
     }
     const count = 1 + Math.floor(samples.length / hop);
     const data = new Float32Array(count * bands);
     for (let frame = 0; frame < count; frame += 2) {
       cutFrame(samples, frame, re);
-      if (frame + 1 < count) cutFrame(samples, frame + 1, im); // two real frames share one complex transform
+      if (frame + 1 < count)
+        cutFrame(samples, frame + 1, im); // two real frames share one complex transform
       else im.fill(0);
       transform(re, im);
       for (let k = 0; k <= size / 2; k++) {
@@ -78,7 +81,10 @@ interface Filter {
  */
 function melFilters(bins: number, bands: number, sampleRate: number): Filter[] {
   const top = 2595 * Math.log10(1 + sampleRate / 2 / 700);
-  const corners = Array.from({ length: bands + 2 }, (_, i) => 700 * (10 ** ((top * i) / (bands + 1) / 2595) - 1));
+  const corners = Array.from(
+    { length: bands + 2 },
+    (_, i) => 700 * (10 ** ((top * i) / (bands + 1) / 2595) - 1),
+  );
   return Array.from({ length: bands }, (_, band) => {
     const [low, centre, high] = corners.slice(band, band + 3);
     const all = Array.from({ length: bins }, (_, k) => {
@@ -86,8 +92,14 @@ function melFilters(bins: number, bands: number, sampleRate: number): Filter[] {
       const height = Math.min((hertz - low) / (centre - low), (high - hertz) / (high - centre));
       return (Math.max(0, height) * 2) / (high - low);
     });
-    const first = Math.max(0, all.findIndex((weight) => weight > 0));
-    return { first, weights: Float64Array.from(all.slice(first, all.findLastIndex((weight) => weight > 0) + 1)) };
+    const first = Math.max(
+      0,
+      all.findIndex((weight) => weight > 0),
+    );
+    return {
+      first,
+      weights: Float64Array.from(all.slice(first, all.findLastIndex((weight) => weight > 0) + 1)),
+    };
   });
 }
 

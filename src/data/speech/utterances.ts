@@ -71,7 +71,11 @@ function pad(utterances: readonly Utterance[]): SpeechBatch {
     }
     labels.set(own, b * longest);
   });
-  const integers = (values: number[]): IntArray => ({ dtype: "I32", shape: [size], data: Int32Array.from(values) });
+  const integers = (values: number[]): IntArray => ({
+    dtype: "I32",
+    shape: [size],
+    data: Int32Array.from(values),
+  });
   return {
     features: { dtype: "F32", shape: [time, size, bands], data: features },
     frameLengths: integers(utterances.map(({ frames }) => frames.count)),

@@ -15,13 +15,7 @@ const STROKES: readonly (readonly (readonly Point[])[])[] = [
       [0.55, 0.95],
     ],
   ],
-  [
-    [
-      ...arc(0.5, 0.3, 0.3, 0.25, 180, 390),
-      [0.2, 0.95],
-      [0.82, 0.95],
-    ],
-  ],
+  [[...arc(0.5, 0.3, 0.3, 0.25, 180, 390), [0.2, 0.95], [0.82, 0.95]]],
   [arc(0.48, 0.28, 0.28, 0.23, 200, 450), arc(0.48, 0.73, 0.32, 0.23, 270, 520)],
   [
     [
@@ -34,14 +28,7 @@ const STROKES: readonly (readonly (readonly Point[])[])[] = [
       [0.65, 0.95],
     ],
   ],
-  [
-    [
-      [0.8, 0.05],
-      [0.28, 0.05],
-      [0.24, 0.45],
-      ...arc(0.48, 0.68, 0.32, 0.27, 240, 520),
-    ],
-  ],
+  [[[0.8, 0.05], [0.28, 0.05], [0.24, 0.45], ...arc(0.48, 0.68, 0.32, 0.27, 240, 520)]],
   [[[0.68, 0.05], [0.32, 0.42], ...arc(0.5, 0.69, 0.29, 0.26, 180, 540)]],
   [
     [
@@ -62,7 +49,9 @@ export function digits(count: number, split: "training" | "test"): ImageSet {
   const random = randomStream(0, `standin/digits/${split}`);
   const pixels = new Uint8Array(count * SIZE * SIZE);
   const labels = Uint8Array.from({ length: count }, (_, i) => i % 10);
-  labels.forEach((label, i) => drawDigit(label, random, pixels.subarray(i * SIZE * SIZE, (i + 1) * SIZE * SIZE)));
+  labels.forEach((label, i) =>
+    drawDigit(label, random, pixels.subarray(i * SIZE * SIZE, (i + 1) * SIZE * SIZE)),
+  );
   return { pixels, labels, count, height: SIZE, width: SIZE, channels: 1 };
 }
 
@@ -85,7 +74,10 @@ function randomPlacement(random: Random): (point: Point) => Point {
   return ([x, y]) => {
     const v = (y - 0.5) * height;
     const u = (x - 0.5) * width - slant * v;
-    return [centreX + u * Math.cos(angle) - v * Math.sin(angle), centreY + u * Math.sin(angle) + v * Math.cos(angle)];
+    return [
+      centreX + u * Math.cos(angle) - v * Math.sin(angle),
+      centreY + u * Math.sin(angle) + v * Math.cos(angle),
+    ];
   };
 }
 
@@ -95,8 +87,16 @@ function drawSegment([x0, y0]: Point, [x1, y1]: Point, pen: number, image: Uint8
   const square = dx * dx + dy * dy || 1;
   const reach = pen + 1;
   const inside = (value: number): number => Math.min(SIZE - 1, Math.max(0, value));
-  for (let y = inside(Math.floor(Math.min(y0, y1) - reach)); y <= inside(Math.ceil(Math.max(y0, y1) + reach)); y++) {
-    for (let x = inside(Math.floor(Math.min(x0, x1) - reach)); x <= inside(Math.ceil(Math.max(x0, x1) + reach)); x++) {
+  for (
+    let y = inside(Math.floor(Math.min(y0, y1) - reach));
+    y <= inside(Math.ceil(Math.max(y0, y1) + reach));
+    y++
+  ) {
+    for (
+      let x = inside(Math.floor(Math.min(x0, x1) - reach));
+      x <= inside(Math.ceil(Math.max(x0, x1) + reach));
+      x++
+    ) {
       const along = Math.min(1, Math.max(0, ((x - x0) * dx + (y - y0) * dy) / square));
       const distance = Math.hypot(x - x0 - along * dx, y - y0 - along * dy);
       const ink = Math.round(255 * Math.min(1, Math.max(0, reach - distance)));

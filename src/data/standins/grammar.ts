@@ -64,7 +64,13 @@ function sentence(lexicon: Lexicon, topic: number, random: Random): string[] {
 }
 
 /** Determiner, adjectives, noun, and with probability `more` a preposition and another noun phrase. */
-function nounPhrase(lexicon: Lexicon, topic: number, plural: boolean, more: number, random: Random): string[] {
+function nounPhrase(
+  lexicon: Lexicon,
+  topic: number,
+  plural: boolean,
+  more: number,
+  random: Random,
+): string[] {
   const noun = ofTopic(lexicon.nouns, topic, random);
   const words = [pick(plural ? DETERMINERS.plural : DETERMINERS.singular, random)];
   if (random.uniform() < 0.4) words.push(ofTopic(lexicon.adjectives, topic, random));

@@ -21,7 +21,10 @@ export function textures(count: number, split: "training" | "test"): ImageSet {
 function drawTexture(label: number, random: Random, image: Uint8Array): void {
   const angle = ((label % 5) * Math.PI) / 5 + random.normal(0, 0.08);
   const period = (label < 5 ? 5 : 10) * random.uniform(0.9, 1.1);
-  const [alongX, alongY] = [(2 * Math.PI * Math.cos(angle)) / period, (2 * Math.PI * Math.sin(angle)) / period];
+  const [alongX, alongY] = [
+    (2 * Math.PI * Math.cos(angle)) / period,
+    (2 * Math.PI * Math.sin(angle)) / period,
+  ];
   const phase = random.uniform(0, 2 * Math.PI);
   const colours = [0, 1].map(() => [0, 1, 2].map(() => random.uniform(20, 235)));
   const [lightX, lightY] = [random.normal(0, 1), random.normal(0, 1)];

@@ -17,7 +17,8 @@ export async function encodeText(
   lines: AsyncIterable<readonly string[]> | Iterable<readonly string[]>,
   tokeniser: Tokeniser,
 ): Promise<Tokens> {
-  const make = (size: number): Tokens => (tokeniser.size <= 65536 ? new Uint16Array(size) : new Int32Array(size));
+  const make = (size: number): Tokens =>
+    tokeniser.size <= 65536 ? new Uint16Array(size) : new Int32Array(size);
   let tokens = make(1 << 16);
   let count = 0;
   for await (const words of lines) {

@@ -79,7 +79,9 @@ async function readTokeniser(path: string): Promise<Tokenizer> {
     const json = JSON.parse(await readFile(path, "utf8")) as ConstructorParameters<typeof Tokenizer>[0];
     return new Tokenizer(json, { clean_up_tokenization_spaces: false });
   } catch (error) {
-    throw new DataError(`${path}: expected a Hugging Face tokenizer.json: ${messageOf(error)}`, { cause: error });
+    throw new DataError(`${path}: expected a Hugging Face tokenizer.json: ${messageOf(error)}`, {
+      cause: error,
+    });
   }
 }
 

@@ -57,7 +57,7 @@ export function rankCorrelation(x: readonly number[], y: readonly number[]): num
 function ranked(values: readonly number[]): number[] {
   const order = values.map((_, i) => i).sort((i, j) => values[i] - values[j]);
   const ranks = new Array<number>(values.length);
-  for (let start = 0; start < order.length; ) {
+  for (let start = 0; start < order.length;) {
     let end = start;
     while (end < order.length && values[order[end]] === values[order[start]]) end++;
     for (let i = start; i < end; i++) ranks[order[i]] = (start + 1 + end) / 2;

@@ -1,4 +1,12 @@
-import { groupBy, metricsColumns, ranksColumns, rowsOf, type MetricsRow, type RanksRow, type Table } from "../tables.js";
+import {
+  groupBy,
+  metricsColumns,
+  ranksColumns,
+  rowsOf,
+  type MetricsRow,
+  type RanksRow,
+  type Table,
+} from "../tables.js";
 import { firstRows, lastRows, mean, rankCorrelation, verdictOf, written, type Claim } from "./claim.js";
 
 /** What the claims of figure 2 are computed from. */
@@ -62,9 +70,18 @@ function errorRows(tables: GrokkingTables, label: string, split: string): Metric
 }
 
 /** Validation error and mean effective rank at the moments when both are known and training error is 0. */
-function afterTraining(tables: GrokkingTables, label: string, seed: number): { errors: number[]; ranks: number[] } {
-  const own = (split: string): MetricsRow[] => errorRows(tables, label, split).filter((row) => row.seed === seed);
-  const done = Math.min(...own("train").filter((row) => row.value < trained).map((row) => row.step));
+function afterTraining(
+  tables: GrokkingTables,
+  label: string,
+  seed: number,
+): { errors: number[]; ranks: number[] } {
+  const own = (split: string): MetricsRow[] =>
+    errorRows(tables, label, split).filter((row) => row.seed === seed);
+  const done = Math.min(
+    ...own("train")
+      .filter((row) => row.value < trained)
+      .map((row) => row.step),
+  );
   const ranks = groupBy(rowsOf(tables.ranks, ranksColumns, { label, seed }), "step");
   const moments = own("validation").filter((row) => row.step >= done && ranks.has(row.step));
   moments.sort((a, b) => a.step - b.step);

@@ -9,7 +9,11 @@ const thresholds = { close: 0.2, far: 0.5 } as const;
  * Agrees where the top half loses at most 0.2 of the gain and the bottom half at least 0.5; disagrees where the top half
  * does no better than the bottom half.
  */
-export function topHalfSuffices(metrics: Table<MetricsRow>, label: string, split: "train" | "validation"): Claim {
+export function topHalfSuffices(
+  metrics: Table<MetricsRow>,
+  label: string,
+  split: "train" | "validation",
+): Claim {
   const rows = rowsOf(metrics, metricsColumns, { label, split, metric: "loss" }, ["variant"]);
   const variant = (name: string): MetricsRow[] => rows.filter((row) => (row.variant ?? "full") === name);
   const average = (part: readonly MetricsRow[]): number => mean(part.map((row) => row.value));

@@ -48,7 +48,11 @@ export function alignedAtEnd(scores: Table<ScoreRow>, label: string): Claim {
 
 type Choose = (rows: readonly ScoreRow[]) => ScoreRow[];
 
-function againstChance(scores: Table<ScoreRow>, label: string, choose: Choose): { z: number; ratio: number }[] {
+function againstChance(
+  scores: Table<ScoreRow>,
+  label: string,
+  choose: Choose,
+): { z: number; ratio: number }[] {
   const pairs = groupBy(rowsOf(scores, scoreColumns, { label }), "contact");
   return [...pairs.values()].map((rows) => {
     const chosen = choose(rows);

@@ -35,12 +35,17 @@ export function bothFit(metrics: Table<MetricsRow>, { trueLabels, randomLabels }
  * "Random labels end with higher rank in the middle": mean effective rank, at the end, of the matrices that are neither
  * the first nor the last. Agrees where it is higher by more than 0.02, disagrees where lower by more than that.
  */
-export function randomLabelsRankHigher(ranks: Table<RanksRow>, { trueLabels, randomLabels }: LabelRuns): Claim {
+export function randomLabelsRankHigher(
+  ranks: Table<RanksRow>,
+  { trueLabels, randomLabels }: LabelRuns,
+): Claim {
   const middle = (label: string): number => {
     const rows = rowsOf(ranks, ranksColumns, { label });
     const depths = rows.map((row) => row.depth);
     const [first, last] = [Math.min(...depths), Math.max(...depths)];
-    return mean(lastRows(rows.filter(({ depth }) => depth > first && depth < last)).map((row) => row.effectiveRank));
+    return mean(
+      lastRows(rows.filter(({ depth }) => depth > first && depth < last)).map((row) => row.effectiveRank),
+    );
   };
   const [right, random] = [middle(trueLabels), middle(randomLabels)];
   const difference = random - right;

@@ -7,7 +7,8 @@ export function flacFile(samples: Int16Array, { sampleRate = 16000, channels = 1
   const info = Buffer.alloc(34);
   info.writeUInt16BE(4096, 0);
   info.writeUInt16BE(4096, 2);
-  const packed = (BigInt(sampleRate) << 44n) | (BigInt(channels - 1) << 41n) | (15n << 36n) | BigInt(samples.length);
+  const packed =
+    (BigInt(sampleRate) << 44n) | (BigInt(channels - 1) << 41n) | (15n << 36n) | BigInt(samples.length);
   info.writeBigUInt64BE(packed, 10);
   createHash("md5").update(raw).digest().copy(info, 18);
   const blocks = Array.from({ length: Math.ceil(samples.length / 4096) }, (_, i) =>
@@ -43,5 +44,8 @@ function crc(bytes: Uint8Array, bits: number, polynomial: number): number {
 
 /** A sound with some of everything: a rising tone with harmonics. */
 export function chirp(length: number): Int16Array {
-  return Int16Array.from({ length }, (_, i) => 9000 * Math.sin(i * (0.05 + i * 2e-6)) + 3000 * Math.sin(i * 0.61));
+  return Int16Array.from(
+    { length },
+    (_, i) => 9000 * Math.sin(i * (0.05 + i * 2e-6)) + 3000 * Math.sin(i * 0.61),
+  );
 }

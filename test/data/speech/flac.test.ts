@@ -23,7 +23,10 @@ test("decodes to the very samples, however short the last block", async (t) => {
     const samples = chirp(length);
     samples[5] = -32768;
     samples[6] = 32767;
-    assert.deepEqual(await read(t, flacFile(samples)), Float32Array.from(samples, (value) => value / 32768));
+    assert.deepEqual(
+      await read(t, flacFile(samples)),
+      Float32Array.from(samples, (value) => value / 32768),
+    );
   }
 });
 

@@ -24,7 +24,9 @@ test("features equal torchaudio's", { skip: !existsSync(path) && "../shared is n
   const spectrogram = melSpectrogram();
   for (const [id, want] of Object.entries(references)) {
     const [speaker, chapter] = id.split("-");
-    const { samples } = await flac.read(`../shared/data/LibriSpeech/dev-clean/${speaker}/${chapter}/${id}.flac`);
+    const { samples } = await flac.read(
+      `../shared/data/LibriSpeech/dev-clean/${speaker}/${chapter}/${id}.flac`,
+    );
     assert.equal(samples.length, want.samples);
     const mel = spectrogram(samples);
     assert.deepEqual([mel.bands, mel.count], want.melShape);
@@ -42,13 +44,17 @@ test("features equal torchaudio's", { skip: !existsSync(path) && "../shared is n
 
 function close(found: Float32Array, want: number[], tolerance: number): void {
   assert.equal(found.length, want.length);
-  want.forEach((value, i) => assert.ok(Math.abs(found[i] - value) < tolerance, `${i}: ${found[i]}, not ${value}`));
+  want.forEach((value, i) =>
+    assert.ok(Math.abs(found[i] - value) < tolerance, `${i}: ${found[i]}, not ${value}`),
+  );
 }
 
 test("a pure tone lands in the band that holds its frequency", () => {
   const spectrogram = melSpectrogram();
   for (const hertz of [440, 1000, 3000, 7000]) {
-    const { data, bands } = spectrogram(Float32Array.from({ length: 3200 }, (_, i) => Math.sin((2 * Math.PI * hertz * i) / 16000)));
+    const { data, bands } = spectrogram(
+      Float32Array.from({ length: 3200 }, (_, i) => Math.sin((2 * Math.PI * hertz * i) / 16000)),
+    );
     const frame = [...data.subarray(10 * bands, 11 * bands)];
     const mel = (f: number): number => 2595 * Math.log10(1 + f / 700);
     const expected = (mel(hertz) / mel(8000)) * 41 - 1; // band b peaks at corner b + 1 of 41 intervals
@@ -61,14 +67,19 @@ test("odd and even numbers of frames, and the shortest sound there can be, have 
   for (const length of [201, 319, 320, 321, 479, 480, 4000]) {
     const mel = spectrogram(new Float32Array(length).fill(0.5).map((value, i) => value * Math.sin(i)));
     assert.equal(mel.count, 1 + Math.floor(length / 160));
-    assert.ok(mel.data.every((value) => Number.isFinite(value) && value >= 0), `length ${length}`);
+    assert.ok(
+      mel.data.every((value) => Number.isFinite(value) && value >= 0),
+      `length ${length}`,
+    );
   }
   assert.throws(() => spectrogram(new Float32Array(200)), DataError);
 });
 
 test("every band of long features has mean 0 and, before averaging, unit deviation; silence is 0", () => {
   const count = 300;
-  const data = Float32Array.from({ length: count * 40 }, (_, i) => (i % 40 === 7 ? 0 : Math.sin(i * i) + (i % 40)));
+  const data = Float32Array.from({ length: count * 40 }, (_, i) =>
+    i % 40 === 7 ? 0 : Math.sin(i * i) + (i % 40),
+  );
   const features = normaliseAndAverage({ count, bands: 40, data });
   assert.equal(features.count, 100);
   for (let band = 0; band < 40; band++) {

@@ -27,7 +27,10 @@ test("a vocabulary goes by frequency, then code point, and is capped", async () 
 
 test("whole words to tokens and back; what is not in the vocabulary is <unk>", () => {
   const tokeniser = wordTokeniser(["<unk>", "the", "cat"]);
-  assert.deepEqual(["the", "dog", "cat", "<unk>"].flatMap((word) => tokeniser.encode(word)), [1, 0, 2, 0]);
+  assert.deepEqual(
+    ["the", "dog", "cat", "<unk>"].flatMap((word) => tokeniser.encode(word)),
+    [1, 0, 2, 0],
+  );
   assert.equal(tokeniser.decode([1, 2, 0]), "the cat <unk>");
   assert.throws(() => tokeniser.decode([1, 3]), /token 1 must be in \[0, 3\), the vocabulary, found 3/);
   assert.throws(() => checkTokens(Int32Array.of(0, -1), 3, "cache"), /cache: token 1/);
@@ -85,7 +88,10 @@ function writeJson(t: TestContext, value: unknown): string {
 
 test("a damaged tokenizer.json is an error that names it", async (t) => {
   for (const content of ["<html>Sign in</html>", "{", "{}"]) {
-    await assert.rejects(bpeTokeniser(writeJson(t, content), "x"), /tokenizer\.json: expected a Hugging Face tokenizer/);
+    await assert.rejects(
+      bpeTokeniser(writeJson(t, content), "x"),
+      /tokenizer\.json: expected a Hugging Face tokenizer/,
+    );
   }
 });
 
@@ -93,7 +99,10 @@ test("text is packed into sequences that do not overlap", async () => {
   const tokeniser = wordTokeniser(["<unk>", ...range(30).map((n) => `w${n}`)]);
   const lines = [range(8), range(15).map((n) => n + 8)].map((line) => line.map((n) => `w${n}`));
   const tokens = await encodeText(lines, tokeniser);
-  assert.deepEqual([...tokens], range(23).map((n) => n + 1));
+  assert.deepEqual(
+    [...tokens],
+    range(23).map((n) => n + 1),
+  );
   const examples = sequences(tokens, 4, "text");
   assert.equal(examples.count, 4);
   const batch = examples.batch([3, 0]).tokens;
