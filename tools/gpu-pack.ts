@@ -25,6 +25,7 @@ import { tmpdir } from "node:os";
 import { basename, dirname, join, resolve } from "node:path";
 import { parseArgs } from "node:util";
 import { build } from "esbuild";
+import { thisCode } from "spectral-lab/store/code";
 
 /** NVIDIA's Vulkan driver links GLX and X11 even where there is no display. */
 const libraries = [
@@ -104,6 +105,7 @@ async function bundle(app: string): Promise<void> {
     ignoreAnnotations: true, // TensorFlow.js declares no side effects, and registers its kernels by them
     external: [...copied, ...absent],
     alias: { "spectral-lab": resolve("dist") },
+    define: { "process.env.SPECTRAL_CODE": JSON.stringify(JSON.stringify(thisCode())) },
     banner: { js: commonJsNames },
     logLevel: "error",
   });

@@ -7,7 +7,7 @@ import { whereData } from "../data/manage.js";
 import { PUBLIC_SETS } from "../data/sources.js";
 import { describeSvdEngines } from "../linalg/engine.js";
 import { resultsFolder, runsFolder } from "../store/paths.js";
-import { packageVersion } from "../tasks/versions.js";
+import { packageVersion } from "../store/code.js";
 import { type Command, parse } from "./command.js";
 
 /** Says what this machine computes with, and what to do about each problem. */

@@ -1,12 +1,12 @@
 import { ConfigError } from "../core/errors.js";
-import { parseSetting } from "../core/config.js";
+import { changedFields, parseSetting } from "../core/config.js";
 import type { RunReader } from "../store/stored-run.js";
 import { taskNamed } from "../tasks/index.js";
 import {
   finishedRun,
-  identityOf,
-  runTask,
-  withData,
+  type PreparedRun,
+  prepareRun,
+  runPrepared,
   type RunProgress,
   type RunRequest,
 } from "../tasks/run.js";
@@ -27,6 +27,10 @@ export const train: Command = {
       profile: { type: "string" },
       setting: { type: "string" },
       seed: { type: "string" },
+      order: { type: "string" },
+      keep: { type: "string" },
+      probes: { type: "string" },
+      retrain: { type: "boolean" },
       set: { type: "string", multiple: true },
       backend: { type: "string" },
       runs: { type: "string" },
@@ -36,28 +40,36 @@ export const train: Command = {
     if (positionals.length !== 1) throw new UsageError("expected one task");
     const task = taskNamed(positionals[0]);
     const settings = (values.set ?? []).map((text) => parseSetting(task.name, task.defaults, text));
-    const request = await withData({
+    const stop = new AbortController();
+    const request: RunRequest = {
       task,
       profile: values.profile as ProfileName | undefined,
       setting: values.setting,
       set: Object.assign({}, ...settings),
-      seed: values.seed === undefined ? 0 : seedOf(values.seed),
+      seed: values.seed === undefined ? 0 : seedOf("seed", values.seed),
+      order: values.order === undefined ? undefined : seedOf("order", values.order),
+      keep: values.keep?.split(","),
+      probes: values.probes?.split(","),
+      retrain: values.retrain,
       backend: values.backend,
       runs: values.runs,
       checkpointSeconds: secondsOf(values["checkpoint-seconds"]),
       data: { onProgress: report },
-    });
+      signal: stop.signal,
+    };
     const log = values.json ? (): void => undefined : (line: string): void => console.log(line);
-    log(`${task.title}: ${describe(request)}`);
-    if (finishedRun(request)) log("this run is finished");
-    const { run, outcome } = await follow(request, log);
+    const prepared = await prepareRun(request);
+    log(`${task.title}: ${describe(prepared)}`);
+    if (finishedRun(prepared) && !request.retrain) log("this run is finished");
+    const { run, outcome } = await follow(prepared, stop, log);
     console.log(JSON.stringify(summary(run, outcome)));
     return outcome.status === "finished" ? 0 : 130;
   },
 };
 
-function seedOf(text: string): number {
-  if (!/^\d{1,9}$/.test(text)) throw new ConfigError(`--seed: expected a whole number >= 0, found "${text}"`);
+function seedOf(option: string, text: string): number {
+  if (!/^\d{1,9}$/.test(text))
+    throw new ConfigError(`--${option}: expected a whole number >= 0, found "${text}"`);
   return Number(text);
 }
 
@@ -68,27 +80,28 @@ function secondsOf(text: string | undefined): number | undefined {
   return seconds;
 }
 
-function describe(request: RunRequest): string {
+function describe({ request, description }: PreparedRun): string {
   const { profile = "quick", task } = request;
-  const { seed, config } = identityOf(request);
-  const changed = Object.entries(config).filter(([key, value]) => value !== task.defaults[key]);
+  const { seed, config, data } = description;
+  const changed = Object.entries(changedFields(config, task.defaults));
   const fields = changed.map(([key, value]) => `${key}=${value}`).join(" ");
-  return `profile ${profile} (${task.profiles[profile].summary}), seed ${seed}${fields && `\n  ${fields}`}`;
+  const summary = `profile ${profile} (${task.profiles[profile].summary}), seed ${seed}`;
+  return `${summary}\n  data: ${describeData(data)}${fields && `\n  ${fields}`}`;
 }
 
 /** Trains, with a line every few seconds; SIGINT and SIGTERM stop it at the next step with a checkpoint. */
 async function follow(
-  request: RunRequest,
+  prepared: PreparedRun,
+  stop: AbortController,
   log: (line: string) => void,
 ): Promise<{ run: RunReader; outcome: Outcome }> {
-  const stop = new AbortController();
   const interrupt = (): void => stop.abort();
   process.on("SIGINT", interrupt).on("SIGTERM", interrupt);
   const started = performance.now();
   let first: RunProgress | undefined;
   let last = 0;
   try {
-    const training = runTask({ ...request, signal: stop.signal });
+    const training = runPrepared(prepared);
     let next = await training.next();
     for (; !next.done; next = await training.next()) {
       const progress = next.value;

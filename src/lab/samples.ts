@@ -49,10 +49,10 @@ export async function drawSamples(
   { count = 10, moments = 10, seed = 0, pureNoise = false, data = {} }: SamplesChoice = {},
 ): Promise<Figure> {
   await startBackend();
-  const { channels, embedding, standIn } = run.record.config as UnetConfig;
+  const { channels, embedding } = run.record.config as UnetConfig;
   const model = unet({ channels: [channels, 2 * channels, 4 * channels, 8 * channels], embedding });
   const weights = toTensors(run.readWeights(Math.max(...run.weightSteps())));
-  const standInOf = { standIn: standIn ? "always" : "never" } as const;
+  const standInOf = { standIn: run.record.data.standIn ? "always" : "never" } as const;
   const from = pureNoise ? undefined : await startsLikeDigits(count, seed, { ...data, ...standInOf });
   const shown = progress({ title: "sampling", total: DIFFUSION_STEPS });
   const stages: { step: number; images: Float32Array[] }[] = [];

@@ -1,37 +1,97 @@
 import * as fs from "node:fs";
 import { basename, dirname, join } from "node:path";
-import { changedFields, type Config } from "../core/config.js";
+import type { Config } from "../core/config.js";
 import { DataError, StoreError, messageOf } from "../core/errors.js";
-import { hashOf } from "../core/hash.js";
+import { hashOf, type Json } from "../core/hash.js";
+import type { When } from "../core/time.js";
 import { writeFileAtomic } from "./atomic.js";
+import type { Code } from "./code.js";
 import { codeOf, storeError } from "./io-error.js";
 
-/** What makes a run that run. */
+/**
+ * What makes a run that run: all that its weights depend on, and nothing else. Hashed into its name.
+ * @see RunRecord.coverage for what was measured meanwhile, which is not part of it
+ */
 export interface RunIdentity {
   readonly task: string;
+  /** Fields of the configuration that change the weights, where they differ from the task's defaults. */
+  readonly training: Config;
+  /** Fingerprint of the examples trained on (`Provenance.fingerprint`), not the name of a folder. */
+  readonly data: string;
+  /** Stream of the initialisation, and of the split where a task splits by it. */
   readonly seed: number;
-  /** The full configuration. */
-  readonly config: Config;
-  /** The task's own defaults, whatever the profile. */
-  readonly defaults: Config;
-  /** How the configuration was chosen, for the reader: "quick". Not part of the identity. */
-  readonly profile?: string;
+  /** Stream of the order of examples and of the noise in batches; absent: the seed's own. */
+  readonly order?: number;
+  /** The run whose weights this one started from; absent: an initialisation. */
+  readonly origin?: Origin;
+}
+
+/** Where a branch comes from. */
+export interface Origin {
+  /** Id of the run, of the same task. */
+  readonly run: string;
+  readonly step: number;
+  /** What was done to the weights before training went on, as `printEdit` writes it: "magnitude:0.05". */
+  readonly edit?: string;
+}
+
+/** What was measured and kept while a run was trained: recorded, not hashed. */
+export interface Coverage {
+  /** When each probe measured, by its name. */
+  readonly probes: Readonly<Record<string, When>>;
+  /** Examples that each evaluation set was evaluated on. */
+  readonly evaluated: Readonly<Record<string, number>>;
+  /** When weights were kept, with the optimiser's memory. */
+  readonly weights: When;
+}
+
+/** What a run was trained on. */
+export interface DataRecord {
+  /** What the examples truly are: "CIFAR-10", "generated textures (stand-in for CIFAR-10)". */
+  readonly name: string;
+  /** Generated examples took the place of the real ones. */
+  readonly standIn: boolean;
+  readonly fingerprint: string;
+  /** Examples used of each split. */
+  readonly training: number;
+  readonly validation: number;
+  /** The public set that they are or come from, and how many training examples it has, where known. */
+  readonly of?: { readonly set: string; readonly training: number };
+  /** The folder that was read, or why a stand-in was generated; not in committed results. */
+  readonly source?: string;
+}
+
+/** One uninterrupted piece of training, on one machine, by one state of the code. */
+export interface Stretch {
+  /** Optimiser steps at which it began, and which it had reached when it last said so (at each checkpoint). */
+  readonly from: number;
+  readonly to: number;
+  /** Time until then; unknown in records older than stretches. */
+  readonly seconds?: number;
+  /** TensorFlow.js's backend, and what it computed on. */
+  readonly backend: string;
+  readonly device: string;
+  /** What decomposed matrices. */
+  readonly svd?: string;
+  /** Software by name: Node, TensorFlow.js, ... */
+  readonly versions: Readonly<Record<string, string>>;
+  readonly code: Code;
 }
 
 /** Where a run stands. "interrupted" can be resumed; so can "failed", once its cause is gone. */
 export type RunStatus = "running" | "interrupted" | "finished" | "failed";
 
 /** What is known about a run: the content of its run.json. */
-export interface RunRecord {
+export interface RunRecord extends Omit<RunIdentity, "data"> {
   /** Version of the layout of the run's folder. */
   readonly format: number;
   readonly id: string;
-  readonly task: string;
+  /** How the configuration was chosen, for the reader: "quick". */
   readonly profile?: string;
-  readonly seed: number;
+  /** The full configuration, measuring fields included. */
   readonly config: Config;
-  /** The fields of `config` that differ from the task's defaults. */
-  readonly changed: Config;
+  readonly data: DataRecord;
+  readonly coverage: Coverage;
   readonly status: RunStatus;
   /** ISO 8601 times. */
   readonly created: string;
@@ -39,42 +99,52 @@ export interface RunRecord {
   /** Optimiser steps and epochs reached. */
   readonly step?: number;
   readonly epoch?: number;
-  /** Of Node, of this package, of TensorFlow.js, ... */
-  readonly versions: Readonly<Record<string, string>>;
-  readonly backend?: string;
-  readonly device?: string;
-  /** What it was trained on before it went on elsewhere, in order; each until a step. */
-  readonly earlier?: readonly { readonly backend: string; readonly device: string; readonly until: number }[];
-  /** Seconds, by what they were spent on. */
+  /** In order; the last is the one under way. */
+  readonly stretches: readonly Stretch[];
+  /** Seconds, by what they were spent on; `training` adds up over stretches. */
   readonly timings: Readonly<Record<string, number>>;
   /** The most memory that the processes that trained it held, in bytes (resident; whatever else they did included). */
   readonly peakMemory?: number;
   /** Why it failed. */
   readonly failure?: string;
-  /** What it was trained on; `standIn` where generated examples took the place of the real ones. */
-  readonly data?: {
-    readonly name: string;
-    readonly standIn: boolean;
-    readonly source?: string;
-    readonly examples?: number;
-  };
+}
+
+/** A run that is to be opened: its identity, and what its record says beside it. */
+export interface RunDescription extends Pick<RunRecord, "task" | "training" | "seed" | "order" | "origin"> {
+  readonly profile?: string;
+  readonly config: Config;
+  readonly data: DataRecord;
+  readonly coverage: Coverage;
+  /** Fields of `config` that only say what is measured, or where data come from. Not recorded. */
+  readonly measuring: readonly string[];
 }
 
 /** The part of a record that changes while a run goes on. */
-export type RunProgress = Partial<
-  Omit<RunRecord, "format" | "id" | "task" | "profile" | "seed" | "config" | "changed" | "created">
->;
+export type RecordChange = Partial<Omit<RunRecord, "format" | "created" | keyof RunIdentity | "id">>;
 
-const FORMAT = 1;
+const FORMAT = 2;
 const STATUSES: readonly string[] = ["running", "interrupted", "finished", "failed"];
 
+/** The identity of a run that is described or stored. */
+export function identityOf(of: Pick<RunRecord, keyof RunIdentity>): RunIdentity {
+  const { task, training, seed, order, origin } = of;
+  return {
+    task,
+    training,
+    data: of.data.fingerprint,
+    seed,
+    ...(order !== undefined && { order }),
+    ...(origin && { origin }),
+  };
+}
+
 /**
- * The name of a run: a hash of task, seed and the configuration fields that differ from the task's defaults. A default
- * field that is added later changes no name.
+ * The name of a run: a hash of its identity. Since only fields that differ from the task's defaults are in it, a field
+ * that is added later changes no name.
  * @returns 12 hexadecimal digits
  */
-export function runId({ task, seed, config, defaults }: RunIdentity): string {
-  return hashOf({ task, seed, changed: changedFields(config, defaults) });
+export function runId(identity: RunIdentity): string {
+  return hashOf(identity as unknown as Json);
 }
 
 /** Where a run lies: <root>/<task>/<id>. */
@@ -88,19 +158,14 @@ export function recordPath(folder: string): string {
 }
 
 /** The record of a run that starts now. */
-export function newRecord(identity: RunIdentity): RunRecord {
-  const { task, profile, seed, config, defaults } = identity;
+export function newRecord({ measuring: _, ...description }: RunDescription): RunRecord {
   return {
     format: FORMAT,
-    id: runId(identity),
-    task,
-    ...(profile === undefined ? {} : { profile }),
-    seed,
-    config,
-    changed: changedFields(config, defaults),
+    id: runId(identityOf(description)),
+    ...description,
     status: "running",
     created: new Date().toISOString(),
-    versions: { node: process.versions.node },
+    stretches: [],
     timings: {},
   };
 }
@@ -143,14 +208,19 @@ export function damaged(path: string, expected: string, found: string): DataErro
 }
 
 /**
- * Checks that a stored run has the configuration that is asked for. The name says so unless a default was changed.
+ * Checks that a stored run was trained as is asked: its name says so unless a default was changed since.
+ * @returns training fields that were added since: the stored run does not say what it had there
  * @throws StoreError naming the fields that differ
  */
-export function checkSameConfig(folder: string, stored: RunRecord, asked: RunIdentity): void {
-  const differing = Object.keys(asked.config).filter(
-    (key) => Object.hasOwn(stored.config, key) && stored.config[key] !== asked.config[key],
-  );
-  if (differing.length === 0) return;
+export function checkSameTraining(
+  folder: string,
+  stored: Pick<RunRecord, "config">,
+  asked: Pick<RunDescription, "config" | "task" | "measuring">,
+): readonly string[] {
+  const fields = Object.keys(asked.config).filter((key) => !asked.measuring.includes(key));
+  const known = fields.filter((key) => Object.hasOwn(stored.config, key));
+  const differing = known.filter((key) => stored.config[key] !== asked.config[key]);
+  if (differing.length === 0) return fields.filter((key) => !Object.hasOwn(stored.config, key));
   const list = (config: Config): string => differing.map((key) => `${key} = ${config[key]}`).join(", ");
   throw new StoreError(
     `${folder}: expected a run with ${list(asked.config)}, found one with ${list(stored.config)}: ` +
@@ -160,6 +230,12 @@ export function checkSameConfig(folder: string, stored: RunRecord, asked: RunIde
 
 function problemOf(record: unknown, folder: string): { expected: string; found: string } | undefined {
   if (!isObject(record)) return { expected: "an object", found: describe(record) };
+  if (record.format === 1) {
+    return {
+      expected: `format ${FORMAT}`,
+      found: "format 1, of an earlier version (npm run migrate -- FOLDER brings such runs up to date)",
+    };
+  }
   if (record.format !== FORMAT) {
     return {
       expected: `format ${FORMAT}, which this version reads`,
@@ -171,12 +247,15 @@ function problemOf(record: unknown, folder: string): { expected: string; found: 
     found: describe(record[field]),
   });
   for (const field of ["task", "created"]) if (typeof record[field] !== "string") return wrong(field, "text");
-  for (const field of ["config", "changed", "versions", "timings"]) {
+  for (const field of ["config", "training", "data", "coverage", "timings"]) {
     if (!isObject(record[field])) return wrong(field, "an object");
   }
+  if (!Array.isArray(record.stretches)) return wrong("stretches", "a list");
   if (!Number.isSafeInteger(record.seed)) return wrong("seed", "a whole number");
   if (!STATUSES.includes(record.status as string)) return wrong("status", `one of ${STATUSES.join(", ")}`);
   if (record.id !== basename(folder)) return wrong("id", `the folder's name ${basename(folder)}`);
+  const named = runId(identityOf(record as unknown as RunRecord));
+  if (record.id !== named) return { expected: `content whose name is ${record.id}`, found: `that of ${named}` };
   return undefined;
 }
 

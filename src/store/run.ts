@@ -1,4 +1,5 @@
 import * as fs from "node:fs";
+import { basename, dirname, join } from "node:path";
 import type { NamedArrays } from "../core/array.js";
 import { DataError, StoreError } from "../core/errors.js";
 import { removeStaleTemporaries, writeFileAtomic } from "./atomic.js";
@@ -6,15 +7,16 @@ import { findCheckpoint, writeCheckpoint, type Checkpoint } from "./checkpoints.
 import { storeError } from "./io-error.js";
 import { acquireLock, type Lock } from "./lock.js";
 import {
-  checkSameConfig,
+  checkSameTraining,
   damaged,
+  identityOf,
   newRecord,
   readRecord,
   recordPath,
   runFolder,
   writeRecord,
-  type RunIdentity,
-  type RunProgress,
+  type RecordChange,
+  type RunDescription,
   type RunRecord,
 } from "./record.js";
 import { appendRows, readRows, truncateRows, type Row } from "./rows.js";
@@ -23,11 +25,11 @@ import { dropSteps, stepFile, stepsIn } from "./step-files.js";
 import { layout, readerOf, readRun, type RunReader } from "./stored-run.js";
 
 export type { Checkpoint } from "./checkpoints.js";
-export type { RunIdentity, RunProgress, RunRecord, RunStatus } from "./record.js";
+export type { RunDescription, RunRecord, RunStatus } from "./record.js";
 export { runFolder, runId } from "./record.js";
 
 /** How a run is opened. */
-export interface OpenOptions {
+export interface OpenRunOptions {
   /** Renames a damaged or missing run.json to run.json.damaged-<n> and goes on from the last checkpoint. */
   readonly setAsideDamaged?: boolean;
   /** Told what was repaired or passed over. Default: a process warning. */
@@ -43,7 +45,7 @@ export interface OpenOptions {
  */
 export interface Run extends RunReader {
   /** Changes the record. @throws StoreError */
-  update(progress: RunProgress): void;
+  update(change: RecordChange): void;
   /** Adds rows of a measured step. @throws StoreError; DataError for a value that is no number, text, boolean or null */
   appendRows(rows: readonly Row[]): void;
   /** Writes the arrays of a measured step; replaces those that are there. @throws StoreError */
@@ -70,14 +72,14 @@ export interface Run extends RunReader {
 }
 
 /**
- * Opens the run of an identity under `root` for training, a new one or one that was interrupted, and locks it.
+ * Opens the run of a description under `root` for training, a new one or one that was interrupted, and locks it. One that
+ * another process has finished meanwhile is opened too: see its record.
  * @throws StoreError if another process has it, the folder cannot be written, or it was trained with other defaults
  * @throws DataError if its run.json is damaged or missing (see `setAsideDamaged`)
  */
-export function openRun(root: string, identity: RunIdentity, options: OpenOptions = {}): Run {
-  const folder = runFolder(root, identity);
-  const warn =
-    options.onWarning ?? ((message: string): void => process.emitWarning(message, "SpectralWarning"));
+export function openRun(root: string, description: RunDescription, options: OpenRunOptions = {}): Run {
+  const folder = runFolder(root, identityOf(description));
+  const warn = options.onWarning ?? emitWarning;
   try {
     fs.mkdirSync(folder, { recursive: true });
   } catch (error) {
@@ -85,7 +87,7 @@ export function openRun(root: string, identity: RunIdentity, options: OpenOption
   }
   const lock = acquireLock(layout.lock(folder), `run ${folder}`);
   try {
-    const record = prepareRecord(folder, identity, options.setAsideDamaged ?? false, warn);
+    const record = prepareRecord(folder, description, options.setAsideDamaged ?? false, warn);
     cleanUp(folder, warn);
     return writableRun(folder, record, lock, warn);
   } catch (error) {
@@ -94,18 +96,63 @@ export function openRun(root: string, identity: RunIdentity, options: OpenOption
   }
 }
 
-/** The run of an identity under `root`, for reading; undefined if there is none. @throws DataError if it is damaged */
-export function findRun(root: string, identity: RunIdentity): RunReader | undefined {
-  const folder = runFolder(root, identity);
+/**
+ * The run of a description under `root`, for reading; undefined if there is none. A training field that its record does
+ * not have, because it was added to the task since, is warned of.
+ * @throws DataError if it is damaged; StoreError if it was trained with other defaults
+ */
+export function findRun(
+  root: string,
+  description: RunDescription,
+  { onWarning = emitWarning }: Pick<OpenRunOptions, "onWarning"> = {},
+): RunReader | undefined {
+  const folder = runFolder(root, identityOf(description));
   if (readRecord(folder) === undefined) return undefined;
   const run = readRun(folder);
-  checkSameConfig(folder, run.record, identity);
+  warnOfAdded(folder, checkSameTraining(folder, run.record, description), onWarning);
   return run;
+}
+
+/**
+ * Moves a run aside, out of the sight of every search, so that it can be trained again: to <root>/<task>/.replaced/<id>-<n>.
+ * @returns where it lies now
+ * @throws StoreError if another process has it
+ */
+export function moveRunAside(folder: string): string {
+  const lock = acquireLock(layout.lock(folder), `run ${folder}`);
+  try {
+    const aside = join(dirname(folder), ".replaced");
+    fs.mkdirSync(aside, { recursive: true });
+    let n = 1;
+    while (fs.existsSync(join(aside, `${basename(folder)}-${n}`))) n++;
+    const target = join(aside, `${basename(folder)}-${n}`);
+    fs.renameSync(folder, target);
+    fs.rmSync(layout.lock(target), { force: true });
+    return target;
+  } catch (error) {
+    throw storeError("move aside", folder, error);
+  } finally {
+    lock.release();
+  }
 }
 
 type Warn = (message: string) => void;
 
-function prepareRecord(folder: string, identity: RunIdentity, setAside: boolean, warn: Warn): RunRecord {
+function emitWarning(message: string): void {
+  process.emitWarning(message, "SpectralWarning");
+}
+
+function warnOfAdded(folder: string, added: readonly string[], warn: Warn): void {
+  if (added.length > 0)
+    warn(`${folder}: trained before the task had ${added.join(", ")}: its record does not say what it had there`);
+}
+
+function prepareRecord(
+  folder: string,
+  description: RunDescription,
+  setAside: boolean,
+  warn: Warn,
+): RunRecord {
   const path = recordPath(folder);
   let stored: RunRecord | undefined;
   try {
@@ -117,10 +164,10 @@ function prepareRecord(folder: string, identity: RunIdentity, setAside: boolean,
     if (fs.existsSync(path)) warn(`${path} is damaged; kept as ${setAsideFile(path)}`);
   }
   if (stored !== undefined) {
-    checkSameConfig(folder, stored, identity);
+    warnOfAdded(folder, checkSameTraining(folder, stored, description), warn);
     return stored;
   }
-  const record = newRecord(identity);
+  const record = newRecord(description);
   writeRecord(folder, record);
   return record;
 }
@@ -161,9 +208,9 @@ function writableRun(folder: string, opened: RunRecord, lock: Lock, warn: Warn):
     if (!open) throw new StoreError(`run ${folder} was closed: open it again before writing`);
   };
 
-  const update = (progress: RunProgress): void => {
+  const update = (change: RecordChange): void => {
     mustBeOpen();
-    const next = { ...record, ...progress };
+    const next = { ...record, ...change };
     writeRecord(folder, next);
     record = next;
   };

@@ -1,7 +1,7 @@
 import * as tf from "@tensorflow/tfjs";
 import { between, whole } from "../core/config.js";
 import { at, every } from "../core/time.js";
-import { openLibriSpeech } from "../data/librispeech.js";
+import { openLibriSpeech, type SpeechData } from "../data/librispeech.js";
 import { CHARACTERS } from "../data/speech/characters.js";
 import { MEL } from "../data/speech/mel.js";
 import type { SpeechExamples } from "../data/speech/utterances.js";
@@ -12,7 +12,7 @@ import { cosinePerEpoch } from "../optim/schedules.js";
 import { type Examples, stepsPerEpoch } from "../train/examples.js";
 import type { Experiment } from "../train/experiment.js";
 import { paperMomentsEvery, standardProbes } from "./probes.js";
-import { defineTask } from "./task.js";
+import { defineTask, standInOf } from "./task.js";
 
 /** Settings of speech recognition; the defaults are the paper's. */
 export type LstmConfig = {
@@ -56,7 +56,7 @@ const settings = { "no-decay": { weightDecay: 0 }, decay: {} };
  * Speech recognition (section 4, figures 3 to 5): a four-layer bidirectional LSTM with CTC loss on LibriSpeech.
  * Metrics: CTC loss per character of an utterance, character error and word error by greedy decoding.
  */
-export const lstm = defineTask<LstmConfig>({
+export const lstm = defineTask({
   name: "lstm",
   title: "Speech recognition: LSTM on LibriSpeech",
   section: "4 Spectral dynamics (figures 3 to 5)",
@@ -74,6 +74,7 @@ export const lstm = defineTask<LstmConfig>({
     measureEvery: whole(1),
     pruneEvery: whole(1),
   },
+  measuring: ["measureEvery", "pruneEvery", "evaluationLimit", "standIn"],
   profiles: {
     quick: {
       summary: "3 layers of width 32, batches of 2, at most 216 utterances: about a minute on two CPU cores",
@@ -100,12 +101,9 @@ export const lstm = defineTask<LstmConfig>({
       settings,
     },
   },
-  async build(config, _seed, options): Promise<Experiment> {
-    const data = await openLibriSpeech({
-      ...options,
-      standIn: config.standIn ? "always" : "never",
-      limit: config.utterances || undefined,
-    });
+  open: (config: LstmConfig, _seed, options) =>
+    openLibriSpeech({ ...standInOf(config, options), limit: config.utterances || undefined }),
+  build(config: LstmConfig, _seed, data: SpeechData): Experiment {
     const training = speechTensors(data.training);
     const validation = speechTensors(data.validation);
     const { batchSize, epochs } = config;
@@ -135,7 +133,6 @@ export const lstm = defineTask<LstmConfig>({
       length: `${epochs}ep`,
       probes: standardProbes(paperMomentsEvery(config.measureEvery), every(`${config.pruneEvery}ep`)),
       checkpoints: at("0"),
-      data: data.provenance,
     };
     return experiment as Experiment;
   },

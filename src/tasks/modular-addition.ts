@@ -1,6 +1,7 @@
 import { between, whole } from "../core/config.js";
 import { at, every } from "../core/time.js";
-import { modularAddition as sums } from "../data/modular-addition.js";
+import type { Dataset } from "../data/dataset.js";
+import { type AdditionBatch, modularAddition as sums } from "../data/modular-addition.js";
 import type { AdditionTensors } from "../models/modular-addition.js";
 import { modularAddition as network } from "../models/modular-addition.js";
 import { adamw } from "../optim/adamw.js";
@@ -60,7 +61,7 @@ const slingshot = {
 };
 
 /** Grokking (sections 3 and A.1, figure 2): a one-layer Transformer learns a + b mod p. */
-export const modularAddition = defineTask<ModularAdditionConfig>({
+export const modularAddition = defineTask({
   name: "modular-addition",
   title: "Modular addition and grokking",
   section: "3 Grokking (figure 2)",
@@ -80,6 +81,7 @@ export const modularAddition = defineTask<ModularAdditionConfig>({
     pruneEvery: whole(1),
     epochsAfterGrokking: whole(0),
   },
+  measuring: ["measureEvery", "pruneEvery"],
   profiles: {
     quick: {
       summary:
@@ -133,9 +135,10 @@ export const modularAddition = defineTask<ModularAdditionConfig>({
       },
     },
   },
-  async build(config, seed): Promise<Experiment> {
-    const { modulus, trainingFraction, width, heads, hidden, layerNorm, learningRate, warmUpSteps } = config;
-    const data = sums({ modulus, trainingFraction, seed });
+  open: async ({ modulus, trainingFraction }: ModularAdditionConfig, seed) =>
+    sums({ modulus, trainingFraction, seed }),
+  build(config: ModularAdditionConfig, _seed, data: Dataset<AdditionBatch>): Experiment {
+    const { modulus, width, heads, hidden, layerNorm, learningRate, warmUpSteps } = config;
     const training = asTensors(data.training) as Examples<AdditionTensors>;
     const validation = asTensors(data.validation) as Examples<AdditionTensors>;
     const batchSize = config.batchSize || training.count;
@@ -162,7 +165,6 @@ export const modularAddition = defineTask<ModularAdditionConfig>({
           : undefined,
       probes: standardProbes(measured, every(`${config.pruneEvery}ep`)),
       checkpoints: at("0"),
-      data: data.provenance,
     };
     return experiment as Experiment;
   },

@@ -1,23 +1,35 @@
 import type { Backend } from "../backend/backend.js";
 import { startBackend } from "../backend/start.js";
+import type { Config } from "../core/config.js";
 import { messageOf, StoreError } from "../core/errors.js";
-import type { Provenance } from "../data/dataset.js";
-import { obtain } from "../data/obtain.js";
-import { PUBLIC_SETS } from "../data/sources.js";
+import type { DataOptions, Provenance } from "../data/dataset.js";
 import { SvdPool } from "../linalg/pool.js";
+import { thisCode } from "../store/code.js";
 import { runsFolder } from "../store/paths.js";
-import type { RunIdentity } from "../store/record.js";
-import { findRun, openRun } from "../store/run.js";
+import type { DataRecord, RunDescription, Stretch } from "../store/record.js";
+import { findRun, moveRunAside, openRun, type Run } from "../store/run.js";
 import type { RunReader } from "../store/stored-run.js";
-import { type Outcome, type Progress, train } from "../train/loop.js";
-import { type BuildOptions, type Choice, configOf, type Task } from "./task.js";
-import { versions } from "./versions.js";
+import type { Experiment } from "../train/experiment.js";
+import { type Outcome, type TrainingProgress, train } from "../train/loop.js";
+import {
+  beyondRepair,
+  type CoverageChoice,
+  covering,
+  coverageOf,
+  fillFromWeights,
+  missingFrom,
+} from "./coverage.js";
+import { type Choice, configOf, type Task, trainingFields } from "./task.js";
 
 /** A training run that is asked for. */
-export interface RunRequest extends Choice {
+export interface RunRequest extends Choice, CoverageChoice {
   readonly task: Task;
-  /** Default 0. */
+  /** Stream of the initialisation; default 0. */
   readonly seed?: number;
+  /** Stream of the order of examples; default the seed's own. */
+  readonly order?: number;
+  /** Train even if the run is there and finished: the old one is moved aside. */
+  readonly retrain?: boolean;
   /** A backend's name; default the best one. */
   readonly backend?: string;
   /** Folder of runs; default `runsFolder()`. */
@@ -27,120 +39,196 @@ export interface RunRequest extends Choice {
   /** Seconds between checkpoints to resume from. */
   readonly checkpointSeconds?: number;
   /** How data are opened. */
-  readonly data?: BuildOptions;
+  readonly data?: DataOptions;
+}
+
+/** A request whose data are open and whose experiment is made. */
+export interface PreparedRun {
+  readonly request: RunRequest;
+  readonly backend: Backend;
+  readonly description: RunDescription;
+  readonly experiment: Experiment;
 }
 
 /** What is known when training starts, and then where it is. */
-export interface RunProgress extends Progress {
-  readonly identity: RunIdentity;
+export interface RunProgress extends TrainingProgress {
+  readonly description: RunDescription;
   readonly backend: Backend;
-  readonly data: Provenance;
 }
 
-/** What a request names: task, seed and full configuration. @throws ConfigError */
-export function identityOf(request: Pick<RunRequest, "task" | "seed" | keyof Choice>): RunIdentity {
-  const { task, seed = 0, profile = "quick" } = request;
-  return { task: task.name, seed, config: configOf(task, request), defaults: task.defaults, profile };
-}
+/** Seconds between two notes in the record of how far training has come. */
+const NOTE_SECONDS = 10;
 
 /**
- * The same request with it settled which data it trains on: the real ones where they lie on this machine or can be
- * downloaded, else the generated stand-in, which is part of the run's identity. The quick profile does not download by
- * itself: a minute's training is not worth gigabytes (`spectral data get NAME` fetches them).
- * @throws DataError if there are real data and they are damaged
+ * Opens a request's data (the real ones where they lie on this machine or can be downloaded, else the generated
+ * stand-in) and makes its experiment: then it is known which run it is. The quick profile does not download by itself: a
+ * minute's training is not worth gigabytes (`spectral data get NAME` fetches them). Writes nothing.
+ * @throws ConfigError, BackendError, DataError
  */
-export async function withData(request: RunRequest): Promise<RunRequest> {
-  const { task, set = {}, profile = "quick" } = request;
-  if (task.dataSet === undefined || set.standIn !== undefined || configOf(task, request).standIn)
-    return request;
+export async function prepareRun(request: RunRequest): Promise<PreparedRun> {
+  const { task, seed = 0, order, profile = "quick" } = request;
+  const config = configOf(task, request);
+  const backend = await startBackend({ backend: request.backend });
   const allowDownload = profile === "quick" ? false : undefined;
-  const found = await obtain(PUBLIC_SETS[task.dataSet], {
-    signal: request.signal,
-    allowDownload,
-    ...request.data,
-  });
-  return "absent" in found ? { ...request, set: { ...set, standIn: true } } : request;
+  const data = await task.open(config, seed, { signal: request.signal, allowDownload, ...request.data });
+  const experiment = covering(task.build(config, seed, data), request);
+  const description: RunDescription = {
+    task: task.name,
+    training: trainingFields(task, config),
+    seed,
+    ...(order !== undefined && order !== seed && { order }),
+    profile,
+    config: config as Config,
+    data: dataRecord(data.provenance, experiment),
+    coverage: coverageOf(experiment),
+    measuring: task.measuring,
+  };
+  return { request, backend, description, experiment };
+}
+
+/** Where the examples come from, and how many of them the experiment uses. */
+export function dataRecord({ name, standIn, fingerprint, of, source }: Provenance, experiment: Experiment): DataRecord {
+  const validation = experiment.evaluations.validation?.examples.count ?? 0;
+  const used = { training: experiment.training.count, validation };
+  return { name, standIn, fingerprint, ...used, ...(of && { of }), source };
 }
 
 /** The run of a request if it is there and finished. */
-export function finishedRun(request: RunRequest): RunReader | undefined {
-  const run = findRun(request.runs ?? runsFolder(), identityOf(request));
+export function finishedRun({ request, description }: PreparedRun): RunReader | undefined {
+  const run = findRun(request.runs ?? runsFolder(), description);
   return run?.record.status === "finished" ? run : undefined;
 }
 
 /**
- * Trains the run of a request (see `withData`), or goes on with it where it was stopped; a finished one is returned as
- * it is.
+ * Trains the run of a request, or goes on with it where it was stopped. A finished one is returned as it is; what it did
+ * not measure is measured now from the weights that it kept.
  * @throws ConfigError, BackendError, DataError, StoreError, TrainingError; the run's record then says "failed" and why,
- * and all that was measured stays
+ * and all that was measured stays. StoreError if a finished run lacks measurements that its kept weights cannot give
  */
 export async function* runTask(
   request: RunRequest,
 ): AsyncGenerator<RunProgress, { run: RunReader; outcome: Outcome }> {
-  const { task, seed = 0, runs = runsFolder(), signal, checkpointSeconds } = request;
-  const identity = identityOf(request);
-  const done = finishedRun(request);
-  if (done) {
-    const { step = 0, epoch = 0 } = done.record;
-    return { run: done, outcome: { status: "finished", step, epoch } };
+  return yield* runPrepared(await prepareRun(request));
+}
+
+/** `runTask` of a request that is prepared. */
+export async function* runPrepared(
+  prepared: PreparedRun,
+): AsyncGenerator<RunProgress, { run: RunReader; outcome: Outcome }> {
+  const { request, description } = prepared;
+  const done = finishedRun(prepared);
+  if (done && request.retrain) moveRunAside(done.folder);
+  else if (done) return finishedOutcome(await covered(done, prepared));
+  const run = openRun(request.runs ?? runsFolder(), description);
+  if (run.record.status === "finished") {
+    run.close(); // by another process, meanwhile
+    return finishedOutcome(await covered(run, prepared));
   }
-  const backend = await startBackend({ backend: request.backend });
-  // Before the run is opened: a network or data that cannot be built leave no failed run behind.
-  const experiment = await task.build(identity.config, seed, { signal, ...request.data });
-  const run = openRun(runs, identity);
+  return yield* trainOpened(run, prepared);
+}
+
+async function* trainOpened(
+  run: Run,
+  { request, backend, description, experiment }: PreparedRun,
+): AsyncGenerator<RunProgress, { run: RunReader; outcome: Outcome }> {
+  const { signal, checkpointSeconds } = request;
   const pool = new SvdPool();
   const started = performance.now();
-  const before = run.record.timings.training ?? 0;
-  const timings = (): Record<string, number> => ({
-    ...run.record.timings,
-    training: before + (performance.now() - started) / 1000,
+  const { stretches, timings } = run.record;
+  let ended = false;
+  let stretch: Stretch | undefined;
+  const note = (to: number): void => {
+    const seconds = (performance.now() - started) / 1000;
+    stretch = stretch && { ...stretch, to, seconds };
+    run.update({
+      stretches: stretch ? [...stretches, stretch] : stretches,
+      timings: { ...timings, training: (timings.training ?? 0) + seconds },
+      peakMemory: Math.max(run.record.peakMemory ?? 0, 1024 * process.resourceUsage().maxRSS),
+    });
+  };
+  const { seed, order = seed } = description;
+  const training = train(experiment, run, {
+    streams: { init: seed, order },
+    svd: pool,
+    signal,
+    checkpointSeconds,
   });
   try {
-    checkSameData(run, experiment.data);
-    const { backend: lastBackend, device: lastDevice } = run.record;
-    run.update({
-      status: "running",
-      versions: versions(backend),
-      backend: backend.name,
-      device: backend.device,
-      data: experiment.data,
-      failure: undefined,
-    });
-    const training = train(experiment, run, seed, { svd: pool, signal, checkpointSeconds });
+    const { config, coverage } = description; // of an interrupted run the rest may be measured otherwise
+    run.update({ status: "running", failure: undefined, config, coverage });
+    const svd = await pool.description;
+    let noted = -Infinity;
     let next = await training.next();
-    const elsewhere = lastBackend !== backend.name || lastDevice !== backend.device;
-    if (lastBackend && lastDevice && elsewhere && !next.done) {
-      const stretch = { backend: lastBackend, device: lastDevice, until: next.value.step };
-      run.update({ earlier: [...(run.record.earlier ?? []), stretch] });
+    for (; !next.done; next = await training.next()) {
+      const { step } = next.value;
+      stretch ??= { from: step, to: step, ...machineOf(backend), svd, code: thisCode() };
+      if (performance.now() - noted > 1000 * NOTE_SECONDS) {
+        note(step);
+        noted = performance.now();
+      }
+      yield { ...next.value, description, backend };
     }
-    for (; !next.done; next = await training.next())
-      yield { ...next.value, identity, backend, data: experiment.data };
     const outcome = next.value;
-    const finished = outcome.status === "finished";
-    run.update({
-      status: outcome.status,
-      step: outcome.step,
-      epoch: outcome.epoch,
-      timings: timings(),
-      peakMemory: Math.max(run.record.peakMemory ?? 0, 1024 * process.resourceUsage().maxRSS),
-      ...(finished && { finished: new Date().toISOString() }),
-    });
-    if (finished) run.pruneCheckpoints(0);
+    const { status, step, epoch } = outcome;
+    note(step);
+    run.update({ status, step, epoch, ...(status === "finished" && { finished: new Date().toISOString() }) });
+    if (status === "finished") run.pruneCheckpoints(0);
+    ended = true;
     return { run, outcome };
   } catch (error) {
-    run.update({ status: "failed", failure: messageOf(error), timings: timings() });
+    ended = true;
+    run.update({ status: "failed", failure: messageOf(error) });
     throw error;
   } finally {
+    await training.return(undefined as never); // abandoned half-way: its tensors are freed
+    if (!ended) run.update({ status: "interrupted" });
     run.close();
     await pool.close();
   }
 }
 
-/** A run goes on with the data that it was started on, or not at all. @throws StoreError */
-function checkSameData({ record, folder }: RunReader, data: Provenance): void {
-  if (!record.data || (record.data.name === data.name && record.data.examples === data.examples)) return;
-  throw new StoreError(
-    `${folder}: expected to go on with ${record.data.name} (${record.data.examples} examples), ` +
-      `found ${data.name} (${data.examples} examples). Move that folder away to train anew`,
-  );
+function machineOf({ name, device, versions }: Backend): Pick<Stretch, "backend" | "device" | "versions"> {
+  return { backend: name, device, versions: { node: process.versions.node, ...versions } };
+}
+
+function finishedOutcome(run: RunReader): { run: RunReader; outcome: Outcome } {
+  const { step = 0, epoch = 0 } = run.record;
+  return { run, outcome: { status: "finished", step, epoch } };
+}
+
+/** A finished run with all that is asked of it: measured now, where its kept weights suffice. */
+async function covered(run: RunReader, { request, description, experiment }: PreparedRun): Promise<RunReader> {
+  const missing = missingFrom(run, experiment);
+  const lost = beyondRepair(run, missing);
+  if (lost) {
+    throw new StoreError(
+      `${run.folder}: this finished run lacks ${lost}; train it again with: ${commandOf(request)} --retrain`,
+    );
+  }
+  if (missing.probes.size === 0) return run;
+  const writable = openRun(request.runs ?? runsFolder(), description);
+  const pool = new SvdPool();
+  try {
+    await fillFromWeights(writable, experiment, missing, pool);
+  } finally {
+    writable.close();
+    await pool.close();
+  }
+  return writable;
+}
+
+/** The command that makes the run of a request. */
+export function commandOf(request: Omit<RunRequest, "signal">): string {
+  const { task, profile, setting, set = {}, seed, order, keep, probes } = request;
+  const options: [string, unknown][] = [
+    ["profile", profile],
+    ["setting", setting],
+    ["seed", seed],
+    ["order", order],
+    ...Object.entries(set).map(([key, value]): [string, unknown] => ["set", `${key}=${String(value)}`]),
+    ["keep", keep?.join(",")],
+    ["probes", probes?.join(",")],
+  ];
+  const given = options.filter(([, value]) => value !== undefined && value !== "");
+  return ["spectral train", task.name, ...given.map(([name, value]) => `--${name} ${String(value)}`)].join(" ");
 }

@@ -1,7 +1,7 @@
 import { between, oneOf, whole } from "../core/config.js";
 import { ConfigError } from "../core/errors.js";
 import { at, every } from "../core/time.js";
-import { openWikiText, type TextOptions } from "../data/wikitext.js";
+import { openWikiText, type TextData, type TextOptions } from "../data/wikitext.js";
 import { type TextTensors, transformer as network } from "../models/transformer.js";
 import { adamw } from "../optim/adamw.js";
 import { clipByGlobalNorm } from "../optim/clip.js";
@@ -9,7 +9,7 @@ import { warmupCosine } from "../optim/schedules.js";
 import { asTensors, type Examples, stepsPerEpoch } from "../train/examples.js";
 import type { Experiment } from "../train/experiment.js";
 import { paperMomentsEvery, standardProbes } from "./probes.js";
-import { defineTask } from "./task.js";
+import { defineTask, standInOf } from "./task.js";
 
 /** Settings of language modelling; the defaults are the paper's. */
 export type TransformerConfig = {
@@ -111,7 +111,7 @@ const settings = {
  * The metric `loss` is the mean cross entropy per token in nats: perplexity is exp(loss). Perplexities of different
  * tokenisers do not compare.
  */
-export const transformer = defineTask<TransformerConfig>({
+export const transformer = defineTask({
   name: "transformer",
   title: "Language modelling: Transformer on WikiText-103",
   section: "4 Spectral dynamics (figures 3 to 5)",
@@ -138,6 +138,7 @@ export const transformer = defineTask<TransformerConfig>({
     measureEvery: between(0.01, 1e6),
     pruneEvery: between(0.01, 1e6),
   },
+  measuring: ["measureEvery", "pruneEvery", "evaluationLimit", "standIn"],
   profiles: {
     quick: {
       summary: "12 layers of width 32, 1024 words, sequences of 64: about a minute on two CPU cores",
@@ -184,21 +185,21 @@ export const transformer = defineTask<TransformerConfig>({
       settings,
     },
   },
-  async build(config, _seed, options): Promise<Experiment> {
-    if (config.standIn && config.tokeniser !== "words") {
-      throw new ConfigError(
-        `transformer: setting "tokeniser": the generated grammar has only whole words: expected "words", ` +
-          `found ${JSON.stringify(config.tokeniser)}`,
-      );
-    }
+  async open(config: TransformerConfig, _seed, options): Promise<TextData> {
     const data = await openWikiText({
-      ...options,
-      standIn: config.standIn ? "always" : "never",
+      ...standInOf(config, options),
       length: config.sequenceLength,
       tokeniser: config.tokeniser as TextOptions["tokeniser"],
       vocabularySize: config.vocabularySize,
       limit: config.words || undefined,
     });
+    if (!data.provenance.standIn || config.tokeniser === "words") return data;
+    throw new ConfigError(
+      `transformer: setting "tokeniser": the generated grammar has only whole words: expected "words", ` +
+        `found ${JSON.stringify(config.tokeniser)} (${data.provenance.source})`,
+    );
+  },
+  build(config: TransformerConfig, _seed, data: TextData): Experiment {
     const training = asTensors(data.training) as Examples<TextTensors>;
     const validation = asTensors(data.validation) as Examples<TextTensors>;
     const { batchSize, accumulation, layers, width, heads, hidden } = config;
@@ -228,7 +229,6 @@ export const transformer = defineTask<TransformerConfig>({
       length: `${config.epochs}ep`,
       probes: standardProbes(paperMomentsEvery(config.measureEvery), every(`${config.pruneEvery}ep`)),
       checkpoints: at("0"),
-      data: data.provenance,
     };
     return experiment as Experiment;
   },

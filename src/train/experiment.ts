@@ -1,5 +1,4 @@
 import type { Duration, When } from "../core/time.js";
-import type { Provenance } from "../data/dataset.js";
 import type { Model } from "../nn/model.js";
 import type { Optimiser } from "../optim/optimiser.js";
 import type { Batching, Examples } from "./examples.js";
@@ -28,6 +27,4 @@ export interface Experiment<Batch = unknown> {
   readonly probes: readonly Probe<Batch>[];
   /** When the weights are kept for later analyses. The last weights always are. */
   readonly checkpoints: When;
-  /** What the data are, for run records and pages: a stand-in is never silent. */
-  readonly data: Provenance;
 }

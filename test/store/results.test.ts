@@ -6,9 +6,9 @@ import { float32, type NdArray } from "spectral-lab/core/array";
 import { findRuns } from "spectral-lab/store/find-runs";
 import { exportRun, thin } from "spectral-lab/store/results";
 import { openRun } from "spectral-lab/store/run";
-import { tableOf, tableOfRuns } from "spectral-lab/store/table";
 import { temporaryFolder } from "./temporary-folder.js";
-import { identity } from "./toy-run.js";
+import { inventedData } from "./description.js";
+import { toy } from "./toy-run.js";
 
 const spectrum = (step: number): NdArray => ({
   dtype: "F64",
@@ -17,7 +17,7 @@ const spectrum = (step: number): NdArray => ({
 });
 
 function makeRun(root: string): ReturnType<typeof openRun> {
-  const run = openRun(root, identity);
+  const run = openRun(root, toy);
   for (let step = 0; step <= 8; step += 2) {
     run.writeArrays(
       step,
@@ -39,8 +39,7 @@ describe("exportRun", () => {
       name: "StoreError",
       message: /expected a finished run, found .* running/,
     });
-    const data = { name: "pairs", standIn: false, source: "/home/someone/data" };
-    run.update({ status: "finished", data });
+    run.update({ status: "finished" });
     run.close();
     const folder = exportRun(run, results, { arrays: (name) => name.startsWith("values/"), maxSteps: 3 });
     assert.deepEqual(fs.readdirSync(folder).sort(), ["arrays.safetensors", "rows.jsonl", "run.json"]);
@@ -49,7 +48,7 @@ describe("exportRun", () => {
     assert.deepEqual(bytes(folder), bytes(run.folder));
 
     const [result] = findRuns(results);
-    assert.deepEqual(result.record, { ...run.record, data: { name: "pairs", standIn: false } });
+    assert.deepEqual(result.record, { ...run.record, data: inventedData });
     assert.deepEqual(result.rows(), run.rows());
     assert.deepEqual([result.steps(), result.weightSteps()], [[0, 4, 8], []]);
     assert.deepEqual(result.readArrays(4), new Map([["values/w", float32([2], Float32Array.of(4.1, 4))]]));
@@ -81,37 +80,5 @@ describe("thin", () => {
     assert.deepEqual(thin(steps, 1), [100]);
     assert.deepEqual(thin(steps, 0), []);
     assert.deepEqual(thin([1, 2], 5), [1, 2]);
-  });
-});
-
-describe("tables", () => {
-  it("have a column for every field of any row", () => {
-    const table = tableOf([
-      { step: 0, loss: 1 },
-      { step: 1, error: NaN },
-    ]);
-    assert.deepEqual(table.columnNames(), ["step", "loss", "error"]);
-    assert.deepEqual(table.objects(), [
-      { step: 0, loss: 1, error: null },
-      { step: 1, loss: null, error: NaN },
-    ]);
-    assert.equal(tableOf([]).numRows(), 0);
-  });
-
-  it("say which run a row is from", (t) => {
-    const run = makeRun(temporaryFolder(t));
-    run.close();
-    const table = tableOfRuns([run]);
-    assert.deepEqual(table.columnNames(), ["run", "task", "profile", "seed", "steps", "step", "loss"]);
-    assert.deepEqual(table.object(1), {
-      run: run.record.id,
-      task: "toy",
-      profile: "quick",
-      seed: 3,
-      steps: 120,
-      step: 2,
-      loss: 1 / 3,
-    });
-    assert.deepEqual(tableOfRuns([run], ({ seed }) => ({ seed })).columnNames(), ["seed", "step", "loss"]);
   });
 });

@@ -3,13 +3,14 @@ import * as fs from "node:fs";
 import { join } from "node:path";
 import { describe, it } from "node:test";
 import { setTimeout } from "node:timers/promises";
+import { identityOf } from "spectral-lab/store/record";
 import { openRun, runFolder } from "spectral-lab/store/run";
 import { readRun } from "spectral-lab/store/stored-run";
 import { readRows } from "spectral-lab/store/rows";
 import { readSafetensors } from "spectral-lab/store/safetensors";
 import { ended, firstOutput, start } from "./child.js";
 import { temporaryFolder } from "./temporary-folder.js";
-import { identity, train } from "./toy-run.js";
+import { toy, train } from "./toy-run.js";
 
 /** Every measured file of a run under its name; timestamps are in run.json, which is left out. */
 function measuredFiles(folder: string): Map<string, string> {
@@ -23,7 +24,7 @@ function checkWhole(folder: string): void {
   if (fs.existsSync(join(folder, "run.json"))) {
     const { status, step } = readRun(folder).record;
     // The kill may fall between the end of the run and that of its process.
-    assert.equal(status, step === identity.config.steps ? "finished" : "interrupted");
+    assert.equal(status, step === toy.config.steps ? "finished" : "interrupted");
   }
   readRows(join(folder, "rows.jsonl"));
   for (const name of fs.readdirSync(folder, { recursive: true, encoding: "utf8" })) {
@@ -35,10 +36,10 @@ describe("a run killed at any instant", () => {
   it("keeps whole files only, and ends with the bytes of the uninterrupted run", async (t) => {
     const [undisturbed, killed] = [temporaryFolder(t), temporaryFolder(t)];
     train(undisturbed);
-    const expected = measuredFiles(runFolder(undisturbed, identity));
+    const expected = measuredFiles(runFolder(undisturbed, identityOf(toy)));
     assert.equal(expected.size, 1 + 31 + 7);
 
-    const folder = runFolder(killed, identity);
+    const folder = runFolder(killed, identityOf(toy));
     let kills = 0;
     for (let life = 0; life < 60; life++) {
       const child = start("toy-run", killed, "2");
@@ -68,7 +69,7 @@ describe("resumeFrom", () => {
 
   /** A run with rows, arrays and weights at steps 0..5 and checkpoints at 2 and 4, closed. */
   function makeRun(root: string): string {
-    const run = openRun(root, identity);
+    const run = openRun(root, toy);
     for (let step = 0; step <= 5; step++) {
       run.writeArrays(step, arrays);
       run.writeWeights(step, arrays);
@@ -82,7 +83,7 @@ describe("resumeFrom", () => {
   it("drops what lies after the newest checkpoint", (t) => {
     const root = temporaryFolder(t);
     const folder = makeRun(root);
-    const run = openRun(root, identity);
+    const run = openRun(root, toy);
     run.update({ status: "failed", failure: "loss became NaN" });
     assert.deepEqual(run.resumeFrom(), {
       path: join(folder, "checkpoints", "4.safetensors"),
@@ -105,7 +106,7 @@ describe("resumeFrom", () => {
     const folder = makeRun(root);
     fs.truncateSync(join(folder, "checkpoints", "4.safetensors"), 50);
     const warnings: string[] = [];
-    const run = openRun(root, identity, { onWarning: (message) => warnings.push(message) });
+    const run = openRun(root, toy, { onWarning: (message) => warnings.push(message) });
     assert.equal(run.resumeFrom()?.step, 2);
     assert.equal(warnings.length, 1);
     assert.match(warnings[0], /4\.safetensors: expected a safetensors file .*; resuming from step 2 instead/);
@@ -124,7 +125,7 @@ describe("resumeFrom", () => {
     const path = join(folder, "rows.jsonl");
     fs.truncateSync(path, fs.statSync(path).size - 45); // into the row of step 3
     const warnings: string[] = [];
-    const run = openRun(root, identity, { onWarning: (message) => warnings.push(message) });
+    const run = openRun(root, toy, { onWarning: (message) => warnings.push(message) });
     assert.equal(run.resumeFrom()?.step, 2);
     assert.match(warnings[0], /rows\.jsonl: dropped a last row that was cut short \(\d+ bytes\)/);
     assert.match(
@@ -138,7 +139,7 @@ describe("resumeFrom", () => {
     const root = temporaryFolder(t);
     const folder = makeRun(root);
     for (const step of [2, 4]) fs.writeFileSync(join(folder, "checkpoints", `${step}.safetensors`), "damage");
-    const run = openRun(root, identity);
+    const run = openRun(root, toy);
     const message = /checkpoints: expected a usable checkpoint, found none: .*4\.safetensors.*2\.safetensors/;
     assert.throws(() => run.resumeFrom(), { name: "DataError", message });
     assert.equal(run.rows().length, 6);
@@ -149,7 +150,7 @@ describe("resumeFrom", () => {
     const root = temporaryFolder(t);
     const folder = makeRun(root);
     fs.rmSync(join(folder, "checkpoints"), { recursive: true });
-    const run = openRun(root, identity);
+    const run = openRun(root, toy);
     assert.equal(run.resumeFrom(), undefined);
     assert.deepEqual([run.rows(), run.steps(), run.weightSteps()], [[], [], []]);
     run.close();
@@ -158,7 +159,7 @@ describe("resumeFrom", () => {
   it("refuses a finished run", (t) => {
     const root = temporaryFolder(t);
     makeRun(root);
-    const run = openRun(root, identity);
+    const run = openRun(root, toy);
     run.update({ status: "finished" });
     assert.throws(() => run.resumeFrom(), {
       name: "StoreError",

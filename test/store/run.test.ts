@@ -4,25 +4,29 @@ import { join } from "node:path";
 import { describe, it } from "node:test";
 import { float32 } from "spectral-lab/core/array";
 import { findRuns } from "spectral-lab/store/find-runs";
-import { findRun, openRun, runFolder, runId, type RunIdentity } from "spectral-lab/store/run";
+import { identityOf } from "spectral-lab/store/record";
+import { findRun, moveRunAside, openRun, type RunDescription, runFolder, runId } from "spectral-lab/store/run";
 import { readRun } from "spectral-lab/store/stored-run";
 import { ended, firstOutput, start } from "./child.js";
+import { describeRun, inventedData } from "./description.js";
 import { temporaryFolder, tinyDisk } from "./temporary-folder.js";
 
-const identity: RunIdentity = {
+const named = {
   task: "modular-addition",
   profile: "lab",
   seed: 1,
-  config: { modulus: 113, decay: 1 },
-  defaults: { modulus: 113, decay: 0 },
+  config: { modulus: 113, decay: 1, measureEvery: 10 },
+  defaults: { modulus: 113, decay: 0, measureEvery: 100 },
+  measuring: ["measureEvery"],
 };
+const description = describeRun(named);
 const arrays = new Map([
   ["s", float32([2], Float32Array.of(2, 1))],
   ["u", float32([1], Float32Array.of(1))],
 ]);
 
 /** A finished run with two measured steps. */
-function makeFinished(root: string, of: RunIdentity = identity): string {
+function makeFinished(root: string, of: RunDescription = description): string {
   const run = openRun(root, of);
   for (const step of [0, 10]) {
     run.writeArrays(step, arrays);
@@ -40,28 +44,40 @@ function makeFinished(root: string, of: RunIdentity = identity): string {
 }
 
 describe("runId", () => {
+  const identity = identityOf(description);
   const id = runId(identity);
-  it("depends on task, seed and changed fields", () => {
+  const idOf = (changes: Partial<typeof named>): string => runId(identityOf(describeRun({ ...named, ...changes })));
+
+  it("depends on task, seed, order, origin, data and the training fields that were changed", () => {
     assert.match(id, /^[0-9a-f]{12}$/);
-    assert.notEqual(runId({ ...identity, task: "vgg" }), id);
-    assert.notEqual(runId({ ...identity, seed: 2 }), id);
-    assert.notEqual(runId({ ...identity, config: { modulus: 113, decay: 0 } }), id);
+    const origin = { run: "0123456789ab", step: 10 };
+    const others = [
+      idOf({ task: "vgg" }),
+      idOf({ seed: 2 }),
+      idOf({ config: { ...named.config, decay: 0 } }),
+      runId({ ...identity, data: "fedcba9876543210" }),
+      runId({ ...identity, order: 1 }),
+      runId({ ...identity, origin }),
+      runId({ ...identity, origin: { ...origin, step: 20 } }),
+      runId({ ...identity, origin: { ...origin, edit: "magnitude:0.05" } }),
+    ];
+    assert.equal(new Set([id, ...others]).size, 1 + others.length);
   });
-  it("does not depend on the profile's name, the order of fields, or a default field added later", () => {
-    const config = { warmup: 10, decay: 1, modulus: 113 };
-    const defaults = { ...identity.defaults, warmup: 10 };
-    assert.equal(runId({ ...identity, profile: "paper", config, defaults }), id);
+  it("does not depend on what is measured, the profile's name, the order of fields, or a field added later", () => {
+    assert.equal(idOf({ config: { ...named.config, measureEvery: 1 } }), id);
+    const config = { warmup: 10, measureEvery: 10, decay: 1, modulus: 113 };
+    assert.equal(idOf({ profile: "paper", config, defaults: { ...named.defaults, warmup: 10 } }), id);
   });
-  it("is stable between versions", () => assert.equal(id, "e2169693936b"));
+  it("is stable between versions", () => assert.equal(id, "STABLE"));
 });
 
 describe("a run", () => {
   it("is made, filled, finished and read again", (t) => {
     const root = temporaryFolder(t);
-    assert.equal(findRun(root, identity), undefined);
+    assert.equal(findRun(root, description), undefined);
     const folder = makeFinished(root);
-    assert.equal(folder, join(root, "modular-addition", runId(identity)));
-    const run = findRun(root, identity)!;
+    assert.equal(folder, join(root, "modular-addition", runId(identityOf(description))));
+    const run = findRun(root, description)!;
     assert.deepEqual(run.rows(), [
       { step: 0, value: 0 },
       { step: 10, value: 10 / 3 },
@@ -77,32 +93,34 @@ describe("a run", () => {
     const { created, finished, ...record } = run.record;
     assert.ok(created <= finished!);
     assert.deepEqual(record, {
-      format: 1,
-      id: runId(identity),
+      format: 2,
+      id: runId(identityOf(description)),
       task: "modular-addition",
-      profile: "lab",
+      training: { decay: 1 },
       seed: 1,
-      config: { modulus: 113, decay: 1 },
-      changed: { decay: 1 },
+      profile: "lab",
+      config: named.config,
+      data: inventedData,
+      coverage: description.coverage,
       status: "finished",
       step: 10,
-      versions: { node: process.versions.node },
+      stretches: [],
       timings: { training: 1.5 },
     });
   });
 
   it("is open once, and takes nothing once it is closed", (t) => {
     const root = temporaryFolder(t);
-    const run = openRun(root, identity);
-    assert.throws(() => openRun(root, identity), /is already open in this process/);
+    const run = openRun(root, description);
+    assert.throws(() => openRun(root, description), /is already open in this process/);
     run.close();
     assert.throws(() => run.appendRows([{ step: 1 }]), /was closed/);
     assert.throws(() => run.writeCheckpoint(1, arrays), /was closed/);
-    openRun(root, identity).close();
+    openRun(root, description).close();
   });
 
   it("refuses a step that is no whole number, before anything is written", (t) => {
-    const run = openRun(temporaryFolder(t), identity);
+    const run = openRun(temporaryFolder(t), description);
     for (const step of [-1, 0.5, NaN]) assert.throws(() => run.writeArrays(step, arrays), RangeError);
     assert.deepEqual(run.steps(), []);
     run.close();
@@ -110,27 +128,55 @@ describe("a run", () => {
 
   it("says which other process has it, and is interrupted once that was killed", async (t) => {
     const root = temporaryFolder(t);
-    openRun(root, identity).close();
-    const folder = runFolder(root, identity);
+    openRun(root, description).close();
+    const folder = runFolder(root, descriptionOf(description));
     const child = start("lock-holder", join(folder, "lock"));
     await firstOutput(child);
-    const message = new RegExp(`run .*${runId(identity)} is in use by process ${child.pid}`);
-    assert.throws(() => openRun(root, identity), { name: "StoreError", message });
+    const message = new RegExp(`run .*${runId(identityOf(description))} is in use by process ${child.pid}`);
+    assert.throws(() => openRun(root, description), { name: "StoreError", message });
     assert.equal(readRun(folder).record.status, "running");
     child.kill("SIGKILL");
     await ended(child);
     assert.equal(readRun(folder).record.status, "interrupted");
-    openRun(root, identity).close();
+    openRun(root, description).close();
   });
 
   it("is not mixed with one of other defaults", (t) => {
     const root = temporaryFolder(t);
     makeFinished(root);
-    const changed = { ...identity, config: { modulus: 97, decay: 1 }, defaults: { modulus: 97, decay: 0 } };
+    const config = { ...named.config, modulus: 97 };
+    const changed = describeRun({ ...named, config, defaults: { ...named.defaults, modulus: 97 } });
     const message = /expected a run with modulus = 97, found one with modulus = 113: a default of task/;
     assert.throws(() => openRun(root, changed), { name: "StoreError", message });
     assert.throws(() => findRun(root, changed), { name: "StoreError", message });
-    openRun(root, identity).close(); // the lock was given back
+    openRun(root, description).close(); // the lock was given back
+  });
+
+  it("is found whatever is measured, and says so where a training field was added since", (t) => {
+    const root = temporaryFolder(t);
+    makeFinished(root);
+    const warnings: string[] = [];
+    const onWarning = (message: string): void => void warnings.push(message);
+    const finer = describeRun({ ...named, config: { ...named.config, measureEvery: 1 } });
+    assert.ok(findRun(root, finer, { onWarning }));
+    assert.deepEqual(warnings, []);
+    const [config, defaults] = [named.config, named.defaults].map((one) => ({ ...one, warmup: 10 }));
+    assert.ok(findRun(root, describeRun({ ...named, config, defaults }), { onWarning }));
+    assert.match(warnings[0], /trained before the task had warmup: its record does not say what it had there/);
+  });
+
+  it("is moved aside whole, out of every search, unless it is in use", (t) => {
+    const root = temporaryFolder(t);
+    const folder = makeFinished(root);
+    const open = openRun(root, description);
+    assert.throws(() => moveRunAside(folder), /is already open in this process/);
+    open.close();
+    const aside = moveRunAside(folder);
+    assert.equal(findRun(root, description), undefined);
+    assert.deepEqual(findRuns(root), []);
+    assert.equal(fs.readFileSync(join(aside, "rows.jsonl"), "utf8").split("\n").length, 3);
+    makeFinished(root);
+    assert.notEqual(moveRunAside(folder), aside);
   });
 
   it("is read from a read-only disk, also without its lock, and not opened for writing there", (t) => {
@@ -138,22 +184,22 @@ describe("a run", () => {
     if (disk === undefined) return;
     makeFinished(disk.folder);
     disk.makeReadOnly();
-    assert.equal(findRun(disk.folder, identity)?.rows().length, 2);
+    assert.equal(findRun(disk.folder, description)?.rows().length, 2);
     const message = /cannot lock run .*: the file system is read-only \(EROFS\)/;
-    assert.throws(() => openRun(disk.folder, identity), { name: "StoreError", message });
+    assert.throws(() => openRun(disk.folder, description), { name: "StoreError", message });
   });
 
   it("names a runs folder that cannot be made", (t) => {
     const file = join(temporaryFolder(t), "file");
     fs.writeFileSync(file, "");
     const message = /cannot make the run folder .*file\/runs.*ENOTDIR/;
-    assert.throws(() => openRun(join(file, "runs"), identity), { name: "StoreError", message });
+    assert.throws(() => openRun(join(file, "runs"), description), { name: "StoreError", message });
   });
 
   it("keeps everything on a full disk, and goes on when there is room again", (t) => {
     const disk = tinyDisk(t);
     if (disk === undefined) return;
-    const run = openRun(disk.folder, identity);
+    const run = openRun(disk.folder, description);
     run.writeArrays(0, arrays);
     run.appendRows([{ step: 0, value: 1 }]);
     run.writeCheckpoint(0, arrays);
@@ -166,7 +212,7 @@ describe("a run", () => {
     assert.equal(run.record.status, "running");
     fs.rmSync(ballast);
     run.close();
-    const again = openRun(disk.folder, identity);
+    const again = openRun(disk.folder, description);
     assert.deepEqual(
       [again.resumeFrom()?.step, again.rows(), again.steps()],
       [0, [{ step: 0, value: 1 }], [0]],
@@ -177,12 +223,13 @@ describe("a run", () => {
 
 describe("a damaged run.json", () => {
   const damages: [what: string, text: string | undefined, message: RegExp][] = [
-    ["cut short", '{"format": 1, "id"', /expected JSON, found/],
+    ["cut short", '{"format": 2, "id"', /expected JSON, found/],
     ["empty", "", /expected JSON, found/],
     ["zeros", "\0\0\0", /expected JSON, found/],
     ["not an object", "[]", /expected an object, found \[\]/],
-    ["of another format", '{"format": 2}', /expected format 1, which this version reads, found format 2/],
-    ["without a task", '{"format": 1}', /expected text as "task", found nothing/],
+    ["of another format", '{"format": 3}', /expected format 2, which this version reads, found format 3/],
+    ["of an earlier format", '{"format": 1}', /expected format 2, found format 1, .*npm run migrate/],
+    ["without a task", '{"format": 2}', /expected text as "task", found nothing/],
     ["missing", undefined, /expected the record of this run, found no such file/],
   ];
   for (const [what, text, message] of damages) {
@@ -198,12 +245,12 @@ describe("a damaged run.json", () => {
         assert.ok(error.message.startsWith(`${path}: `) && error.message.includes("setAsideDamaged: true"));
         return true;
       };
-      assert.throws(() => openRun(root, identity), check);
-      if (text !== undefined) assert.throws(() => findRun(root, identity), check);
+      assert.throws(() => openRun(root, description), check);
+      if (text !== undefined) assert.throws(() => findRun(root, description), check);
       if (text !== undefined) assert.throws(() => findRuns(root), check);
 
       const warnings: string[] = [];
-      const run = openRun(root, identity, {
+      const run = openRun(root, description, {
         setAsideDamaged: true,
         onWarning: (said) => warnings.push(said),
       });
@@ -224,7 +271,10 @@ describe("a damaged run.json", () => {
       status: "done",
       config: null,
       timings: [],
-      versions: 1,
+      training: [],
+      data: "MNIST",
+      coverage: 3,
+      stretches: {},
       created: 5,
       id: "abc",
     };
@@ -236,6 +286,8 @@ describe("a damaged run.json", () => {
         field,
       );
     }
+    fs.writeFileSync(path, JSON.stringify({ ...record, seed: 7 }));
+    assert.throws(() => readRun(folder), { name: "DataError", message: /expected content whose name is/ });
   });
 });
 
@@ -244,9 +296,9 @@ describe("findRuns", () => {
     const [here, there] = [temporaryFolder(t), temporaryFolder(t)];
     makeFinished(here);
     makeFinished(there);
-    makeFinished(here, { ...identity, seed: 2 });
-    makeFinished(there, { ...identity, task: "vgg" });
-    openRun(here, { ...identity, task: "vgg" }).close();
+    makeFinished(here, describeRun({ ...named, seed: 2 }));
+    makeFinished(there, describeRun({ ...named, task: "vgg" }));
+    openRun(here, describeRun({ ...named, task: "vgg" })).close();
     const found = findRuns([here, there]);
     assert.deepEqual(
       found.map(({ record }) => [record.task, record.seed, record.status]),

@@ -4,7 +4,7 @@ import { startBackend } from "spectral-lab/backend/start";
 import { lstm } from "spectral-lab/tasks/lstm";
 import { configOf } from "spectral-lab/tasks/task";
 import { clockOf } from "spectral-lab/train/loop";
-import { assertFinite, named, trainAlone } from "./tiny-run.js";
+import { assertFinite, built, named, trainAlone } from "./tiny-run.js";
 
 const tiny = {
   standIn: true,
@@ -33,10 +33,9 @@ test("impossible settings are errors that name them", () => {
 
 test("the quick profile builds on generated tones, and says so", async () => {
   await startBackend({ backend: "wasm" });
-  const config = configOf(lstm, { set: { standIn: true, utterances: 20 } });
-  const experiment = await lstm.build(config, 0);
-  assert.equal(experiment.data.standIn, true);
-  assert.match(experiment.data.name, /generated tones/);
+  const { experiment, config, data } = await built(lstm, { utterances: 20 });
+  assert.equal(data.standIn, true);
+  assert.match(data.name, /generated tones/);
   assert.equal(experiment.training.count, 20);
   assert.equal(
     clockOf(experiment).totalSteps,

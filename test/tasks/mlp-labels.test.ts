@@ -7,7 +7,8 @@ import type { ImageTensors } from "spectral-lab/models/classification";
 import { configOf } from "spectral-lab/tasks/task";
 import { mlpLabels } from "spectral-lab/tasks/mlp-labels";
 import type { Examples } from "spectral-lab/train/examples";
-import { assertFinite, named, trainAlone } from "./tiny-run.js";
+import type { Experiment } from "spectral-lab/train/experiment";
+import { assertFinite, built, named, trainAlone } from "./tiny-run.js";
 
 before(() => startBackend({ backend: "wasm" }));
 
@@ -57,9 +58,9 @@ function contentOf(examples: Examples<unknown>, count = 300): { images: Float32A
 }
 
 test("random labels differ from true ones in training only, and are a function of the seed", async () => {
-  const built = (setting: string, seed: number): ReturnType<typeof mlpLabels.build> =>
-    mlpLabels.build(configOf(mlpLabels, { setting, set: { standIn: true } }), seed);
-  const [real, random] = [await built("true", 0), await built("random", 0)];
+  const labelled = async (setting: string, seed: number): Promise<Experiment> =>
+    (await built(mlpLabels, {}, { setting, seed })).experiment;
+  const [real, random] = [await labelled("true", 0), await labelled("random", 0)];
   const [trueTraining, randomTraining] = [contentOf(real.training), contentOf(random.training)];
   assert.deepEqual(randomTraining.images, trueTraining.images);
   const same = randomTraining.labels.filter((label, i) => label === trueTraining.labels[i]).length;
@@ -67,9 +68,9 @@ test("random labels differ from true ones in training only, and are a function o
   const validation = [random, real].map(({ evaluations }) => contentOf(evaluations.validation.examples));
   assert.deepEqual(validation[0], validation[1]);
   assert.deepEqual(contentOf(random.evaluations.train.examples), randomTraining);
-  assert.deepEqual(contentOf((await built("random", 0)).training), randomTraining);
-  assert.notDeepEqual(contentOf((await built("random", 1)).training).labels, randomTraining.labels);
-  assert.deepEqual(contentOf((await built("true", 1)).training), trueTraining);
+  assert.deepEqual(contentOf((await labelled("random", 0)).training), randomTraining);
+  assert.notDeepEqual(contentOf((await labelled("random", 1)).training).labels, randomTraining.labels);
+  assert.deepEqual(contentOf((await labelled("true", 1)).training), trueTraining);
 });
 
 test("two steps: every probe finds its matrices and contacts; the same seed, the same numbers", async (t) => {

@@ -1,23 +1,22 @@
 import assert from "node:assert/strict";
-import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { existsSync, mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, test } from "node:test";
-import {
-  agreementChange,
-  learnedAt,
-  lookup,
-  prunedMetric,
-  rankChange,
-} from "spectral-lab/analysis/summaries";
-import { alignmentTable, metricsTable, ranksTable, spectrumTable } from "spectral-lab/analysis/tables";
+import * as tf from "@tensorflow/tfjs";
 import { ConfigError, StoreError } from "spectral-lab/core/errors";
 import { exportRun, readResult } from "spectral-lab/store/results";
-import { runFolder } from "spectral-lab/store/record";
-import type { RunReader } from "spectral-lab/store/stored-run";
+import { identityOf, runFolder, runId } from "spectral-lab/store/record";
+import { readRun, type RunReader } from "spectral-lab/store/stored-run";
 import { modularAddition, mnistMlp, TASKS, taskNamed } from "spectral-lab/tasks/index";
-import { finishedRun, identityOf, runTask, type RunRequest, withData } from "spectral-lab/tasks/run";
-import { configOf, PROFILES } from "spectral-lab/tasks/task";
+import {
+  finishedRun,
+  prepareRun,
+  runPrepared,
+  runTask,
+  type RunRequest,
+} from "spectral-lab/tasks/run";
+import { configOf, PROFILES, trainingFields } from "spectral-lab/tasks/task";
 import type { Outcome } from "spectral-lab/train/loop";
 
 const root = mkdtempSync(join(tmpdir(), "spectral-tasks-"));
@@ -32,6 +31,7 @@ const tiny = {
   pruneEvery: 10,
   weightDecay: 1,
 };
+const quickFields = modularAddition.profiles.quick.config;
 const request = (changes: Partial<RunRequest> = {}): RunRequest => ({
   task: modularAddition,
   set: tiny,
@@ -76,63 +76,118 @@ test("unknown tasks, profiles, settings and fields are ConfigErrors", () => {
   );
 });
 
-test("a run is identified by what differs from the paper, not by the name of its profile", () => {
-  const byProfile = identityOf({ task: modularAddition, profile: "lab", setting: "no-decay" });
-  const byFields = identityOf({
-    task: modularAddition,
-    profile: "paper",
-    set: {
-      weightDecay: 0,
-      epochs: byProfile.config.epochs,
-      epochsAfterGrokking: byProfile.config.epochsAfterGrokking,
-    },
-  });
-  assert.deepEqual(byFields.config, byProfile.config);
+test("a run is named by what changes its weights, not by its profile or by what is measured", async () => {
+  const idOf = async (changes: Partial<RunRequest>): Promise<string> =>
+    runId(identityOf((await prepareRun(request(changes))).description));
+  const id = await idOf({});
+  assert.equal(await idOf({ profile: "paper", set: { ...quickFields, ...tiny } }), id);
+  assert.equal(await idOf({ set: { ...tiny, measureEvery: 1, pruneEvery: 20 } }), id);
+  assert.equal(await idOf({ keep: ["5it"], probes: ["metrics"] }), id);
+  assert.equal(await idOf({ order: 0 }), id);
+  const others = [{ order: 1 }, { seed: 1 }, { set: { ...tiny, modulus: 11 } }, { set: { ...tiny, epochs: 21 } }];
+  const ids = await Promise.all(others.map(idOf));
+  assert.equal(new Set([id, ...ids]).size, 1 + ids.length);
 });
 
 test("a task trains, records what it ran on, is found again, and is exported and read as the same run", async () => {
-  assert.equal(finishedRun(request()), undefined);
+  assert.equal(finishedRun(await prepareRun(request())), undefined);
   const { run, outcome } = await finish(request());
   assert.deepEqual(outcome, { status: "finished", step: 20, epoch: 20 });
-  const record = finishedRun(request())!.record;
-  assert.equal(record.backend, "wasm");
-  assert.ok(record.versions.tfjs && record.versions["spectral-lab"]);
-  assert.equal(record.data?.standIn, false);
-  assert.ok(record.timings.training > 0);
+  const { record } = finishedRun(await prepareRun(request()))!;
+  const [{ seconds, svd, versions, code, ...stretch }, ...more] = record.stretches;
+  assert.deepEqual(more, []);
+  assert.deepEqual(stretch, { from: 0, to: 20, backend: "wasm", device: "CPU" });
+  assert.ok(seconds! > 0 && seconds === record.timings.training);
+  assert.ok(versions.tfjs && versions.node && svd);
+  assert.match(code.version, /^\d+\.\d+\.\d+$/);
+  assert.equal(record.data.standIn, false);
+  assert.deepEqual([record.data.training, record.data.validation], [14, 35]);
+  assert.deepEqual(record.coverage.evaluated, { train: 14, validation: 35 });
+  assert.deepEqual(record.coverage.probes.pruning, { every: "10ep" });
+  assert.deepEqual(record.training, trainingFields(modularAddition, record.config));
   const again = await finish(request());
   assert.equal(again.run.record.created, record.created);
-
-  const labelled = [{ label: "tiny", run }];
-  assert.equal(metricsTable(labelled).numRows(), 5 * 4 + 4 + 3 * 8); // evaluations, batch means, prunings
-  assert.equal(ranksTable(labelled).numRows(), 5 * 6);
-  assert.equal(spectrumTable(labelled, { only: (name) => name === "encoder.weight" }).numRows(), 5 * 8);
-  assert.equal(
-    spectrumTable(labelled, { only: (name) => name === "encoder.weight", maxSteps: 2 }).numRows(),
-    2 * 8,
-  );
-  assert.ok(alignmentTable(labelled).numRows() > 0);
-  const ranks = rankChange(labelled);
-  const embedding = { matrix: "encoder.weight" };
-  assert.equal(
-    Number(lookup(ranks, embedding, "change")),
-    Number(lookup(ranks, embedding, "last")) - Number(lookup(ranks, embedding, "first")),
-  );
-  assert.ok(Math.abs(Number(lookup(agreementChange(labelled), embedding, "first")) - 1) < 1e-6);
-  assert.equal(prunedMetric(labelled, "validation", "error").get("step", 0), 20);
-  assert.equal(learnedAt(labelled, [{ split: "train", below: 2 }]).get("train error < 2 at step", 0), 0);
-  assert.throws(() => lookup(ranks, { matrix: "none" }, "last"), RangeError);
 
   const folder = exportRun(run, join(root, "results"), {
     arrays: (name) => name.startsWith("singular-values/"),
   });
-  const result = [{ label: "tiny", run: readResult(folder) }];
-  assert.deepEqual(metricsTable(result).objects(), metricsTable(labelled).objects());
-  assert.deepEqual(spectrumTable(result).objects(), spectrumTable(labelled).objects());
+  const result = readResult(folder);
+  assert.deepEqual(result.rows(), run.rows());
+  const names = [...result.readArrays(20).keys()];
+  assert.deepEqual(result.readArrays(20), run.readArrays(20, names));
 });
 
-test("another seed is another run", async () => {
-  const { run } = await finish(request({ seed: 1 }));
-  assert.notEqual(run.record.id, finishedRun(request())!.record.id);
+test("another seed and another order of the same seed are other runs", async () => {
+  const batches = { ...tiny, batchSize: 4 };
+  const runs = [
+    (await finish(request({ set: batches, seed: 1 }))).run,
+    (await finish(request({ set: batches, seed: 1, order: 7 }))).run,
+    (await finish(request({ set: batches, seed: 7 }))).run,
+  ];
+  assert.equal(new Set(runs.map(({ record }) => record.id)).size, 3);
+  assert.deepEqual(runs.map(({ record }) => record.order), [undefined, 7, undefined]); // prettier-ignore
+  const first = (run: RunReader): unknown => run.readWeights(0).get("encoder.weight")!.data;
+  assert.deepEqual(first(runs[1]), first(runs[0]), "one initialisation");
+  assert.notDeepEqual(runs[1].rows().at(-1), runs[0].rows().at(-1), "another order");
+});
+
+const lastRow = (run: RunReader, probe: string, step: number): unknown =>
+  run.rows().find((row) => row.probe === probe && row.step === step);
+
+test("a finished run is asked for what it did not measure: kept weights give it, the same as when measured at once", async () => {
+  const fine = { ...tiny, measureEvery: 1 };
+  const whole = await finish(request({ set: fine, runs: join(root, "whole") }));
+  const runs = join(root, "filled");
+  await finish(request({ runs, keep: ["3it"], probes: ["metrics", "spectra"] }));
+  const asked = request({ runs, keep: ["3it"], set: { ...tiny, measureEvery: 20 } });
+  const { run, outcome } = await finish(asked); // alignment and agreement at steps 0 and 20, whose weights are kept
+  assert.equal(outcome.status, "finished");
+  for (const probe of ["spectra", "alignment", "agreement"]) {
+    assert.deepEqual(lastRow(run, probe, 20), lastRow(whole.run, probe, 20), probe);
+    assert.deepEqual(lastRow(run, probe, 0), lastRow(whole.run, probe, 0), probe);
+  }
+  assert.deepEqual(run.readArrays(20), whole.run.readArrays(20));
+  const rows = run.rows().length;
+  assert.equal((await finish(asked)).run.rows().length, rows, "it is there now");
+
+  const { record } = run;
+  await assert.rejects(finish(request({ runs, set: fine })), (error) => {
+    assert.ok(error instanceof StoreError);
+    assert.match(error.message, /this finished run lacks .*metrics at 1\d steps \(from step 1\)/);
+    assert.match(error.message, /spectral train modular-addition .*--set measureEvery=1 .*--retrain/);
+    return true;
+  });
+  assert.deepEqual(readRun(run.folder).record, record, "a refusal changes nothing");
+  const anew = await finish(request({ runs, set: fine, retrain: true }));
+  assert.equal(anew.run.record.id, record.id);
+  assert.ok(anew.run.record.created > record.created);
+  assert.deepEqual(anew.run.rows(), whole.run.rows());
+});
+
+test("a run that was finished by another process meanwhile is taken, not trained again", async () => {
+  const runs = join(root, "meanwhile");
+  const prepared = await prepareRun(request({ runs }));
+  const training = runPrepared(prepared);
+  const { run } = await finish(request({ runs }));
+  const next = await training.next();
+  assert.ok(next.done);
+  assert.equal(next.value.run.record.created, run.record.created);
+});
+
+test("a run that is abandoned leaves no tensors behind, is interrupted and goes on", async () => {
+  await finish(request({ seed: 6 })); // what a backend keeps is made
+  const before = tf.memory().numTensors;
+  const asked = request({ seed: 8, set: { ...tiny, epochs: 2000 } });
+  let folder = "";
+  for await (const { step, description } of runTask(asked)) {
+    folder = runFolder(join(root, "runs"), identityOf(description));
+    if (step > 0) break;
+  }
+  assert.equal(tf.memory().numTensors, before);
+  const { record } = readRun(folder);
+  assert.equal(record.status, "interrupted");
+  assert.ok(record.stretches[0].seconds! > 0);
+  await stopEarly(asked, 1); // nothing holds it
 });
 
 /** Trains a run's first steps and aborts it. */
@@ -153,42 +208,47 @@ test("an aborted run says interrupted, and goes on", async () => {
   assert.equal(run.record.status, "interrupted");
   const finished = await finish(request({ seed: 2 }));
   assert.equal(finished.outcome.status, "finished");
-  assert.equal(finished.run.record.earlier, undefined);
-  const { peakMemory } = finished.run.record;
+  const { peakMemory, stretches } = finished.run.record;
+  assert.deepEqual(stretches.map(({ from, to }) => [from, to]), [[0, outcome.step], [outcome.step, 20]]); // prettier-ignore
   assert.ok(peakMemory! > 2e7 && peakMemory! <= process.resourceUsage().maxRSS * 1024);
 });
 
 test("a run that goes on elsewhere says where it was before, until which step", async () => {
   const { outcome } = await stopEarly(request({ seed: 4, backend: "js" }), 1);
   const { run } = await finish(request({ seed: 4 }));
-  assert.equal(run.record.backend, "wasm");
-  assert.deepEqual(run.record.earlier, [{ backend: "js", device: "CPU", until: outcome.step }]);
+  assert.deepEqual(
+    run.record.stretches.map(({ backend, to }) => [backend, to]),
+    [
+      ["js", outcome.step],
+      ["wasm", 20],
+    ],
+  );
 });
 
 test("an experiment that cannot be built leaves no run behind", async () => {
-  const task = { ...modularAddition, build: () => Promise.reject(new ConfigError("such a network")) };
-  await assert.rejects(finish(request({ task, seed: 5 })), { name: "ConfigError" });
-  assert.ok(!existsSync(runFolder(join(root, "runs"), identityOf(request({ seed: 5 })))));
+  const build = (): never => {
+    throw new ConfigError("such a network");
+  };
+  const runs = join(root, "none");
+  await assert.rejects(finish(request({ task: { ...modularAddition, build }, runs })), { name: "ConfigError" });
+  assert.ok(!existsSync(runs));
 });
 
-test("without real data a run is another one, marked as trained on a stand-in", async () => {
+test("without real data a run is trained on a stand-in, which its name and its record say", async () => {
   const data = { root: join(root, "no data"), allowDownload: false };
-  const asked = await withData(
-    request({ task: mnistMlp, set: { epochs: 1, hidden: 8, trainingExamples: 64 }, data }),
-  );
-  assert.equal(asked.set?.standIn, true);
-  const { run } = await finish(asked);
-  assert.equal(run.record.data?.standIn, true);
-  assert.match(run.record.data!.name, /stand-in for MNIST/);
-  assert.equal(run.record.config.standIn, true);
+  const set = { epochs: 1, hidden: 8, trainingExamples: 64 };
+  const { run } = await finish(request({ task: mnistMlp, set, data }));
+  assert.equal(run.record.data.standIn, true);
+  assert.match(run.record.data.name, /stand-in for MNIST/);
+  assert.equal(run.record.data.training, 64);
+  const wanted = await finish(request({ task: mnistMlp, set: { ...set, standIn: true } }));
+  assert.equal(wanted.run.record.id, run.record.id, "wanted or not, it is the same training");
 });
 
-test("a run does not go on with other data", async () => {
-  const stopped = await stopEarly(request({ seed: 3 }), 1);
-  const path = join(stopped.run.folder, "run.json");
-  writeFileSync(path, readFileSync(path, "utf8").replace("a + b mod 7", "a + b mod 11"));
-  await assert.rejects(
-    finish(request({ seed: 3 })),
-    (error) => error instanceof StoreError && /a \+ b mod 11/.test(error.message),
-  );
+test("other data are another run: an interrupted one is not continued on them", async () => {
+  const set = { epochs: 1, hidden: 8, trainingExamples: 64 };
+  const data = { root: join(root, "no data"), allowDownload: false };
+  const prepared = await prepareRun(request({ task: mnistMlp, set, data }));
+  const other = { ...prepared.description, data: { ...prepared.description.data, fingerprint: "another" } };
+  assert.notEqual(runId(identityOf(other)), runId(identityOf(prepared.description)));
 });

@@ -3,9 +3,12 @@ import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import type { TestContext } from "node:test";
+import type { Config } from "spectral-lab/core/config";
 import type { Row } from "spectral-lab/store/rows";
 import type { RunReader } from "spectral-lab/store/stored-run";
 import { type RunProgress, runTask, type RunRequest } from "spectral-lab/tasks/run";
+import { configOf, type Opened, type Task } from "spectral-lab/tasks/task";
+import type { Experiment } from "spectral-lab/train/experiment";
 
 /** Trains a run to its end in a folder of its own, on WASM, where no data set lies and none can be downloaded. */
 export async function trainAlone(
@@ -25,6 +28,17 @@ export async function trainAlone(
   for (; !next.done; next = await training.next()) each(next.value);
   assert.equal(next.value.outcome.status, "finished");
   return next.value.run;
+}
+
+/** A task's experiment on generated data, and what these are called. */
+export async function built(
+  task: Task,
+  set: Readonly<Record<string, unknown>> = {},
+  { setting, seed = 0 }: { setting?: string; seed?: number } = {},
+): Promise<{ experiment: Experiment; config: Config; data: Opened["provenance"] }> {
+  const config = configOf(task, { setting, set: { ...set, standIn: true } });
+  const data = await task.open(config, seed);
+  return { experiment: task.build(config, seed, data), config, data: data.provenance };
 }
 
 /** The value of a metric at the first and the last moment at which it was measured. */

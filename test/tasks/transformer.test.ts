@@ -2,11 +2,10 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { startBackend } from "spectral-lab/backend/start";
 import { ConfigError } from "spectral-lab/core/errors";
-import { identityOf } from "spectral-lab/tasks/run";
 import { configOf } from "spectral-lab/tasks/task";
 import { transformer } from "spectral-lab/tasks/transformer";
 import { clockOf } from "spectral-lab/train/loop";
-import { assertFinite, named, trainAlone } from "./tiny-run.js";
+import { assertFinite, built, named, trainAlone } from "./tiny-run.js";
 
 const tiny = {
   standIn: true,
@@ -39,7 +38,7 @@ test("the defaults are the paper's numbers, and every profile has them where it 
 
 test("a small experiment is the same run in every profile", () => {
   const runs = (["quick", "lab", "paper"] as const).map(
-    (profile) => identityOf({ task: transformer, profile, setting: "small" }).config,
+    (profile) => configOf(transformer, { profile, setting: "small" }),
   );
   assert.deepEqual(runs[1], runs[0]);
   assert.deepEqual(runs[2], runs[0]);
@@ -52,8 +51,7 @@ test("impossible settings are errors that name them", async () => {
   assert.throws(() => chosen({ clipNorm: 0 }), /"clipNorm"/);
   assert.throws(() => chosen({ depth: 3 }), /"depth" does not exist/);
   await startBackend({ backend: "wasm" });
-  const build = (set: Record<string, unknown>): Promise<unknown> =>
-    transformer.build(configOf(transformer, { set: { ...tiny, ...set } }), 0);
+  const build = (set: Record<string, unknown>): Promise<unknown> => built(transformer, { ...tiny, ...set });
   await assert.rejects(build({ heads: 3 }), /width \(8\) must be divisible by heads \(3\)/);
   await assert.rejects(build({ tokeniser: "gpt-neox-20b" }), (error: Error) => {
     return error instanceof ConfigError && /generated grammar has only whole words/.test(error.message);
@@ -62,10 +60,9 @@ test("impossible settings are errors that name them", async () => {
 
 test("the quick profile builds on the generated grammar, and says so", async () => {
   await startBackend({ backend: "wasm" });
-  const config = configOf(transformer, { set: { standIn: true } });
-  const experiment = await transformer.build(config, 0);
-  assert.equal(experiment.data.standIn, true);
-  assert.match(experiment.data.name, /generated grammar/);
+  const { experiment, config, data } = await built(transformer);
+  assert.equal(data.standIn, true);
+  assert.match(data.name, /generated grammar/);
   assert.equal(experiment.batching.accumulation, config.accumulation);
   assert.ok(clockOf(experiment).totalSteps > 50);
 });

@@ -9,7 +9,7 @@ import { digits } from "spectral-lab/data/standins/digits";
 import { configOf } from "spectral-lab/tasks/task";
 import { diffusionExamples, unet } from "spectral-lab/tasks/unet";
 import { clockOf } from "spectral-lab/train/loop";
-import { assertFinite, named, trainAlone } from "./tiny-run.js";
+import { assertFinite, built, named, trainAlone } from "./tiny-run.js";
 
 before(() => startBackend({ backend: "wasm" }));
 
@@ -74,10 +74,9 @@ test("noise and times come from the batch's stream alone: normal, and uniform in
 });
 
 test("the quick profile builds on generated digits, and says so", async () => {
-  const config = configOf(unet, { set: { standIn: true } });
-  const experiment = await unet.build(config, 0);
-  assert.equal(experiment.data.standIn, true);
-  assert.match(experiment.data.name, /generated digits/);
+  const { experiment, config, data } = await built(unet);
+  assert.equal(data.standIn, true);
+  assert.match(data.name, /generated digits/);
   assert.equal(experiment.training.count, config.trainingExamples);
   assert.equal(clockOf(experiment).totalSteps, 50 * Number(config.epochs));
 });

@@ -5,7 +5,7 @@ import { cifarDecay } from "spectral-lab/tasks/cifar-decay";
 import { configOf } from "spectral-lab/tasks/task";
 import { vgg } from "spectral-lab/tasks/vgg";
 import { clockOf } from "spectral-lab/train/loop";
-import { assertFinite, named, trainAlone } from "./tiny-run.js";
+import { assertFinite, built, named, trainAlone } from "./tiny-run.js";
 
 const tiny = {
   standIn: true,
@@ -39,7 +39,8 @@ test("impossible settings are errors that name them", () => {
 test("the learning rate falls to a tenth at each milestone", async () => {
   await startBackend({ backend: "wasm" });
   const set = { standIn: true, trainingExamples: 40, batchSize: 10, epochs: 3, milestones: "1, 2.5" };
-  const { optimiser } = await vgg.build(configOf(vgg, { set: { ...set, momentum: 0, weightDecay: 0 } }), 0);
+  const { experiment } = await built(vgg, { ...set, momentum: 0, weightDecay: 0 });
+  const { optimiser } = experiment;
   const tf = await import("@tensorflow/tfjs");
   const change = (step: number): number => {
     const [p, g] = [new Map([["w", tf.scalar(0)]]), new Map([["w", tf.scalar(1)]])];
@@ -57,10 +58,9 @@ test("the learning rate falls to a tenth at each milestone", async () => {
 test("the quick profiles build on generated textures, and say so", async () => {
   await startBackend({ backend: "wasm" });
   for (const task of [vgg, cifarDecay]) {
-    const config = configOf(task, { set: { standIn: true } });
-    const experiment = await task.build(config, 0);
-    assert.equal(experiment.data.standIn, true);
-    assert.match(experiment.data.name, /generated textures/);
+    const { experiment, config, data } = await built(task);
+    assert.equal(data.standIn, true);
+    assert.match(data.name, /generated textures/);
     assert.equal(experiment.training.count, config.trainingExamples);
     const { stepsPerEpoch, totalSteps } = clockOf(experiment);
     assert.equal(stepsPerEpoch, Math.ceil(experiment.training.count / Number(config.batchSize)));

@@ -1,0 +1,134 @@
+import { any, at, type Moment, stepsOf, type When } from "../core/time.js";
+import type { SvdPool } from "../linalg/pool.js";
+import { toTensors } from "../nn/parameters.js";
+import type { Coverage } from "../store/record.js";
+import type { Run } from "../store/run.js";
+import type { RunReader } from "../store/stored-run.js";
+import type { Experiment } from "../train/experiment.js";
+import { clockOf } from "../train/loop.js";
+import { MeasurementQueue } from "../train/queue.js";
+import { disposeState } from "../train/step.js";
+
+/** What a request may change about what is measured and kept: nothing here changes a weight, or a run's name. */
+export interface CoverageChoice {
+  /** Keep weights, with the optimiser's memory, at these moments too: branches start from them. */
+  readonly keep?: readonly Moment[];
+  /** Only these probes; default all of the task's. */
+  readonly probes?: readonly string[];
+}
+
+/** An experiment that measures and keeps what a choice says. */
+export function covering(experiment: Experiment, { keep = [], probes }: CoverageChoice): Experiment {
+  return {
+    ...experiment,
+    probes: probes ? experiment.probes.filter(({ name }) => probes.includes(name)) : experiment.probes,
+    checkpoints: keep.length > 0 ? any(experiment.checkpoints, at(...keep)) : experiment.checkpoints,
+  };
+}
+
+/** What an experiment measures and keeps, as its run's record says it. */
+export function coverageOf({ probes, evaluations, checkpoints }: Experiment): Coverage {
+  const evaluated = Object.entries(evaluations).map(([split, { examples, limit = Infinity }]) => [
+    split,
+    Math.min(limit, examples.count),
+  ]);
+  return {
+    probes: Object.fromEntries(probes.map(({ name, when }) => [name, when])),
+    evaluated: Object.fromEntries(evaluated) as Record<string, number>,
+    weights: checkpoints,
+  };
+}
+
+/** What is asked of a finished run and not there. */
+export interface Missing {
+  /** Steps at which a probe did not measure. */
+  readonly probes: ReadonlyMap<string, readonly number[]>;
+  /** Evaluation sets of which fewer examples were evaluated than asked. */
+  readonly evaluated: readonly string[];
+  /** Steps whose weights were not kept. */
+  readonly weights: readonly number[];
+}
+
+/** What of an experiment's measurements and kept weights a finished run lacks. */
+export function missingFrom(run: RunReader, experiment: Experiment): Missing {
+  const clock = clockOf(experiment);
+  const last = run.record.step ?? clock.totalSteps;
+  const asked = (when: When): number[] => {
+    const steps = stepsOf(when, clock).map((step) => (step === clock.totalSteps ? last : step));
+    return [...new Set(steps)].filter((step) => step <= last);
+  };
+  const measured = new Set(run.rows().map(({ probe, step }) => `${String(probe)} ${String(step)}`));
+  const probes = new Map<string, readonly number[]>();
+  for (const { name, when } of experiment.probes) {
+    const steps = asked(when).filter((step) => !measured.has(`${name} ${step}`));
+    if (steps.length > 0) probes.set(name, steps);
+  }
+  const kept = new Set(run.weightSteps());
+  const evaluated = Object.entries(coverageOf(experiment).evaluated)
+    .filter(([split, count]) => count > (run.record.coverage.evaluated[split] ?? 0))
+    .map(([split]) => split);
+  return { probes, evaluated, weights: asked(experiment.checkpoints).filter((step) => !kept.has(step)) };
+}
+
+/** What a finished run's kept weights cannot make up for, in words; undefined if they can, or nothing is missing. */
+export function beyondRepair(run: RunReader, { probes, evaluated, weights }: Missing): string | undefined {
+  const kept = new Set(run.weightSteps());
+  const lost = [...probes].flatMap(([name, steps]) => {
+    const gone = steps.filter((step) => !kept.has(step));
+    return gone.length > 0 ? [`${name} at ${gone.length} steps (from step ${gone[0]})`] : [];
+  });
+  if (evaluated.length > 0) lost.push(`as many evaluated examples (${evaluated.join(", ")})`);
+  if (weights.length > 0) lost.push(`the weights of ${weights.length} steps (from step ${weights[0]})`);
+  return lost.length > 0 ? lost.join(", ") : undefined;
+}
+
+/**
+ * Measures from a finished run's kept weights what its rows lack, adds it to them, and widens the recorded coverage.
+ * @param run open for writing
+ */
+export async function fillFromWeights(
+  run: Run,
+  experiment: Experiment,
+  missing: Missing,
+  svd: SvdPool,
+): Promise<void> {
+  const lacking = experiment.probes.filter(({ name }) => missing.probes.has(name));
+  const probes = lacking.map((probe) => ({
+    ...probe,
+    when: at(...missing.probes.get(probe.name)!.map((step) => `${step}it`)),
+  }));
+  const clock = clockOf(experiment);
+  const adding = Object.create(run, {
+    writeArrays: {
+      value: (step: number, arrays: ReturnType<Run["readArrays"]>) => {
+        const there = run.steps().includes(step) ? run.readArrays(step) : new Map();
+        run.writeArrays(step, new Map([...there, ...arrays]));
+      },
+    },
+  }) as Run;
+  const { model } = experiment;
+  const queue = new MeasurementQueue({ ...experiment, probes, stop: undefined }, clock, adding, svd, run.record.seed);
+  const names = { parameters: [...model.init(0).keys()], buffers: [...model.initBuffers(0).keys()] };
+  for (const step of new Set([...missing.probes.values()].flat().sort((a, b) => a - b))) {
+    const weights = run.readWeights(step);
+    const pick = (wanted: readonly string[]) => toTensors(new Map(wanted.map((name) => [name, weights.get(name)!])));
+    const state = {
+      parameters: pick(names.parameters),
+      buffers: pick(names.buffers),
+      optimiser: { step: 0, slots: new Map() },
+    };
+    try {
+      await queue.measure(step, step / clock.stepsPerEpoch, state, undefined);
+      await queue.drain();
+    } finally {
+      disposeState(state);
+    }
+  }
+  const { coverage } = run.record;
+  const widened = coverageOf(experiment);
+  const union = Object.entries(widened.probes).map(([name, when]) => {
+    const before = coverage.probes[name];
+    return [name, before && JSON.stringify(before) !== JSON.stringify(when) ? any(before, when) : when];
+  });
+  run.update({ coverage: { ...coverage, probes: { ...coverage.probes, ...Object.fromEntries(union) } } });
+}

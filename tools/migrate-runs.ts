@@ -1,0 +1,140 @@
+/**
+ * Brings run folders of format 1 up to format 2, without changing a number:
+ *
+ *     npm run migrate -- FOLDER [--data ROOT]
+ *
+ * FOLDER holds <task>/<id>/ (data/runs, data/results). A run is named by what it was trained on, so its data must lie on
+ * this machine: they are opened as the run's configuration says, and a run whose numbers of examples differ is left as it
+ * is, with a line that says so. Its record gets fingerprint, coverage and stretches, its folder the new name, its
+ * alignment rows the column `pairs`; every other value is compared with what it was before anything is replaced.
+ */
+import { existsSync, readdirSync, readFileSync, renameSync, writeFileSync } from "node:fs";
+import { basename, join } from "node:path";
+import { isDeepStrictEqual, parseArgs } from "node:util";
+import { startBackend } from "spectral-lab/backend/start";
+import type { Config } from "spectral-lab/core/config";
+import { readRecord, type RunRecord, runFolder, type Stretch, writeRecord } from "spectral-lab/store/record";
+import { encodeRow, readRows, type Row } from "spectral-lab/store/rows";
+import { coverageOf } from "spectral-lab/tasks/coverage";
+import { taskNamed } from "spectral-lab/tasks/index";
+import { identityOf } from "spectral-lab/store/record";
+import { configOf, trainingFields } from "spectral-lab/tasks/task";
+import { dataRecord } from "spectral-lab/tasks/run";
+
+/** What is read of a record of format 1. */
+interface OldRecord {
+  readonly format: number;
+  readonly task: string;
+  readonly profile?: string;
+  readonly seed: number;
+  readonly config: Config & { readonly standIn?: boolean };
+  readonly status: RunRecord["status"];
+  readonly created: string;
+  readonly finished?: string;
+  readonly step?: number;
+  readonly epoch?: number;
+  readonly versions: Readonly<Record<string, string>>;
+  readonly backend?: string;
+  readonly device?: string;
+  readonly earlier?: readonly { readonly backend: string; readonly device: string; readonly until: number }[];
+  readonly timings: Readonly<Record<string, number>>;
+  readonly peakMemory?: number;
+  readonly failure?: string;
+  readonly data?: { readonly name: string; readonly source?: string; readonly examples?: number };
+}
+
+const { values, positionals } = parseArgs({ options: { data: { type: "string" } }, allowPositionals: true });
+if (positionals.length !== 1) throw new Error("expected one folder of runs");
+await startBackend({ backend: "wasm" });
+for (const folder of foldersOfRuns(positionals[0])) {
+  const old = JSON.parse(readFileSync(join(folder, "run.json"), "utf8")) as OldRecord;
+  if (old.format !== 1) continue;
+  const found = await migrate(positionals[0], folder, old).catch((error: unknown) => `left as it is: ${String(error)}`);
+  console.log(`${old.task}/${basename(folder)} (seed ${old.seed}): ${found}`);
+}
+
+function foldersOfRuns(root: string): string[] {
+  const tasks = readdirSync(root, { withFileTypes: true }).filter((entry) => entry.isDirectory());
+  return tasks
+    .flatMap(({ name }) => readdirSync(join(root, name)).map((id) => join(root, name, id)))
+    .filter((folder) => existsSync(join(folder, "run.json")));
+}
+
+/** @returns the new id */
+async function migrate(root: string, folder: string, old: OldRecord): Promise<string> {
+  const task = taskNamed(old.task);
+  const config = configOf(task, { profile: "paper", set: old.config });
+  const data = await task.open(config, old.seed, {
+    root: values.data,
+    allowDownload: false,
+    standIn: old.config.standIn ? "always" : "never",
+  });
+  const experiment = task.build(config, old.seed, data);
+  const { training, validation } = data.provenance;
+  if (old.data?.examples !== undefined && old.data.examples !== training + validation) {
+    throw new Error(`trained on ${old.data.examples} examples of ${old.data.name}, here are ${training + validation}`);
+  }
+  const { source: _, ...record } = dataRecord(data.provenance, experiment);
+  const description = {
+    task: old.task,
+    training: trainingFields(task, config),
+    seed: old.seed,
+    profile: old.profile,
+    config,
+    data: old.data?.source === undefined ? record : { ...record, source: old.data.source },
+    coverage: coverageOf(experiment),
+  };
+  const target = runFolder(root, identityOf(description));
+  const { status, created, finished, step, epoch, timings, peakMemory, failure } = old;
+  const migrated: RunRecord = {
+    format: 2,
+    id: basename(target),
+    ...description,
+    status,
+    created,
+    finished,
+    step,
+    epoch,
+    stretches: stretchesOf(old),
+    timings,
+    peakMemory,
+    failure,
+  };
+  const rowsFile = join(folder, "rows.jsonl");
+  const before = readRows(rowsFile).rows;
+  const pairs = new Map(experiment.model.contacts.map(({ name, heads }) => [name, heads?.length ?? 1]));
+  const after = before.map((row) => withPairs(row, pairs));
+  if (!isDeepStrictEqual(after.map(withoutPairs), before.map(withoutPairs))) throw new Error("a row would change");
+  writeFileSync(rowsFile, after.map((row) => `${encodeRow(row)}\n`).join(""));
+  if (target !== folder) renameSync(folder, target);
+  writeRecord(target, migrated);
+  if (readRecord(target) === undefined) throw new Error(`${target}: cannot be read back`);
+  return basename(target);
+}
+
+function withPairs(row: Row, pairs: ReadonlyMap<string, number>): Row {
+  if (row.probe !== "alignment") return row;
+  const count = pairs.get(String(row.contact));
+  if (count === undefined) throw new Error(`the network has no contact ${String(row.contact)}`);
+  return { ...row, pairs: count };
+}
+
+function withoutPairs({ pairs: _, ...row }: Row): Row {
+  return row;
+}
+
+/** A stretch for each machine that is named. Only of a run that never moved is it known how long its one stretch took. */
+function stretchesOf({ backend, device, earlier = [], step = 0, timings, versions }: OldRecord): Stretch[] {
+  if (backend === undefined || device === undefined) return [];
+  const { "spectral-lab": version = "unknown", ...software } = versions;
+  const starts = [0, ...earlier.map(({ until }) => until)];
+  return [...earlier, { backend, device, until: step }].map((one, i) => ({
+    from: starts[i],
+    to: one.until,
+    ...(earlier.length === 0 && timings.training !== undefined && { seconds: timings.training }),
+    backend: one.backend,
+    device: one.device,
+    versions: i === earlier.length ? software : {},
+    code: { version: i === earlier.length ? version : "unknown" },
+  }));
+}
