@@ -13,48 +13,31 @@ import {
 import type { ProfileName } from "../tasks/task.js";
 import type { Outcome } from "../train/loop.js";
 import { report } from "./data.js";
-import { type Command, parse, UsageError } from "./command.js";
+import type { Given } from "./command.js";
+import type { train } from "./commands.js";
 
 /** Trains a task, resumes it, or says that it is finished. */
-export const train: Command = {
-  name: "train",
-  usage:
-    "train TASK [--profile P] [--setting S] [--seed N] [--set key=value]... [--backend B] [--runs DIR] " +
-    "[--checkpoint-seconds T] [--json]",
-  summary: "trains a task or goes on with it; the last line is one JSON object",
-  async run(args) {
-    const { values, positionals } = parse(args, {
-      profile: { type: "string" },
-      setting: { type: "string" },
-      seed: { type: "string" },
-      set: { type: "string", multiple: true },
-      backend: { type: "string" },
-      runs: { type: "string" },
-      "checkpoint-seconds": { type: "string" },
-      json: { type: "boolean" },
-    });
-    if (positionals.length !== 1) throw new UsageError("expected one task");
-    const task = taskNamed(positionals[0]);
-    const settings = (values.set ?? []).map((text) => parseSetting(task.name, task.defaults, text));
-    const request = await withData({
-      task,
-      profile: values.profile as ProfileName | undefined,
-      setting: values.setting,
-      set: Object.assign({}, ...settings),
-      seed: values.seed === undefined ? 0 : seedOf(values.seed),
-      backend: values.backend,
-      runs: values.runs,
-      checkpointSeconds: secondsOf(values["checkpoint-seconds"]),
-      data: { onProgress: report },
-    });
-    const log = values.json ? (): void => undefined : (line: string): void => console.log(line);
-    log(`${task.title}: ${describe(request)}`);
-    if (finishedRun(request)) log("this run is finished");
-    const { run, outcome } = await follow(request, log);
-    console.log(JSON.stringify(summary(run, outcome)));
-    return outcome.status === "finished" ? 0 : 130;
-  },
-};
+export async function run({ values, positionals }: Given<typeof train>): Promise<number> {
+  const task = taskNamed(positionals[0]);
+  const settings = values.set.map((text) => parseSetting(task.name, task.defaults, text));
+  const request = await withData({
+    task,
+    profile: values.profile as ProfileName,
+    setting: values.setting,
+    set: Object.assign({}, ...settings),
+    seed: seedOf(values.seed),
+    backend: values.backend,
+    runs: values.runs,
+    checkpointSeconds: secondsOf(values["checkpoint-seconds"]),
+    data: { onProgress: report },
+  });
+  const log = values.json ? (): void => undefined : (line: string): void => console.log(line);
+  log(`${task.title}: ${describe(request)}`);
+  if (finishedRun(request)) log("this run is finished");
+  const { run, outcome } = await follow(request, log);
+  console.log(JSON.stringify(summary(run, outcome)));
+  return outcome.status === "finished" ? 0 : 130;
+}
 
 function seedOf(text: string): number {
   if (!/^\d{1,9}$/.test(text)) throw new ConfigError(`--seed: expected a whole number >= 0, found "${text}"`);
