@@ -1,42 +1,36 @@
 import { SpectralError } from "../core/errors.js";
 import type { Progress } from "../data/dataset.js";
 import { getData, verifyData, whereData } from "../data/manage.js";
-import { columns, type Command, parse, UsageError } from "./command.js";
+import { columns, type Given, UsageError } from "./command.js";
+import type { data } from "./commands.js";
 
 /** Gets, verifies or finds a public data set. */
-export const data: Command = {
-  name: "data",
-  usage: "data get|verify|where NAME [--root DIR]",
-  summary: "downloads a data set, checks it against its checksums, or says where it lies",
-  async run(args) {
-    const { values, positionals } = parse(args, { root: { type: "string" } });
-    const [action, name, ...rest] = positionals;
-    if (name === undefined || rest.length > 0) throw new UsageError("expected an action and a data set");
-    if (action === "where") {
-      for (const { path, present } of await whereData(name, values.root)) {
-        console.log(`${path}  ${present ? "present" : "absent"}`);
-      }
-      return 0;
+export async function run({ values, positionals }: Given<typeof data>): Promise<number> {
+  const [action, name] = positionals;
+  if (action === "where") {
+    for (const { path, present } of await whereData(name, values.root)) {
+      console.log(`${path}  ${present ? "present" : "absent"}`);
     }
-    if (action === "verify") {
-      const verdicts = await verifyData(name, values.root);
-      console.log(
-        columns(
-          ["file", "status", "detail"],
-          verdicts.map(({ path, status, detail }) => [path, status, detail]),
-        ),
-      );
-      return verdicts.every(({ status }) => status === "ok" || status === "unverified") ? 0 : 1;
-    }
-    if (action === "get") {
-      const there = await getData(name, { root: values.root, onProgress: report });
-      there.forEach(({ path }) => console.log(path));
-      if (there.every(({ present }) => present)) return 0;
-      throw new SpectralError(`data set ${name} is not complete`);
-    }
-    throw new UsageError(`unknown action "${action}"`);
-  },
-};
+    return 0;
+  }
+  if (action === "verify") {
+    const verdicts = await verifyData(name, values.root);
+    console.log(
+      columns(
+        ["file", "status", "detail"],
+        verdicts.map(({ path, status, detail }) => [path, status, detail]),
+      ),
+    );
+    return verdicts.every(({ status }) => status === "ok" || status === "unverified") ? 0 : 1;
+  }
+  if (action === "get") {
+    const there = await getData(name, { root: values.root, onProgress: report });
+    there.forEach(({ path }) => console.log(path));
+    if (there.every(({ present }) => present)) return 0;
+    throw new SpectralError(`data set ${name} is not complete`);
+  }
+  throw new UsageError(`unknown action "${action}"`);
+}
 
 /** One line of progress on the standard error stream, rewritten in place on a terminal. */
 export function report({ stage, done, total, etaSeconds }: Progress): void {

@@ -8,21 +8,16 @@ import { PUBLIC_SETS } from "../data/sources.js";
 import { describeSvdEngines } from "../linalg/engine.js";
 import { resultsFolder, runsFolder } from "../store/paths.js";
 import { packageVersion } from "../store/code.js";
-import { type Command, parse } from "./command.js";
+import type { Given } from "./command.js";
+import type { doctor } from "./commands.js";
 
 /** Says what this machine computes with, and what to do about each problem. */
-export const doctor: Command = {
-  name: "doctor",
-  usage: "doctor [--json]",
-  summary: "backend, device and versions of this machine, and what to do about each problem",
-  async run(args) {
-    const { values } = parse(args, { json: { type: "boolean" } });
-    const report = await examine();
-    if (values.json) console.log(JSON.stringify(report));
-    else print(report);
-    return report.chosen.backend === undefined ? 1 : 0;
-  },
-};
+export async function run({ values }: Given<typeof doctor>): Promise<number> {
+  const report = await examine();
+  if (values.json) console.log(JSON.stringify(report));
+  else print(report);
+  return report.chosen.backend === undefined ? 1 : 0;
+}
 
 type Report = Awaited<ReturnType<typeof examine>>;
 

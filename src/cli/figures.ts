@@ -4,40 +4,30 @@ import { save } from "../lab/export.js";
 import { PAPER_FIGURES, paperFigure, storedRuns } from "../lab/paper-figures.js";
 import { profileFromEnvironment } from "../lab/reproduce.js";
 import type { ProfileName } from "../tasks/task.js";
-import { type Command, parse } from "./command.js";
+import type { Given } from "./command.js";
+import type { figures } from "./commands.js";
 
 /** Draws figures of the paper from stored runs. */
-export const figures: Command = {
-  name: "figures",
-  usage: "figures [N...] [--profile P] [--runs DIR] [--output DIR]",
-  summary:
-    "draws the paper's figures from finished runs, as SVG, PNG and CSV, and prints what they say of its claims",
-  async run(args) {
-    const { values, positionals } = parse(args, {
-      profile: { type: "string" },
-      runs: { type: "string" },
-      output: { type: "string" },
-    });
-    const profile = (values.profile as ProfileName | undefined) ?? profileFromEnvironment("lab");
-    const wanted =
-      positionals.length > 0 ? positionals.map((text) => paperFigure(Number(text))) : PAPER_FIGURES;
-    let drawn = 0;
-    for (const paper of wanted) {
-      const runs = storedRuns(paper, profile, { runs: values.runs });
-      if (runs.length === 0) {
-        const commands = paper.tasks.map(({ name }) => `spectral train ${name} --profile ${profile}`);
-        console.log(
-          `figure ${paper.number}: no finished runs of profile ${profile}; train with: ${commands.join("; ")}`,
-        );
-        continue;
-      }
-      const { name, figure, tables, claims } = paper.draw(runs);
-      const paths = await save(figure, name, { folder: values.output, tables });
-      console.log(`figure ${paper.number}: ${paper.title}\n${paths.map((path) => `  ${path}`).join("\n")}`);
-      if (claims.length > 0) console.log(claimsText(claims));
-      drawn++;
+export async function run({ values, positionals }: Given<typeof figures>): Promise<number> {
+  const profile = (values.profile as ProfileName | undefined) ?? profileFromEnvironment("lab");
+  const wanted =
+    positionals.length > 0 ? positionals.map((text) => paperFigure(Number(text))) : PAPER_FIGURES;
+  let drawn = 0;
+  for (const paper of wanted) {
+    const runs = storedRuns(paper, profile, { runs: values.runs });
+    if (runs.length === 0) {
+      const commands = paper.tasks.map(({ name }) => `spectral train ${name} --profile ${profile}`);
+      console.log(
+        `figure ${paper.number}: no finished runs of profile ${profile}; train with: ${commands.join("; ")}`,
+      );
+      continue;
     }
-    if (drawn === 0) throw new ConfigError(`no figure could be drawn from runs of profile ${profile}`);
-    return 0;
-  },
-};
+    const { name, figure, tables, claims } = paper.draw(runs);
+    const paths = await save(figure, name, { folder: values.output, tables });
+    console.log(`figure ${paper.number}: ${paper.title}\n${paths.map((path) => `  ${path}`).join("\n")}`);
+    if (claims.length > 0) console.log(claimsText(claims));
+    drawn++;
+  }
+  if (drawn === 0) throw new ConfigError(`no figure could be drawn from runs of profile ${profile}`);
+  return 0;
+}

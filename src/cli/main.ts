@@ -1,25 +1,19 @@
 #!/usr/bin/env node
 import { messageOf, SpectralError } from "../core/errors.js";
-import type { Command } from "./command.js";
-import { UsageError } from "./command.js";
-import { data } from "./data.js";
-import { doctor } from "./doctor.js";
-import { figures } from "./figures.js";
-import { spectra } from "./spectra.js";
-import { tasks } from "./tasks.js";
-import { train } from "./train.js";
-
-const COMMANDS: readonly Command[] = [tasks, train, spectra, figures, data, doctor];
+import { UsageError, usageOf } from "./command.js";
+import { COMMANDS } from "./commands.js";
 
 const USAGE = `spectral: a laboratory for the spectral dynamics of neural network weights
 
-${COMMANDS.map(({ usage, summary }) => `  spectral ${usage}\n      ${summary}`).join("\n")}
+${COMMANDS.map((command) => `  ${usageOf(command)}\n      ${command.summary}`).join("\n")}
 
+\`spectral COMMAND --help\` explains a command's options.
 Exit status: 0 done, 1 failed (one message says what, where and why), 2 wrong usage, 130 interrupted.
 `;
 
 /** Runs one command line, without the program's name. @returns the exit status */
 async function main([name, ...rest]: readonly string[]): Promise<number> {
+  if (name === "help" && rest.length > 0) return main([rest[0], "--help"]);
   if (name === undefined || name === "help" || name === "--help" || name === "-h") {
     process.stdout.write(USAGE);
     return name === undefined ? 2 : 0;
@@ -33,7 +27,8 @@ async function main([name, ...rest]: readonly string[]): Promise<number> {
     return await command.run(rest);
   } catch (error) {
     if (error instanceof UsageError) {
-      process.stderr.write(`spectral ${name}: ${error.message}\nusage: spectral ${command.usage}\n`);
+      const help = `usage: ${usageOf(command)}\n\`spectral ${name} --help\` explains the options.\n`;
+      process.stderr.write(`spectral ${name}: ${error.message}\n${help}`);
       return 2;
     }
     const known = error instanceof SpectralError && process.env.SPECTRAL_TRACE === undefined;

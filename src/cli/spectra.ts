@@ -2,7 +2,8 @@ import { sizeOf } from "../core/array.js";
 import { SvdPool } from "../linalg/pool.js";
 import { describeSpectrum } from "../probes/spectra.js";
 import { openSafetensors } from "../store/safetensors.js";
-import { columns, type Command, parse, UsageError } from "./command.js";
+import { columns, type Given } from "./command.js";
+import type { spectra } from "./commands.js";
 
 interface MatrixSpectrum {
   readonly matrix: string;
@@ -12,39 +13,32 @@ interface MatrixSpectrum {
 }
 
 /** Spectra of every matrix in a file of weights, ours or anybody's. */
-export const spectra: Command = {
-  name: "spectra",
-  usage: "spectra FILE.safetensors [--json]",
-  summary: "ranks and singular values of every matrix in a file of weights",
-  async run(args) {
-    const { values, positionals } = parse(args, { json: { type: "boolean" } });
-    if (positionals.length !== 1) throw new UsageError("expected one file");
-    const found = await spectraOf(positionals[0]);
-    if (values.json) {
-      for (const { measures, ...matrix } of found) console.log(JSON.stringify({ ...matrix, ...measures }));
-      return 0;
-    }
-    const header = [
-      "matrix",
-      "shape",
-      "effective rank",
-      "entropy rank",
-      "90 % count",
-      "stable rank",
-      "largest",
-      "median",
-    ];
-    const lines = found.map(({ matrix, rows, columns: width, measures: m }) => [
-      matrix,
-      `${rows} x ${width}`,
-      ...[m.effectiveRank, m.entropyRank, m.count90, m.stableRank, m.largest, m.median].map((x) =>
-        Number(x.toPrecision(4)),
-      ),
-    ]);
-    console.log(columns(header, lines));
+export async function run({ values, positionals }: Given<typeof spectra>): Promise<number> {
+  const found = await spectraOf(positionals[0]);
+  if (values.json) {
+    for (const { measures, ...matrix } of found) console.log(JSON.stringify({ ...matrix, ...measures }));
     return 0;
-  },
-};
+  }
+  const header = [
+    "matrix",
+    "shape",
+    "effective rank",
+    "entropy rank",
+    "90 % count",
+    "stable rank",
+    "largest",
+    "median",
+  ];
+  const lines = found.map(({ matrix, rows, columns: width, measures: m }) => [
+    matrix,
+    `${rows} x ${width}`,
+    ...[m.effectiveRank, m.entropyRank, m.count90, m.stableRank, m.largest, m.median].map((x) =>
+      Number(x.toPrecision(4)),
+    ),
+  ]);
+  console.log(columns(header, lines));
+  return 0;
+}
 
 /**
  * Reads a file one tensor at a time and decomposes whatever has two dimensions or more, flattened to outputs x inputs.

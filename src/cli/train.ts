@@ -12,62 +12,42 @@ import {
 } from "../tasks/run.js";
 import type { ProfileName } from "../tasks/task.js";
 import type { Outcome } from "../train/loop.js";
+import { describeData } from "../data/describe.js";
 import { report } from "./data.js";
-import { type Command, parse, UsageError } from "./command.js";
+import type { Given } from "./command.js";
+import type { train } from "./commands.js";
 
 /** Trains a task, resumes it, or says that it is finished. */
-export const train: Command = {
-  name: "train",
-  usage:
-    "train TASK [--profile P] [--setting S] [--seed N] [--set key=value]... [--backend B] [--runs DIR] " +
-    "[--checkpoint-seconds T] [--json]",
-  summary: "trains a task or goes on with it; the last line is one JSON object",
-  async run(args) {
-    const { values, positionals } = parse(args, {
-      profile: { type: "string" },
-      setting: { type: "string" },
-      seed: { type: "string" },
-      order: { type: "string" },
-      keep: { type: "string" },
-      probes: { type: "string" },
-      retrain: { type: "boolean" },
-      set: { type: "string", multiple: true },
-      backend: { type: "string" },
-      runs: { type: "string" },
-      "checkpoint-seconds": { type: "string" },
-      json: { type: "boolean" },
-    });
-    if (positionals.length !== 1) throw new UsageError("expected one task");
-    const task = taskNamed(positionals[0]);
-    const settings = (values.set ?? []).map((text) => parseSetting(task.name, task.defaults, text));
-    const stop = new AbortController();
-    const request: RunRequest = {
-      task,
-      profile: values.profile as ProfileName | undefined,
-      setting: values.setting,
-      set: Object.assign({}, ...settings),
-      seed: values.seed === undefined ? 0 : seedOf("seed", values.seed),
-      order: values.order === undefined ? undefined : seedOf("order", values.order),
-      keep: values.keep?.split(","),
-      probes: values.probes?.split(","),
-      retrain: values.retrain,
-      backend: values.backend,
-      runs: values.runs,
-      checkpointSeconds: secondsOf(values["checkpoint-seconds"]),
-      data: { onProgress: report },
-      signal: stop.signal,
-    };
-    const log = values.json ? (): void => undefined : (line: string): void => console.log(line);
-    const prepared = await prepareRun(request);
-    log(`${task.title}: ${describe(prepared)}`);
-    if (finishedRun(prepared) && !request.retrain) log("this run is finished");
-    const { run, outcome } = await follow(prepared, stop, log);
-    console.log(JSON.stringify(summary(run, outcome)));
-    return outcome.status === "finished" ? 0 : 130;
-  },
-};
+export async function run({ values, positionals }: Given<typeof train>): Promise<number> {
+  const task = taskNamed(positionals[0]);
+  const settings = values.set.map((text) => parseSetting(task.name, task.defaults, text));
+  const stop = new AbortController();
+  const request: RunRequest = {
+    task,
+    profile: values.profile as ProfileName,
+    setting: values.setting,
+    set: Object.assign({}, ...settings),
+    seed: wholeNumber("seed", values.seed),
+    order: values.order === undefined ? undefined : wholeNumber("order", values.order),
+    keep: values.keep?.split(","),
+    probes: values.probes?.split(","),
+    retrain: values.retrain,
+    backend: values.backend,
+    runs: values.runs,
+    checkpointSeconds: secondsOf(values["checkpoint-seconds"]),
+    data: { onProgress: report },
+    signal: stop.signal,
+  };
+  const log = values.json ? (): void => undefined : (line: string): void => console.log(line);
+  const prepared = await prepareRun(request);
+  log(`${task.title}: ${describe(prepared)}`);
+  if (finishedRun(prepared) && !request.retrain) log("this run is finished");
+  const { run, outcome } = await follow(prepared, stop, log);
+  console.log(JSON.stringify(summary(run, outcome)));
+  return outcome.status === "finished" ? 0 : 130;
+}
 
-function seedOf(option: string, text: string): number {
+function wholeNumber(option: string, text: string): number {
   if (!/^\d{1,9}$/.test(text))
     throw new ConfigError(`--${option}: expected a whole number >= 0, found "${text}"`);
   return Number(text);

@@ -63,7 +63,7 @@ test("wrong names and values are refused with one clear line, and nothing is cre
     ],
     [["train", "modular-addition", "--seed", "-1"], /--seed|ambiguous/, 1],
     [["train", "modular-addition", "--backend", "cuda"], /backend "cuda".*expected one of/, 1],
-    [["train"], /expected one task\nusage: spectral train/, 2],
+    [["train"], /expected TASK, found no argument\nusage: spectral train/, 2],
     [["train", "modular-addition", "--frobnicate"], /Unknown option '--frobnicate'/, 2],
     [["frobnicate"], /unknown command "frobnicate"/, 2],
   ];

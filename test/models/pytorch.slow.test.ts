@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { spawnSync } from "node:child_process";
-import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, before, test } from "node:test";
@@ -18,7 +18,8 @@ import { toTensors } from "spectral-lab/nn/parameters";
 import { splitStateDict } from "spectral-lab/nn/state-dict";
 import { readSafetensors, writeSafetensors } from "spectral-lab/store/safetensors";
 
-const script = join(process.cwd(), "test", "models", "torch_models.py");
+const sources = join(process.cwd(), "test", "models");
+const script = join(sources, "torch_models.py");
 const python = ["python3", "/usr/bin/python3"].find(
   (command) => spawnSync(command, ["-c", "import torch"], { stdio: "ignore" }).status === 0,
 );
@@ -180,3 +181,30 @@ for (const example of cases) {
     assertClose(await ourLoss(example, parameters, buffers), theirs);
   });
 }
+
+/** Asserts that two values have the same names and, to 1e-5, the same numbers. */
+function assertSame(found: unknown, expected: unknown, at: string): void {
+  if (typeof expected === "number") {
+    const limit = 1e-5 * Math.max(1, Math.abs(expected));
+    assert.ok(
+      Math.abs((found as number) - expected) <= limit,
+      `${at}: ${String(found)}, expected ${expected}`,
+    );
+  } else if (typeof expected === "object" && expected !== null) {
+    assert.deepEqual(Object.keys(found as object).sort(), Object.keys(expected).sort(), at);
+    for (const [key, value] of Object.entries(expected)) {
+      assertSame((found as Record<string, unknown>)[key], value, `${at} ${key}`);
+    }
+  } else {
+    assert.equal(found, expected, at);
+  }
+}
+
+test("make_golden.py makes the reference file of our tests anew", options, () => {
+  const command = [join(sources, "make_golden.py"), "7"];
+  const { status, stdout, stderr } = spawnSync(python!, command, { encoding: "utf8", maxBuffer: 2 ** 24 });
+  assert.equal(status, 0, stderr);
+  const stored = readFileSync(join(sources, "fixtures", "golden-7.json"), "utf8");
+  const [found, expected] = [stdout, stored].map((text) => JSON.parse(text) as { torch: string });
+  assertSame({ ...found, torch: "" }, { ...expected, torch: "" }, "golden-7");
+});

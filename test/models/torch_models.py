@@ -69,8 +69,6 @@ class ConvNorm(nn.Module):
 
 
 class Vgg(nn.Module):
-    """In evaluation mode: by the running statistics of the checkpoint."""
-
     def __init__(self, plan, classes):
         super().__init__()
         layers, inputs = [], 3
@@ -81,7 +79,6 @@ class Vgg(nn.Module):
         self.fc = nn.Linear(inputs, classes)
 
     def loss(self, batch):
-        self.eval()
         x = F.avg_pool2d(self.layers(batch["images"].permute(0, 3, 1, 2)), 2).flatten(1)
         return F.cross_entropy(self.fc(x), batch["labels"].long())
 
@@ -92,7 +89,7 @@ class Fourier(nn.Module):
         self.W = nn.Parameter(torch.randn(width // 2) * 30, requires_grad=False)
 
     def forward(self, t):
-        angle = (t[:, None].double() * self.W[None, :].double() * 2 * math.pi).remainder(2 * math.pi).float()
+        angle = (t[:, None].double() * self.W[None, :].double() * 2 * math.pi).remainder(2 * math.pi).to(self.W.dtype)
         return torch.cat([angle.sin(), angle.cos()], dim=-1)
 
 
@@ -194,6 +191,7 @@ def main(path):
     torch.manual_seed(0)
     torch.set_num_threads(1)
     module = MODELS[request["model"]](**request["sizes"])
+    module.train(request["model"] != "vgg")  # the VGG by the running statistics of its checkpoint
     if "load" in request:
         module.load_state_dict(read_safetensors(request["load"]), strict=True)
     with torch.no_grad():
@@ -202,4 +200,5 @@ def main(path):
         write_safetensors(request["save"], module.state_dict())
 
 
-main(sys.argv[1])
+if __name__ == "__main__":
+    main(sys.argv[1])
