@@ -18,6 +18,7 @@ export function exponential(x: v128): v128 {
   p = multiplyAdd(p, r, f32x4.splat(1.6666665459e-1));
   p = multiplyAdd(p, r, f32x4.splat(5.0000001201e-1));
   p = f32x4.add(multiplyAdd(p, f32x4.mul(r, r), r), f32x4.splat(1));
+  p = v128.andnot(p, f32x4.lt(x, f32x4.splat(-104))); // masked logits: an underflow would cost more than the rest
   // -150 <= n <= 128 is more than one exponent holds: 2^n is two factors, of which the first changes no digit.
   const exponent = i32x4.trunc_sat_f32x4_s(n);
   const half = i32x4.shr_s(exponent, 1);
