@@ -11,7 +11,7 @@ export interface Kernel {
   readonly relaxed: boolean;
 }
 
-/** What kernel.ts exports; numbers are byte addresses and element counts. */
+/** What src/linalg/wasm/kernel.ts exports and describes; numbers are byte addresses, and counts and strides of elements. */
 interface KernelExports {
   readonly memory: WebAssembly.Memory;
   mark(): number;
@@ -122,7 +122,7 @@ function run(kernel: KernelExports, matrix: Matrix, request: CheckedRequest): Sv
     const leftSide = [u, left, 1, left];
     const rightSide = [vt, 1, columns, right];
     const sides = tall ? [...rightSide, ...leftSide] : [...leftSide, ...rightSide];
-    const strides = tall ? [columns, 1] : [1, columns];
+    const strides = tall ? [columns, 1] : [1, columns]; // of the long side, of the short side
     const status = kernel.decompose(a, ...strides, long, short, s, ...sides);
     if (status === NON_FINITE) throw nonFiniteError(matrix, name);
     if (status !== DONE)
