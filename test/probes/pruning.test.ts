@@ -51,7 +51,10 @@ const cases: Readonly<
   "matrices of every form": {
     model: {
       name: "forms",
-      init: () => new Map(shapes.map(({ name, shape }) => [name, float32(shape, new Float32Array(shape[0] * shape[1]))])),
+      init: () =>
+        new Map(
+          shapes.map(({ name, shape }) => [name, float32(shape, new Float32Array(shape[0] * shape[1]))]),
+        ),
       initBuffers: () => new Map(),
       matrices: flattenedViews(shapes),
       outputLayer: [],
