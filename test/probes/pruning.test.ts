@@ -7,7 +7,6 @@ import { float32 } from "spectral-lab/core/array";
 import { randomStream } from "spectral-lab/core/random";
 import { at } from "spectral-lab/core/time";
 import { svdSync } from "spectral-lab/linalg/engine";
-import type { Matrix, SvdOptions } from "spectral-lab/linalg/svd";
 import { lstm } from "spectral-lab/models/lstm";
 import { mlp } from "spectral-lab/models/mlp";
 import { transformer } from "spectral-lab/models/transformer";
@@ -15,15 +14,12 @@ import { unet } from "spectral-lab/models/unet";
 import { vgg } from "spectral-lab/models/vgg";
 import type { Model } from "spectral-lab/nn/model";
 import { disposeParameters, toArrays, toTensors } from "spectral-lab/nn/parameters";
-import { flattenedViews } from "spectral-lab/nn/views";
+import { flattenedViews, matrixOf } from "spectral-lab/nn/views";
 import { type Half, prunedParameters, pruningProbe } from "spectral-lab/probes/pruning";
-import { mergeRequests } from "spectral-lab/train/measure";
-import { InitialSvds, takeSnapshot } from "spectral-lab/train/snapshot";
+import { mergeRequests, svdKey } from "spectral-lab/train/measure";
 import { distance, jacobiTriplets } from "../linalg/matrices.js";
 
 before(() => startBackend({ backend: "wasm" }));
-
-const engine = { svd: async (matrix: Matrix, options: SvdOptions) => svdSync(matrix, options) };
 
 /** Weights of every model, the parameter of its last layer, and which are transposed convolutions (in, out, h, w). */
 const shapes = [
@@ -76,29 +72,28 @@ function weightsOf(model: Model<never>): NamedArrays {
   );
 }
 
-/** What the product makes of the weights, and the number of tensors that it left beyond them. */
+/** What the product makes of the weights, with the singular vectors that the probe says it needs. */
 async function pruned(model: Model<never>, weights: NamedArrays, half: Half): Promise<NamedArrays> {
   const parameters = toTensors(weights);
-  const snapshot = takeSnapshot(
+  const requests = mergeRequests(pruningProbe(at("0")).needs!(model as never));
+  const matrix = async (name: string) =>
+    matrixOf(
+      model.matrices.find((view) => view.name === name)!,
+      weights,
+    );
+  const tensors = tf.memory().numTensors;
+  const result = await prunedParameters(
     {
-      step: 0,
-      epoch: 0,
       model,
       parameters,
-      buffers: new Map(),
-      training: undefined as never,
-      evaluations: {},
-      initial: new InitialSvds(model, 0, engine),
+      matrix,
+      svd: async (asked) => svdSync(await matrix(asked.matrix), requests.get(svdKey(asked))),
     },
-    mergeRequests(pruningProbe(at("0")).needs!(model as never)),
-    engine,
+    half,
   );
-  const tensors = tf.memory().numTensors;
-  const result = await prunedParameters(snapshot, half);
   assert.equal(tf.memory().numTensors - tensors, weights.size, "one handle a parameter, and no other");
   const arrays = await toArrays(result);
   [result, parameters].forEach(disposeParameters);
-  snapshot.dispose();
   return arrays;
 }
 
