@@ -12,9 +12,9 @@ import { cpus } from "node:os";
 import { resolve } from "node:path";
 import { parseArgs } from "node:util";
 import koffi from "koffi";
-import { openEngine, type SvdEngine } from "spectral-lab/linalg/engine";
+import { openEngine, svdSync } from "spectral-lab/linalg/engine";
 import { loadLapack, prepareEnvironment, type Lapack } from "spectral-lab/linalg/lapack";
-import { svdSync, type Matrix, type Vectors } from "spectral-lab/linalg/svd";
+import type { Matrix, SvdEngine, Vectors } from "spectral-lab/linalg/svd";
 import { simulatedWeights, type Kind } from "../test/linalg/matrices.js";
 
 interface Machine {

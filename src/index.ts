@@ -30,12 +30,12 @@ export { openSafetensors, readSafetensors, writeSafetensors } from "./store/safe
 
 export { startBackend } from "./backend/start.js";
 export { SvdPool } from "./linalg/pool.js";
-export { svdSync, type Matrix, type Svd, type SvdOptions } from "./linalg/svd.js";
+export { svdSync } from "./linalg/engine.js";
+export type { Matrix, Svd, SvdOptions } from "./linalg/svd.js";
 export * from "./linalg/spectrum.js";
 export * from "./linalg/agreement.js";
 export * from "./linalg/alignment.js";
 export { gaussianMatrix, withSpikes } from "./linalg/random-matrix.js";
-export { truncate, topHalf, type Half } from "./linalg/truncate.js";
 export { randomStream, type Random } from "./core/random.js";
 export { matrixOf } from "./nn/views.js";
 export * from "./figures/index.js";

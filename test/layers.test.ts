@@ -68,6 +68,26 @@ test("imports point down the layers", () => {
   assert.deepEqual(wrong, []);
 });
 
+test("no file imports itself, however far around", () => {
+  const imports = new Map(files.map((name) => [name, importsOf(join(source, name)).map(sourceNamed)]));
+  const done = new Set<string>();
+  const circles: string[] = [];
+  const visit = (name: string, path: readonly string[]): void => {
+    if (path.includes(name)) circles.push([...path.slice(path.indexOf(name)), name].join(" -> "));
+    else if (!done.has(name)) {
+      for (const target of imports.get(name) ?? []) visit(target, [...path, name]);
+      done.add(name);
+    }
+  };
+  for (const name of files) visit(name, []);
+  assert.deepEqual(circles, []);
+});
+
+/** The source file that an import names, relative to src/: TypeScript says ".js", AssemblyScript nothing. */
+function sourceNamed(target: string): string {
+  return `${relative(source, target).replace(/\.js$/, "")}.ts`;
+}
+
 test("every room is named in the rule", () => {
   const rooms = new Set(files.map((name) => roomOf(join(source, name))));
   for (const room of rooms) assert.ok(room in MAY_IMPORT || TOP.includes(room), `src/${room} is in no layer`);

@@ -8,13 +8,21 @@
 export function interruptSignal(): AbortSignal {
   const kernel = (globalThis as { [INTERRUPT]?: { readonly signal: AbortSignal } })[INTERRUPT];
   if (kernel) return kernel.signal;
+  return (ctrlC ??= nextCtrlC()).signal;
+}
+
+const INTERRUPT = Symbol.for("spectral-lab.interrupt");
+
+/** What the next Ctrl-C aborts: one for all that runs, so that there is one listener however many runs there are. */
+let ctrlC: AbortController | undefined;
+
+function nextCtrlC(): AbortController {
   const controller = new AbortController();
   process.once("SIGINT", () => {
+    ctrlC = undefined;
     const reason = new Error("stopped by Ctrl-C");
     reason.name = "Interrupted";
     controller.abort(reason);
   });
-  return controller.signal;
+  return controller;
 }
-
-const INTERRUPT = Symbol.for("spectral-lab.interrupt");

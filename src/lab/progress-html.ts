@@ -1,16 +1,17 @@
 import { escapeHtml } from "./html.js";
-import type { ProgressState } from "./progress.js";
 
 const size = { width: 220, height: 44 } as const;
 
-/** A run as HTML: a bar, its line of text, and the curve of its first metric (logarithmic where it is positive). */
-export function liveHtml(state: ProgressState, text: string): string {
-  const part = state.total > 0 ? Math.min(1, state.report.step / state.total) : 1;
+/**
+ * A run as HTML: its line of text, a bar, and the curve of its first metric (logarithmic where it is positive).
+ * @param part how much of it is done, in [0, 1]
+ */
+export function liveHtml(text: string, part: number, curve: readonly number[]): string {
   const bar =
     `<div style="width:${size.width}px;height:5px;background:#eaeef2;border-radius:3px">` +
     `<div style="width:${(100 * part).toFixed(1)}%;height:5px;background:#0072B2;border-radius:3px"></div></div>`;
   const line = `<div style="font-variant-numeric:tabular-nums">${escapeHtml(text)}</div>`;
-  return `<div>${line}${bar}${sparkline(state.curve)}</div>`;
+  return `<div>${line}${bar}${sparkline(curve)}</div>`;
 }
 
 /** A curve as inline SVG; empty for fewer than two values. */

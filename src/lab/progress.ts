@@ -119,7 +119,11 @@ function displayOf(stream: NonNullable<ProgressOptions["stream"]>): Display {
     };
     return {
       interval: shownEvery,
-      show: (state) => send({ "text/html": liveHtml(state, liveText(state)), "text/plain": liveText(state) }),
+      show(state) {
+        const text = liveText(state);
+        const part = state.total > 0 ? Math.min(1, state.report.step / state.total) : 1;
+        send({ "text/html": liveHtml(text, part, state.curve), "text/plain": text });
+      },
       end: (line) => send({ "text/html": `<div>${escapeHtml(line)}</div>`, "text/plain": line }),
     };
   }

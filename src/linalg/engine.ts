@@ -4,17 +4,9 @@ import { fileURLToPath } from "node:url";
 import { messageOf, SpectralError, SpectrumError } from "../core/errors.js";
 import { loadLapack, prepareEnvironment } from "./lapack.js";
 import { lapackEngine } from "./lapack-engine.js";
-import type { SvdRequest } from "./request.js";
-import type { Matrix, Svd } from "./svd.js";
+import { checkedRequest } from "./request.js";
+import type { Matrix, Svd, SvdEngine, SvdOptions } from "./svd.js";
 import { compileKernel, tridiagonalSolver, wasmEngine, type Kernel } from "./wasm-engine.js";
-
-/** Something that decomposes one matrix at a time on the thread it lives on. */
-export interface SvdEngine {
-  /** For people: "WebAssembly (relaxed SIMD)". */
-  readonly description: string;
-  /** @throws SpectrumError if the matrix holds a NaN or an infinity */
-  decompose(matrix: Matrix, request: SvdRequest): Svd;
-}
 
 /** Which engine to use: "auto" is LAPACK where a library is found, else WebAssembly. */
 export type EngineChoice = "wasm" | "lapack" | "auto";
@@ -48,6 +40,20 @@ export function openEngine(options: EngineOptions = {}, kernel?: Kernel): SvdEng
     if (choice === "lapack") throw error;
     return checked(wasmEngine(compiled));
   }
+}
+
+/**
+ * Singular values and vectors of one matrix, computed on the calling thread; for anything large or repeated use `SvdPool`.
+ * @param engine what computes it; `openEngine()` once for many matrices
+ * @throws SpectrumError if the matrix has no decomposition: empty, wrong length, NaN or infinite
+ */
+export function svdSync(
+  matrix: Matrix,
+  options: SvdOptions = {},
+  engine = openEngine({ engine: "wasm" }),
+): Svd {
+  options.signal?.throwIfAborted();
+  return engine.decompose(matrix, checkedRequest(matrix, options));
 }
 
 /** The engine, if it decomposes a small matrix rightly: a library of another integer size would not. */

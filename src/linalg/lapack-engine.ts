@@ -1,8 +1,7 @@
 import { SpectralError } from "../core/errors.js";
-import type { SvdEngine } from "./engine.js";
 import type { Lapack } from "./lapack.js";
-import { nonFiniteError, type SvdRequest } from "./request.js";
-import type { Matrix, Svd } from "./svd.js";
+import { nonFiniteError } from "./request.js";
+import type { CheckedRequest, Matrix, Svd, SvdEngine } from "./svd.js";
 import type { tridiagonalSolver } from "./wasm-engine.js";
 
 type TridiagonalSolver = ReturnType<typeof tridiagonalSolver>;
@@ -25,7 +24,7 @@ export function lapackEngine(lapack: Lapack, solve: TridiagonalSolver): SvdEngin
   };
 }
 
-function decompose(lapack: Lapack, solve: TridiagonalSolver, matrix: Matrix, request: SvdRequest): Svd {
+function decompose(lapack: Lapack, solve: TridiagonalSolver, matrix: Matrix, request: CheckedRequest): Svd {
   const { rows, columns } = matrix;
   const tall = rows >= columns;
   const n = Math.min(rows, columns);

@@ -5,7 +5,7 @@ import { Worker } from "node:worker_threads";
 import { SpectralError, SpectrumError } from "../core/errors.js";
 import { svdDirectory, type EngineOptions } from "./engine.js";
 import { prepareEnvironment } from "./lapack.js";
-import { svdRequest } from "./request.js";
+import { checkedRequest } from "./request.js";
 import type { Matrix, Svd, SvdOptions } from "./svd.js";
 import { compileKernel } from "./wasm-engine.js";
 import type { WorkerGreeting, WorkerResult, WorkerSetup, WorkerTask } from "./worker.js";
@@ -82,7 +82,7 @@ export class SvdPool {
     const result = new Promise<Svd>((resolve, reject) => {
       if (this.#closed) throw new SpectralError("SvdPool: the pool is closed");
       signal?.throwIfAborted();
-      const task = svdRequest(matrix, options);
+      const task = checkedRequest(matrix, options);
       const cost = matrix.data.length * Math.min(matrix.rows, matrix.columns);
       const job: Job = { matrix, options, task, cost, resolve, reject };
       abort = () => this.#abort(job);
@@ -140,7 +140,7 @@ export class SvdPool {
 
   #greet(thread: Thread, engine: string): void {
     this.#describe(engine);
-    if (thread.job === undefined) thread.worker.unref();
+    if (thread.job === undefined) this.#rest(thread);
   }
 
   async #send(thread: Thread, job: Job): Promise<void> {
@@ -167,8 +167,16 @@ export class SvdPool {
 
   #free(thread: Thread): void {
     thread.job = undefined;
-    thread.worker.unref();
+    this.#rest(thread);
     this.#dispatch();
+  }
+
+  /**
+   * An idle thread does not keep the process alive. One that is being ended must: its last messages arrive after
+   * `terminate`, and without it the process would end, with code 13, while `close` is awaited.
+   */
+  #rest(thread: Thread): void {
+    if (!this.#closed) thread.worker.unref();
   }
 
   /** A thread has died: its request fails, the others go on, and the next request starts a new one. */

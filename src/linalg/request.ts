@@ -1,18 +1,11 @@
 import { SpectrumError } from "../core/errors.js";
-import type { Matrix, SvdOptions } from "./svd.js";
-
-/** A checked request: how many vectors of each side. */
-export interface SvdRequest {
-  readonly name: string;
-  readonly left: number;
-  readonly right: number;
-}
+import type { CheckedRequest, Matrix, SvdOptions } from "./svd.js";
 
 /**
  * Checks shape and options; more vectors than R are R.
  * @throws SpectrumError if the matrix is empty or its data do not fill its shape, or a count is not an integer >= 0
  */
-export function svdRequest(matrix: Matrix, options: SvdOptions): SvdRequest {
+export function checkedRequest(matrix: Matrix, options: SvdOptions): CheckedRequest {
   const { data, rows, columns } = matrix;
   const name = options.name ?? "matrix";
   const isSize = (size: number) => Number.isInteger(size) && size > 0;

@@ -1,6 +1,3 @@
-import { openEngine } from "./engine.js";
-import { svdRequest } from "./request.js";
-
 /** Which singular vectors to compute: none, all min(rows, columns), or the leading k. */
 export type Vectors = "none" | "all" | number;
 
@@ -41,16 +38,17 @@ export interface Svd {
   readonly rightCount: number;
 }
 
-/**
- * Singular values and vectors of one matrix, computed on the calling thread; for anything large or repeated use `SvdPool`.
- * @param engine what computes it; `openEngine()` once for many matrices
- * @throws SpectrumError if the matrix has no decomposition: empty, wrong length, NaN or infinite
- */
-export function svdSync(
-  matrix: Matrix,
-  options: SvdOptions = {},
-  engine = openEngine({ engine: "wasm" }),
-): Svd {
-  options.signal?.throwIfAborted();
-  return engine.decompose(matrix, svdRequest(matrix, options));
+/** What an engine is asked for, checked: `name` for errors, and how many vectors of each side, at most R. */
+export interface CheckedRequest {
+  readonly name: string;
+  readonly left: number;
+  readonly right: number;
+}
+
+/** Something that decomposes one matrix at a time on the thread it lives on. */
+export interface SvdEngine {
+  /** For people: "WebAssembly (relaxed SIMD)". */
+  readonly description: string;
+  /** @throws SpectrumError if the matrix holds a NaN or an infinity */
+  decompose(matrix: Matrix, request: CheckedRequest): Svd;
 }

@@ -2,9 +2,8 @@ import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import v8 from "node:v8";
 import { SpectralError } from "../core/errors.js";
-import type { SvdEngine } from "./engine.js";
-import { nonFiniteError, type SvdRequest } from "./request.js";
-import type { Matrix, Svd } from "./svd.js";
+import { nonFiniteError } from "./request.js";
+import type { CheckedRequest, Matrix, Svd, SvdEngine } from "./svd.js";
 
 /** A compiled kernel; it can be posted to worker threads. */
 export interface Kernel {
@@ -12,7 +11,7 @@ export interface Kernel {
   readonly relaxed: boolean;
 }
 
-/** What kernel.ts exports; numbers are byte addresses and element counts. */
+/** What src/linalg/wasm/kernel.ts exports and describes; numbers are byte addresses, and counts and strides of elements. */
 interface KernelExports {
   readonly memory: WebAssembly.Memory;
   mark(): number;
@@ -47,7 +46,7 @@ export function compileKernel(directory: string, name = "svd", wantRelaxed = tru
 /** The engine that needs nothing but Node: src/linalg/wasm, one instance. */
 export function wasmEngine(kernel: Kernel): SvdEngine {
   let instance = instantiate(kernel);
-  const decompose = (matrix: Matrix, request: SvdRequest): Svd => {
+  const decompose = (matrix: Matrix, request: CheckedRequest): Svd => {
     try {
       const svd = run(instance, matrix, request);
       if (instance.memory.buffer.byteLength > MOST_KEPT) instance = instantiate(kernel);
@@ -106,7 +105,7 @@ function instantiate(kernel: Kernel): KernelExports {
   return new WebAssembly.Instance(kernel.module, { env: { abort } }).exports as unknown as KernelExports;
 }
 
-function run(kernel: KernelExports, matrix: Matrix, request: SvdRequest): Svd {
+function run(kernel: KernelExports, matrix: Matrix, request: CheckedRequest): Svd {
   const { data, rows, columns } = matrix;
   const { left, right, name } = request;
   const tall = rows >= columns;
@@ -123,7 +122,7 @@ function run(kernel: KernelExports, matrix: Matrix, request: SvdRequest): Svd {
     const leftSide = [u, left, 1, left];
     const rightSide = [vt, 1, columns, right];
     const sides = tall ? [...rightSide, ...leftSide] : [...leftSide, ...rightSide];
-    const strides = tall ? [columns, 1] : [1, columns];
+    const strides = tall ? [columns, 1] : [1, columns]; // of the long side, of the short side
     const status = kernel.decompose(a, ...strides, long, short, s, ...sides);
     if (status === NON_FINITE) throw nonFiniteError(matrix, name);
     if (status !== DONE)

@@ -2,8 +2,7 @@
 import { parentPort, workerData } from "node:worker_threads";
 import { SpectrumError } from "../core/errors.js";
 import { openEngine, type EngineOptions } from "./engine.js";
-import type { SvdRequest } from "./request.js";
-import type { Matrix, Svd } from "./svd.js";
+import type { CheckedRequest, Matrix, Svd } from "./svd.js";
 import type { Kernel } from "./wasm-engine.js";
 
 /** What a worker is started with. */
@@ -14,7 +13,7 @@ export interface WorkerSetup {
 
 export interface WorkerTask {
   readonly matrix: Matrix;
-  readonly request: SvdRequest;
+  readonly request: CheckedRequest;
 }
 
 /** The first message of a worker. */

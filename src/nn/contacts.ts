@@ -1,15 +1,16 @@
-import type { Svd } from "../linalg/svd.js";
+import type { Svd, Vectors } from "../linalg/svd.js";
 import { leftVectors, rightVectors, type VectorSet } from "../linalg/vectors.js";
 import type { Contact, ContactSide } from "./model.js";
 
-/** A decomposition that a contact needs: of a whole matrix, or of a block of it. */
+/** A decomposition that is asked for: of a whole matrix, or of a block of it, and how many of its singular vectors. */
 export interface Decomposition {
+  /** Name of a MatrixView of the model. */
   readonly matrix: string;
+  /** Rows [start, end) and columns [start, end) of the block that is decomposed on its own. Default all. */
   readonly rows?: readonly [number, number];
   readonly columns?: readonly [number, number];
-  /** How many leading singular vectors: left for an output space, right for an input space; else "none". */
-  readonly left: number | "none";
-  readonly right: number | "none";
+  readonly left: Vectors;
+  readonly right: Vectors;
 }
 
 /** The pairs of sides that are measured: one, or one per attention head. Their alignments are averaged. */
@@ -19,7 +20,10 @@ export function pairsOf(
   return contact.heads ?? [contact];
 }
 
-/** What has to be decomposed for a contact's leading `count` alignments; a block may occur more than once. */
+/**
+ * What has to be decomposed for a contact's leading `count` alignments: `count` left vectors for an output space, right
+ * ones for an input space. A block may occur more than once.
+ */
 export function decompositionsOf(contact: Contact, count: number): Decomposition[] {
   return pairsOf(contact).flatMap(({ from, to }) => [
     decompositionOf(from, count),

@@ -1,12 +1,15 @@
 import * as tf from "@tensorflow/tfjs";
 import type { When } from "../core/time.js";
 import type { Matrix, Svd } from "../linalg/svd.js";
-import { type Half, topHalf } from "../linalg/truncate.js";
+import type { Decomposition } from "../nn/contacts.js";
 import type { MatrixView, Model, Parameters } from "../nn/model.js";
 import { disposeParameters } from "../nn/parameters.js";
-import type { Measurement, Probe, Snapshot, SvdRequest } from "../train/measure.js";
+import type { Measurement, Probe, Snapshot } from "../train/measure.js";
 import { recalibrate } from "../train/recalibrate.js";
 import { metricRows } from "./metrics.js";
+
+/** Which singular triplets of a matrix stay: the first ceil(R/2) of R = min(rows, columns), or all but those. */
+export type Half = "top" | "bottom";
 
 const HALVES: readonly Half[] = ["top", "bottom"];
 
@@ -48,15 +51,28 @@ export function prunedMatrices({
   return matrices.filter(({ name }) => !outputLayer.includes(name));
 }
 
+/** Number of singular triplets in the top half of a rows x columns matrix. */
+function topHalf(rows: number, columns: number): number {
+  return Math.ceil(Math.min(rows, columns) / 2);
+}
+
 /** The top half's singular vectors of the shorter side are enough. */
-function shortSide({ name, rows, columns }: MatrixView): SvdRequest {
+function shortSide({ name, rows, columns }: MatrixView): Decomposition {
   const kept = topHalf(rows, columns);
   return rows < columns
     ? { matrix: name, left: kept, right: "none" }
     : { matrix: name, left: "none", right: kept };
 }
 
-async function prunedParameters<Batch>(snapshot: Snapshot<Batch>, half: Half): Promise<Parameters> {
+/**
+ * The parameters of a snapshot with one half of every pruned matrix, in PyTorch's layouts; all others are as they were.
+ * New handles, the caller's to dispose.
+ * @param snapshot its `svd` must answer for every matrix of `prunedMatrices`
+ */
+export async function prunedParameters<Batch>(
+  snapshot: Pick<Snapshot<Batch>, "model" | "parameters" | "matrix" | "svd">,
+  half: Half,
+): Promise<Parameters> {
   const pruned = new Map([...snapshot.parameters].map(([name, tensor]) => [name, tensor.clone()]));
   for (const view of prunedMatrices(snapshot.model)) {
     const [matrix, svd] = await Promise.all([
@@ -75,9 +91,9 @@ async function prunedParameters<Batch>(snapshot: Snapshot<Batch>, half: Half): P
 
 /**
  * One half of a matrix on the device: the top is W V V^T (or U U^T W for a wide matrix) over the leading vectors, the
- * bottom is the rest of W. The same as `truncate` of linalg, which is its test.
+ * bottom is the rest of W.
  */
-export function truncated({ data, rows, columns }: Matrix, svd: Svd, half: Half): tf.Tensor2D {
+function truncated({ data, rows, columns }: Matrix, svd: Svd, half: Half): tf.Tensor2D {
   const k = topHalf(rows, columns);
   const w = tf.tensor2d(data, [rows, columns]);
   let top: tf.Tensor2D;

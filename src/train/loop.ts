@@ -11,13 +11,13 @@ import { packState, unpackState, weightsOf } from "./checkpoint.js";
 import { batchesOfStep, epochOrder, stepsPerEpoch } from "./examples.js";
 import type { Experiment } from "./experiment.js";
 import { PendingLosses } from "./losses.js";
-import type { SvdEngine } from "./measure.js";
+import type { Decomposer } from "./measure.js";
 import { MeasurementQueue } from "./queue.js";
 import { disposeState, trainStep } from "./step.js";
 
 /** How training is carried out; nothing here changes a number. */
 export interface TrainOptions {
-  readonly svd: SvdEngine;
+  readonly svd: Decomposer;
   /** Stops training at the next step, with a checkpoint. */
   readonly signal?: AbortSignal;
   /** Seconds between checkpoints to resume from. Default 20. */

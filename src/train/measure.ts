@@ -1,20 +1,10 @@
 import type { NamedArrays } from "../core/array.js";
 import type { When } from "../core/time.js";
 import type { Matrix, Svd, SvdOptions, Vectors } from "../linalg/svd.js";
+import type { Decomposition } from "../nn/contacts.js";
 import type { Metrics, Model, Parameters } from "../nn/model.js";
 import type { Row } from "../store/rows.js";
 import type { Examples } from "./examples.js";
-
-/** A matrix, or a block of one, whose decomposition a probe asks for. */
-export interface SvdRequest {
-  /** Name of a MatrixView of the model. */
-  readonly matrix: string;
-  /** Rows [start, end) and columns [start, end) of the block that is decomposed on its own. Default all. */
-  readonly rows?: readonly [number, number];
-  readonly columns?: readonly [number, number];
-  readonly left: Vectors;
-  readonly right: Vectors;
-}
 
 /** The network at one moment of its training, shared by all probes that measure there. */
 export interface Snapshot<Batch = unknown> {
@@ -34,9 +24,9 @@ export interface Snapshot<Batch = unknown> {
   /** One MatrixView of the model, read as a matrix. */
   matrix(name: string): Promise<Matrix>;
   /** A decomposition that this or another probe of the step has declared in `needs`; computed once, off this thread. */
-  svd(request: Pick<SvdRequest, "matrix" | "rows" | "columns">): Promise<Svd>;
+  svd(request: Pick<Decomposition, "matrix" | "rows" | "columns">): Promise<Svd>;
   /** The same decomposition of the network as it was initialised. */
-  initialSvd(request: Pick<SvdRequest, "matrix" | "rows" | "columns">): Promise<Svd>;
+  initialSvd(request: Pick<Decomposition, "matrix" | "rows" | "columns">): Promise<Svd>;
   /** Metrics on a data set of `evaluations`, of the snapshot's own weights (computed once) or of edited ones. */
   evaluate(split: string, edited?: { parameters: Parameters; buffers: Parameters }): Promise<Metrics>;
 }
@@ -60,18 +50,22 @@ export interface Probe<Batch = unknown> {
   readonly name: string;
   readonly when: When;
   /** The decompositions that `measure` will read, so that all probes of a step share one per matrix. */
-  needs?(model: Model<Batch>): readonly SvdRequest[];
+  needs?(model: Model<Batch>): readonly Decomposition[];
   measure(snapshot: Snapshot<Batch>): Promise<Measurement>;
 }
 
 /** Which block of which matrix: equal for requests that share a decomposition. */
-export function svdKey({ matrix, rows, columns }: Pick<SvdRequest, "matrix" | "rows" | "columns">): string {
+export function svdKey({
+  matrix,
+  rows,
+  columns,
+}: Pick<Decomposition, "matrix" | "rows" | "columns">): string {
   return `${matrix}[${rows ?? "all"}][${columns ?? "all"}]`;
 }
 
 /** One request per matrix or block that asks for all that any of the given ones asks for. */
-export function mergeRequests(requests: readonly SvdRequest[]): Map<string, SvdRequest> {
-  const merged = new Map<string, SvdRequest>();
+export function mergeRequests(requests: readonly Decomposition[]): Map<string, Decomposition> {
+  const merged = new Map<string, Decomposition>();
   for (const request of requests) {
     const key = svdKey(request);
     const known = merged.get(key);
@@ -85,7 +79,7 @@ export function mergeRequests(requests: readonly SvdRequest[]): Map<string, SvdR
 }
 
 /** Whether a decomposition made for one request has all that another asks for. */
-export function serves(made: SvdRequest, asked: SvdRequest): boolean {
+export function serves(made: Decomposition, asked: Decomposition): boolean {
   return larger(made.left, asked.left) === made.left && larger(made.right, asked.right) === made.right;
 }
 
@@ -122,6 +116,6 @@ export function block(
 }
 
 /** What computes decompositions: a pool of workers, or in tests a function. */
-export interface SvdEngine {
+export interface Decomposer {
   svd(matrix: Matrix, options: SvdOptions): Promise<Svd>;
 }

@@ -4,7 +4,7 @@ import type { NamedArrays } from "../core/array.js";
 import type { Row } from "../store/rows.js";
 import type { Run } from "../store/run.js";
 import type { Experiment } from "./experiment.js";
-import type { Probe, SvdEngine } from "./measure.js";
+import type { Decomposer, Probe } from "./measure.js";
 import { mergeRequests } from "./measure.js";
 import { InitialSvds, takeSnapshot } from "./snapshot.js";
 import type { TrainingState } from "./step.js";
@@ -33,7 +33,7 @@ export class MeasurementQueue<Batch> {
     readonly experiment: Experiment<Batch>,
     readonly clock: Clock,
     readonly run: Run,
-    readonly engine: SvdEngine,
+    readonly engine: Decomposer,
     seed: number,
   ) {
     this.#initial = new InitialSvds(experiment.model, seed, engine);

@@ -1,11 +1,12 @@
 import type { NamedArrays } from "../core/array.js";
 import type { Matrix, Svd } from "../linalg/svd.js";
+import type { Decomposition } from "../nn/contacts.js";
 import type { MatrixView, Metrics, Model, Parameters } from "../nn/model.js";
 import { toArrays } from "../nn/parameters.js";
 import { matrixOf } from "../nn/views.js";
 import { evaluate } from "./evaluate.js";
 import type { Examples } from "./examples.js";
-import type { Evaluation, Snapshot, SvdEngine, SvdRequest } from "./measure.js";
+import type { Decomposer, Evaluation, Snapshot } from "./measure.js";
 import { block, serves, svdKey } from "./measure.js";
 
 /** What a snapshot is made of. */
@@ -23,16 +24,16 @@ export interface SnapshotSource<Batch> {
 
 /** Decompositions of a network's initial weights, each made when it is first asked for. */
 export class InitialSvds {
-  readonly #known = new Map<string, { request: SvdRequest; svd: Promise<Svd> }>();
+  readonly #known = new Map<string, { request: Decomposition; svd: Promise<Svd> }>();
   #weights: NamedArrays | undefined;
 
   constructor(
     readonly model: Pick<Model<never>, "matrices" | "init" | "name">,
     readonly seed: number,
-    readonly engine: SvdEngine,
+    readonly engine: Decomposer,
   ) {}
 
-  get(request: SvdRequest): Promise<Svd> {
+  get(request: Decomposition): Promise<Svd> {
     const key = svdKey(request);
     const known = this.#known.get(key);
     if (known && serves(known.request, request)) return known.svd;
@@ -49,8 +50,8 @@ export class InitialSvds {
  */
 export function takeSnapshot<Batch>(
   source: SnapshotSource<Batch>,
-  requests: ReadonlyMap<string, SvdRequest>,
-  engine: SvdEngine,
+  requests: ReadonlyMap<string, Decomposition>,
+  engine: Decomposer,
 ): Snapshot<Batch> & { dispose(): void } {
   const hold = (tensors: Parameters): Parameters =>
     new Map([...tensors].map(([name, t]) => [name, t.clone()]));
@@ -64,7 +65,7 @@ export function takeSnapshot<Batch>(
   const matrix = async (name: string): Promise<Matrix> => {
     return matrixOf(viewNamed(source.model, name), await arrays());
   };
-  const requestFor = (asked: Pick<SvdRequest, "matrix" | "rows" | "columns">): SvdRequest => {
+  const requestFor = (asked: Pick<Decomposition, "matrix" | "rows" | "columns">): Decomposition => {
     const request = requests.get(svdKey(asked));
     if (!request)
       throw new RangeError(`snapshot.svd: no probe of this step declared that it needs ${svdKey(asked)}`);
@@ -110,10 +111,10 @@ export function takeSnapshot<Batch>(
 }
 
 function decompose(
-  { matrix: name, rows, columns, left, right }: SvdRequest,
+  { matrix: name, rows, columns, left, right }: Decomposition,
   model: Pick<Model<never>, "matrices" | "name">,
   weights: NamedArrays,
-  engine: SvdEngine,
+  engine: Decomposer,
   moment: string,
 ): Promise<Svd> {
   const matrix = block(matrixOf(viewNamed(model, name), weights), rows, columns);

@@ -53,6 +53,21 @@ test("a host write prefers a buffer that no recorded command uses", () => {
   assert.equal(pool.acquireIdle(512, 128, 7), a);
 });
 
+test("a buffer that is released twice is an error that names it, and stays one buffer", () => {
+  const pool = new BufferPool(fakeDevice().device, () => {});
+  const [a, b] = [pool.acquireBuffer(512, 128), pool.acquireBuffer(512, 128)];
+  pool.releaseBuffer(a);
+  const twice = /buffer 1 \(512 bytes, usage 128\) was released twice/;
+  assert.throws(() => pool.releaseBuffer(a), { name: "BackendError", message: twice });
+  assert.throws(() => pool.releaseBuffer(a, false), twice);
+  assert.equal(pool.counters().bytesUsed, 512, "only b is in use");
+  assert.equal(pool.acquireBuffer(512, 128), a);
+  assert.notEqual(pool.acquireBuffer(512, 128), a);
+  pool.releaseBuffer(a); // taken again, it may be given back again
+  pool.releaseBuffer(b, false);
+  assert.throws(() => pool.releaseBuffer(b), /buffer 2 .* released twice/, "destroyed");
+});
+
 test("sizes that come and go do not fill the device", () => {
   const { device, live } = fakeDevice();
   let dropped = 0;

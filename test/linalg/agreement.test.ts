@@ -2,7 +2,8 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { SpectralError } from "spectral-lab/core/errors";
 import { agreementDiagonal, agreementMatrix, agreementScore } from "spectral-lab/linalg/agreement";
-import { svdSync, type Svd } from "spectral-lab/linalg/svd";
+import { svdSync } from "spectral-lab/linalg/engine";
+import type { Svd } from "spectral-lab/linalg/svd";
 import { distance, simulatedWeights } from "./matrices.js";
 
 const decompose = (rows: number, columns: number, seed: number, count = 12): Svd =>

@@ -10,7 +10,7 @@ import {
   rightVectors,
   type VectorSet,
 } from "spectral-lab/linalg/alignment";
-import { svdSync } from "spectral-lab/linalg/svd";
+import { svdSync } from "spectral-lab/linalg/engine";
 import { distance, filled, simulatedWeights, times } from "./matrices.js";
 
 /** Orthonormal vectors in random directions. */

@@ -66,14 +66,33 @@ function mix(
   }
 }
 
-/** Singular values in float64 by one-sided Jacobi (Hestenes, 1958): slow, and good to 1e-15 of the largest. */
-export function jacobiSingularValues({ data, rows, columns }: Matrix): Float64Array {
+/** A singular triplet (s, u, v): `left` is s u (rows numbers) and `right` is v (columns numbers), or u and s v. */
+export interface Triplet {
+  readonly s: number;
+  readonly left: Float64Array;
+  readonly right: Float64Array;
+}
+
+/** Singular values in float64, falling (see `jacobiTriplets`). */
+export function jacobiSingularValues(matrix: Matrix): Float64Array {
+  return Float64Array.from(jacobiTriplets(matrix), ({ s }) => s);
+}
+
+/**
+ * All min(rows, columns) singular triplets in float64 by one-sided Jacobi (Hestenes, 1958), s falling: slow, and s good
+ * to 1e-15 of the largest. The matrix is the sum of left right^T.
+ */
+export function jacobiTriplets({ data, rows, columns }: Matrix): Triplet[] {
   const tall = rows >= columns;
   const [m, n] = tall ? [rows, columns] : [columns, rows];
   const largest = data.reduce((most, x) => Math.max(most, Math.abs(x)), 0) || 1;
   const vectors = Array.from({ length: n }, (_, j) =>
     Float64Array.from({ length: m }, (_, i) => data[tall ? i * columns + j : j * columns + i] / largest),
   );
+  // The rotations of the columns, collected: column j of the rotated matrix is A times turned_j.
+  const turned = Array.from({ length: n }, (_, j) => {
+    return Float64Array.from({ length: n }, (_, i) => (i === j ? 1 : 0));
+  });
   const dot = (a: Float64Array, b: Float64Array) => a.reduce((sum, x, i) => sum + x * b[i], 0);
   for (let sweep = 0, rotated = true; rotated && sweep < 60; sweep++) {
     rotated = false;
@@ -86,17 +105,27 @@ export function jacobiSingularValues({ data, rows, columns }: Matrix): Float64Ar
         const zeta = (beta - alpha) / (2 * gamma);
         const t = (zeta >= 0 ? 1 : -1) / (Math.abs(zeta) + Math.hypot(1, zeta));
         const c = 1 / Math.hypot(1, t);
-        for (let i = 0; i < m; i++) {
-          const [a, b] = [x[i], y[i]];
-          x[i] = c * (a - t * b);
-          y[i] = c * (b + t * a);
-        }
+        rotatePair(x, y, c, t);
+        rotatePair(turned[p], turned[q], c, t);
       }
     }
   }
-  return Float64Array.from(vectors, (x) => largest * Math.sqrt(dot(x, x)))
-    .sort()
-    .reverse();
+  return vectors
+    .map((x, j) => {
+      const [long, short] = [x.map((value) => largest * value), turned[j]];
+      const s = Math.sqrt(dot(long, long));
+      return tall ? { s, left: long, right: short } : { s, left: short, right: long };
+    })
+    .sort((a, b) => b.s - a.s);
+}
+
+/** (x, y) <- c (x - t y, y + t x) */
+function rotatePair(x: Float64Array, y: Float64Array, c: number, t: number): void {
+  for (let i = 0; i < x.length; i++) {
+    const [a, b] = [x[i], y[i]];
+    x[i] = c * (a - t * b);
+    y[i] = c * (b + t * a);
+  }
 }
 
 /** How far a decomposition is from one: 0 is exact. */

@@ -8,8 +8,8 @@ import { test } from "node:test";
 import { pathToFileURL } from "node:url";
 import { buildSync } from "esbuild";
 import { SpectralError, SpectrumError } from "spectral-lab/core/errors";
+import { svdSync } from "spectral-lab/linalg/engine";
 import { SvdPool } from "spectral-lab/linalg/pool";
-import { svdSync } from "spectral-lab/linalg/svd";
 import { longestPause, threadClock } from "./event-loop.js";
 import { filled, simulatedWeights } from "./matrices.js";
 
@@ -142,6 +142,32 @@ test("a closed pool rejects what waits and what comes", async () => {
     assert.match(String(result.reason), /closed before this matrix was computed/);
   }
   await assert.rejects(pool.svd(filled(1, 1, () => 1)), /the pool is closed/);
+});
+
+test("a process that awaits the close of a pool with requests under way goes on after it", () => {
+  // Answers pile up while the thread is busy and arrive after the workers were told to end.
+  const program = `
+    import { SvdPool } from "spectral-lab/linalg/pool";
+    const data = Float32Array.from({ length: 400 }, (_, i) => Math.sin(i * i));
+    const matrix = { data, rows: 20, columns: 20 };
+    for (let i = 0; i < 40; i++) {
+      const pool = new SvdPool({ engine: "wasm", threads: 2 });
+      const requests = Promise.allSettled(Array.from({ length: 10 }, () => pool.svd(matrix, { left: "all" })));
+      await pool.svd(matrix);
+      for (const end = performance.now() + (i % 5); performance.now() < end; );
+      await pool.close();
+      await requests;
+    }
+    for (let i = 0; i < 10; i++) {
+      const pool = new SvdPool({ engine: "wasm", threads: 2 }); // closed before, or while its thread starts
+      for (const end = performance.now() + 8 * i; performance.now() < end; );
+      await Promise.all([pool.close(), pool.close()]);
+    }
+    console.log("went on");`;
+  const output = execFileSync(process.execPath, ["--input-type=module", "--eval", program], {
+    timeout: 60_000,
+  });
+  assert.equal(output.toString(), "went on\n");
 });
 
 test("options that make no sense are errors", () => {

@@ -4,8 +4,8 @@ import { resolve } from "node:path";
 import { test } from "node:test";
 import { SpectrumError } from "spectral-lab/core/errors";
 import { randomStream } from "spectral-lab/core/random";
-import { describeSvdEngines, openEngine, type SvdEngine } from "spectral-lab/linalg/engine";
-import { svdSync, type Matrix, type SvdOptions, type Vectors } from "spectral-lab/linalg/svd";
+import { describeSvdEngines, openEngine, svdSync } from "spectral-lab/linalg/engine";
+import type { Matrix, SvdEngine, SvdOptions, Vectors } from "spectral-lab/linalg/svd";
 import { compileKernel, wasmEngine } from "spectral-lab/linalg/wasm-engine";
 import {
   defectsOf,

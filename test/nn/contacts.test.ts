@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { svdSync } from "spectral-lab/linalg/svd";
+import { svdSync } from "spectral-lab/linalg/engine";
 import { decompositionsOf, pairsOf, sideVectors } from "spectral-lab/nn/contacts";
 import type { Contact } from "spectral-lab/nn/model";
 

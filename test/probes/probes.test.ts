@@ -5,10 +5,9 @@ import { randomStream } from "spectral-lab/core/random";
 import { at } from "spectral-lab/core/time";
 import { agreementDiagonal } from "spectral-lab/linalg/agreement";
 import { alignmentDiagonal } from "spectral-lab/linalg/alignment";
-import { gaussianMatrix } from "spectral-lab/linalg/random-matrix";
+import { svdSync } from "spectral-lab/linalg/engine";
 import { effectiveRank } from "spectral-lab/linalg/spectrum";
-import { type Matrix, svdSync } from "spectral-lab/linalg/svd";
-import { truncate } from "spectral-lab/linalg/truncate";
+import type { Matrix } from "spectral-lab/linalg/svd";
 import { leftVectors, rightVectors } from "spectral-lab/linalg/vectors";
 import type { ImageTensors } from "spectral-lab/models/classification";
 import { mlp } from "spectral-lab/models/mlp";
@@ -18,7 +17,7 @@ import { matrixOf } from "spectral-lab/nn/views";
 import { agreementProbe } from "spectral-lab/probes/agreement";
 import { alignmentProbe } from "spectral-lab/probes/alignment";
 import { metricsProbe } from "spectral-lab/probes/metrics";
-import { pruningProbe, truncated } from "spectral-lab/probes/pruning";
+import { pruningProbe } from "spectral-lab/probes/pruning";
 import { describeSpectrum, spectraProbe } from "spectral-lab/probes/spectra";
 import type { Row } from "spectral-lab/store/rows";
 import { asTensors, type Examples } from "spectral-lab/train/examples";
@@ -141,21 +140,4 @@ test("pruning evaluates both halves of every matrix but the last", async () => {
   const loss = (list: readonly Row[]): number => Number(list.find((row) => row.metric === "loss")!.value);
   const full = await measure(metricsProbe(at("0")), 0);
   assert.notEqual(loss(rows), loss(full.rows));
-});
-
-test("the halves made on the device are those of the reference, and add up to the matrix", async () => {
-  for (const [rows, columns] of [
-    [7, 7],
-    [12, 5],
-    [5, 12],
-    [1, 6],
-  ]) {
-    const matrix = gaussianMatrix(randomStream(2, `halves ${rows} ${columns}`), rows, columns);
-    const svd = svdSync(matrix, rows < columns ? { left: "all" } : { right: "all" });
-    for (const half of ["top", "bottom"] as const) {
-      const tensor = truncated(matrix, svd, half);
-      const expected = truncate(matrix, svd, half);
-      (await tensor.data()).forEach((value, i) => close(value, expected[i]));
-    }
-  }
 });

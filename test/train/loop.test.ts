@@ -8,7 +8,7 @@ import { startBackend } from "spectral-lab/backend/start";
 import { TrainingError } from "spectral-lab/core/errors";
 import { any, at, every } from "spectral-lab/core/time";
 import { modularAddition as sums } from "spectral-lab/data/modular-addition";
-import { svdSync } from "spectral-lab/linalg/svd";
+import { svdSync } from "spectral-lab/linalg/engine";
 import { modularAddition, type AdditionTensors } from "spectral-lab/models/modular-addition";
 import { adamw } from "spectral-lab/optim/adamw";
 import { agreementProbe } from "spectral-lab/probes/agreement";
@@ -19,14 +19,14 @@ import { spectraProbe } from "spectral-lab/probes/spectra";
 import { openRun, type Run } from "spectral-lab/store/run";
 import { asTensors, type Examples } from "spectral-lab/train/examples";
 import type { Experiment } from "spectral-lab/train/experiment";
-import type { SvdEngine } from "spectral-lab/train/measure";
+import type { Decomposer } from "spectral-lab/train/measure";
 import { type Outcome, type Progress, train, type TrainOptions } from "spectral-lab/train/loop";
 
 const root = mkdtempSync(join(tmpdir(), "spectral-loop-"));
 before(() => startBackend({ backend: "wasm" }));
 after(() => rmSync(root, { recursive: true, force: true }));
 
-const engine: SvdEngine = { svd: async (matrix, options) => svdSync(matrix, options) };
+const engine: Decomposer = { svd: async (matrix, options) => svdSync(matrix, options) };
 
 function experiment(
   changes: Partial<Experiment<AdditionTensors>> = {},
@@ -155,7 +155,7 @@ test("a NaN ends training with an error that names step and parameter, and keeps
 
 test("a matrix that became NaN is an error that names it", async () => {
   const run = newRun();
-  const broken: SvdEngine = {
+  const broken: Decomposer = {
     svd: async (matrix, options) =>
       svdSync({ ...matrix, data: matrix.data.map((x, i) => (i === 3 ? NaN : x)) }, options),
   };

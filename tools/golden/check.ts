@@ -1,9 +1,9 @@
 import type { NamedArrays } from "spectral-lab/core/array";
 import { agreementDiagonal, agreementScore } from "spectral-lab/linalg/agreement";
 import { alignmentDiagonal, alignmentScore } from "spectral-lab/linalg/alignment";
-import { openEngine } from "spectral-lab/linalg/engine";
+import { openEngine, svdSync } from "spectral-lab/linalg/engine";
 import { count90, effectiveRank, entropyRank, stableRank } from "spectral-lab/linalg/spectrum";
-import { svdSync, type Svd } from "spectral-lab/linalg/svd";
+import type { Svd } from "spectral-lab/linalg/svd";
 import { noiseSchedule } from "spectral-lab/models/diffusion";
 import { pairsOf, sideVectors } from "spectral-lab/nn/contacts";
 import type { Contact, ContactSide, Model } from "spectral-lab/nn/model";

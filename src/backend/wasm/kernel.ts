@@ -18,7 +18,10 @@ type Kernels =
   | "tanh"
   | "transposeBatch";
 
-/** Our own kernels (src/backend/wasm/kernel): they work on TensorFlow.js's heap, given byte addresses and counts. */
+/**
+ * Our own kernels: they work on TensorFlow.js's heap, given counts, byte addresses and numbers in the order of the
+ * parameters of the functions in src/backend/wasm/kernel, where each is described.
+ */
 export type Kernel = Readonly<Record<Kernels, (...parameters: number[]) => void>>;
 
 /**

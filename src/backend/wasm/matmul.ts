@@ -28,6 +28,7 @@ export function installMatMul(kernel: Kernel): void {
   });
 }
 
+/** [batch, M, K] times [batch, K, N], the last two axes of either possibly exchanged; an operand of one matrix serves all. */
 function batchedProduct(
   kernel: Kernel,
   heap: WasmHeap,
@@ -45,6 +46,7 @@ function batchedProduct(
   const out = heap.makeOutput([...(batchA >= batchB ? a : b).shape.slice(0, -2), M, N], "float32");
   const turned = transposeB ? heap.makeOutput([batchB, K, N], "float32") : undefined;
   if (turned) kernel.transposeBatch(batchB, N, K, address(heap, b), address(heap, turned));
+  // Of each operand: where, and the distances of its matrices and, of a, of its rows and columns, in elements.
   kernel.multiplyBatch(
     Math.max(batchA, batchB),
     M,

@@ -1,3 +1,5 @@
+import { BackendError } from "../../core/errors.js";
+
 /** A buffer of the pool: what we must know of it without asking the driver. */
 export interface PooledBuffer extends GPUBuffer {
   /** Unique; cached bind groups are keyed by it. */
@@ -5,6 +7,8 @@ export interface PooledBuffer extends GPUBuffer {
   /** Size of its bucket: at least what was asked for. */
   bytes: number;
   bucket: Bucket;
+  /** Whether it has been given back: it lies in its bucket, or was destroyed. */
+  free: boolean;
   /** The submission that last used it (see `PooledWebGpu.submission`). */
   submission: number;
 }
@@ -66,13 +70,24 @@ export class BufferPool {
   private take(bucket: Bucket, index: number, mappedAtCreation: boolean): PooledBuffer {
     bucket.lastUse = ++this.clock;
     const buffer = index >= 0 ? bucket.free.splice(index, 1)[0] : this.create(bucket, mappedAtCreation);
+    buffer.free = false;
     this.numBytesUsed += bucket.bytes;
     if (this.numBytesUsed > this.peak) this.peak = this.numBytesUsed;
     return buffer;
   }
 
-  /** Gives a buffer back, to be used again or, if `reuse` is false, destroyed. */
+  /**
+   * Gives a buffer back, to be used again or, if `reuse` is false, destroyed.
+   * @throws BackendError if it was given back before: two tensors would then share it
+   */
   releaseBuffer(buffer: PooledBuffer, reuse = true): void {
+    if (buffer.free) {
+      const { serial, bucket } = buffer;
+      throw new BackendError(
+        `backend "webgpu": buffer ${serial} (${bucket.bytes} bytes, usage ${bucket.usage}) was released twice`,
+      );
+    }
+    buffer.free = true;
     this.numBytesUsed -= buffer.bytes;
     if (!reuse) {
       this.beforeDestroy();
@@ -122,6 +137,7 @@ export class BufferPool {
       serial: ++this.serials,
       bytes: bucket.bytes,
       bucket,
+      free: false,
       submission: -1,
     }) as PooledBuffer;
   }

@@ -97,8 +97,19 @@ function join(d: usize, n: i32, half: i32, joint: f64, q: usize, stride: i32, wo
 }
 
 /**
- * Sorts the rows into those that the joint changes, `kept` (rising d), and the others, `deflated`: where z is negligible, or where
- * two eigenvalues are so close that a rotation can make it so. Returns the number kept.
+ * Sorts the rows into those that the joint changes, `kept`, and the others, `deflated`: where z is negligible, or where
+ * two eigenvalues are so close that a rotation can make it so. No two arrays overlap.
+ * @param d n float64 eigenvalues, rising in 0 .. half-1 and in half .. n-1; those that are rotated change
+ * @param z n float64, of length 1: the vector of the rank-one change rho z z^T; changed by the rotations
+ * @param n rows in all
+ * @param half rows of the first half
+ * @param rho size of the rank-one change, >= 0
+ * @param q n x n float64 eigenvectors as rows; those that are rotated change
+ * @param stride float64 numbers from one row of q to the next
+ * @param kind n int32 (out): in which halves each row has numbers: FIRST, BOTH or SECOND
+ * @param kept room for n int32 (out): the numbers of the kept rows, in order of rising d
+ * @param deflated room for n int32 (out): the numbers of the others, in no order
+ * @returns how many are kept
  */
 function deflate(
   d: usize,
@@ -169,8 +180,15 @@ function rotateRows(x: usize, y: usize, n: i32, c: f64, s: f64): void {
 }
 
 /**
- * Eigenvalues (into `lambda`, rising) and eigenvectors of diag(d) + rho z z^T over the kept rows. Row j of `vectors`
- * (kept x kept) becomes eigenvector j, its elements in `order`.
+ * Eigenvalues and eigenvectors of diag(d) + rho z z^T over the kept rows. The outputs overlap nothing else.
+ * @param d float64 eigenvalues of all rows
+ * @param z float64, of all rows
+ * @param rho size of the rank-one change, > 0
+ * @param kept how many rows are kept, >= 1
+ * @param keptRows their numbers, int32, in order of rising d
+ * @param order `kept` int32: a permutation of 0 .. kept-1, in which the eigenvectors' elements are written
+ * @param lambda `kept` float64 eigenvalues, rising (out)
+ * @param vectors kept x kept float64, row-major without gaps (out): eigenvector j in row j
  */
 function rankOneUpdate(
   d: usize,
@@ -210,7 +228,21 @@ function rankOneUpdate(
   release(start);
 }
 
-/** joined (kept x n) = vectors times the kept rows of q, leaving out the halves that are zero. */
+/**
+ * joined = vectors times the kept rows of q, leaving out the halves that are zero. `joined` overlaps none of the inputs.
+ * @param q n x n float64 eigenvectors of the two halves as rows
+ * @param stride float64 numbers from one row of q to the next
+ * @param n rows in all
+ * @param half rows, and columns, of the first half
+ * @param kept how many rows are kept
+ * @param keptRows their numbers, int32
+ * @param order `kept` int32: the places in `keptRows` that the columns of `vectors` belong to; first those with numbers in
+ *   the first half alone, then those with numbers in both, then the others
+ * @param firstCount how many have numbers in the first half alone
+ * @param upToBoth how many have numbers in the first half
+ * @param vectors kept x kept float64, row-major without gaps
+ * @param joined kept x n float64, row-major without gaps (out)
+ */
 function combine(
   q: usize,
   stride: i32,
@@ -242,7 +274,17 @@ function combine(
   release(start);
 }
 
-/** Writes the joined and the deflated eigenpairs back to d and q, rising. */
+/**
+ * Writes the joined and the deflated eigenpairs back to d and q, rising. No two arrays overlap.
+ * @param d n float64 eigenvalues of the rows before the joint; becomes those after it, rising
+ * @param n rows in all
+ * @param q n x n float64 eigenvectors as rows, in the order of d; likewise
+ * @param stride float64 numbers from one row of q to the next
+ * @param kept how many eigenpairs were joined
+ * @param lambda their `kept` float64 eigenvalues, rising
+ * @param joined their kept x n float64 eigenvectors, row-major without gaps
+ * @param deflated n - kept int32: the numbers of the rows that stay as they are; becomes sorted by d
+ */
 function interleave(
   d: usize,
   n: i32,

@@ -27,11 +27,25 @@ const NOT_CONVERGED: i32 = 2;
 const ROWS: i32 = 256; // of the long side, at a time
 
 /**
- * @param a the matrix; element (i, j), i < m, j < n, at a + 4 (i row + j column)
- * @param s n float64 singular values, falling (out)
- * @param shortVectors shortCount vectors of n float32 (out); element i of vector j at 4 (i shortElement + j shortVector)
- * @param longVectors longCount vectors of m float32 (out), laid out likewise
- * @returns DONE, NON_FINITE if the matrix holds a NaN or an infinity, or NOT_CONVERGED
+ * All singular values of an m x n matrix, and the leading vectors of either side. The three outputs overlap neither `a` nor
+ * each other; all four lie in `allocate`d blocks, below the stack that is used here.
+ * @param a address of the matrix, float32, only read; element (i, j), i < m, j < n, at a + 4 (i row + j column)
+ * @param row elements from one row to the next: n for a row-major matrix, 1 for a transposed one
+ * @param column elements from one column to the next
+ * @param m length of the long side, m >= n
+ * @param n length of the short side, n >= 1
+ * @param s address for n float64 singular values, falling
+ * @param shortVectors address for the vectors of the short side: shortCount vectors of n float32, element i of vector j
+ *   at shortVectors + 4 (i shortElement + j shortVector)
+ * @param shortElement elements from one number of a vector to its next
+ * @param shortVector elements from one vector to the next
+ * @param shortCount 0 <= shortCount <= n; with 0, `shortVectors` is not touched
+ * @param longVectors address for the vectors of the long side: longCount vectors of m float32, laid out likewise
+ * @param longElement as shortElement
+ * @param longVector as shortVector
+ * @param longCount 0 <= longCount <= n
+ * @returns DONE, NON_FINITE if the matrix holds a NaN or an infinity, or NOT_CONVERGED; in the latter two cases the
+ *   outputs are undefined
  */
 export function decompose(
   a: usize,
@@ -111,7 +125,21 @@ export function leadingEigenpairs(d: usize, e: usize, n: i32, count: i32, lambda
   return NOT_CONVERGED;
 }
 
-/** u_j = A v_j / s_j for j < count, made orthonormal where s_j is small. */
+/**
+ * u_j = A v_j / s_j for j < count, made orthonormal where s_j is small. `out` overlaps none of the inputs.
+ * @param a the m x n float32 matrix; element (i, j) at a + 4 (i row + j column)
+ * @param row elements from one row to the next
+ * @param column elements from one column to the next
+ * @param m rows, the length of a vector
+ * @param n columns
+ * @param s n float64 singular values, falling
+ * @param z at least `count` vectors v as rows: n float64 each
+ * @param zRow float64 numbers from one v to the next
+ * @param out address for `count` vectors of m float32; element i of vector j at out + 4 (i element + j vector)
+ * @param element elements from one number of a vector to its next
+ * @param vector elements from one vector to the next
+ * @param count how many, 1 <= count <= n
+ */
 function longSide(
   a: usize,
   row: i32,
@@ -155,7 +183,11 @@ function longSide(
   release(start);
 }
 
-/** As `longSide`, all of U in float64 first. */
+/**
+ * As `longSide`, with the same parameters, where singular values are too small to divide by: all of U is made in float64
+ * first (m x count, in memory of its own), and what comes after the first vectors is made orthonormal.
+ * @param head number of leading vectors, 0 <= head < count, whose s_j may be divided by
+ */
 function longSideWithTail(
   a: usize,
   row: i32,

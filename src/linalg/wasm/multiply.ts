@@ -125,7 +125,18 @@ function addTo(c: usize, factor: v128, low: v128, high: v128): void {
 
 const edge: usize = memory.data(128, 16);
 
-/** As `tile`, for the rows x columns part of a tile that lies inside C, and with `lower` only at or below its diagonal. */
+/**
+ * As `tile`, for the part of a tile that lies inside C.
+ * @param p panel of the left operand: 4 x depth float64, the four side by side
+ * @param q panel of the right operand, likewise
+ * @param depth length of the common dimension
+ * @param alpha factor of the product
+ * @param c address of the tile's first element: float64, in C, which overlaps neither panel
+ * @param stride float64 numbers from one row of C to the next
+ * @param rows rows of the tile that are added to C, 1 to 4
+ * @param columns columns of the tile that are added to C, 1 to 4
+ * @param diagonal whether the tile lies on C's diagonal and only its lower triangle is added
+ */
 function partialTile(
   p: usize,
   q: usize,
@@ -145,7 +156,19 @@ function partialTile(
   }
 }
 
-/** The tiles of rows i0 .. i0 + rows - 1 of C: packed rows `p` against all packed columns `q`. */
+/**
+ * Adds alpha P Q^T to rows i0 .. i0 + rows - 1 of C: packed rows against all packed columns.
+ * @param p those rows of the left operand, `pack`ed: float64, panels of 4 x depth one after the other
+ * @param i0 first row of C, a multiple of TILE
+ * @param rows number of rows
+ * @param q all columns of the right operand, packed likewise
+ * @param columns number of columns of C
+ * @param depth length of the common dimension in the panels
+ * @param alpha factor of the product
+ * @param c address of C: float64, row-major; overlaps neither operand
+ * @param stride float64 numbers from one row of C to the next
+ * @param lower whether only elements (i, j) with j <= i are added to
+ */
 function tiles(
   p: usize,
   i0: i32,
@@ -178,8 +201,22 @@ function tiles(
 }
 
 /**
- * C += alpha A B with A m x k, B k x n and C m x n, rows of C `cRow` apart. With `lower` only the lower triangle of a
- * square C is computed (the rest is not touched).
+ * C += alpha A B. No element of C is one of A or B; they may lie in one array (some columns of it, and others).
+ * @param m rows of A and C
+ * @param n columns of B and C
+ * @param k columns of A, rows of B
+ * @param alpha factor of the product
+ * @param a address of A, m x k: element (i, l) lies i aRow + l aColumn elements after it
+ * @param aSingle whether A is float32; else float64
+ * @param aRow elements from one row of A to the next
+ * @param aColumn elements from one column of A to the next
+ * @param b address of B, k x n: element (l, j) lies l bRow + j bColumn elements after it
+ * @param bSingle whether B is float32; else float64
+ * @param bRow elements from one row of B to the next
+ * @param bColumn elements from one column of B to the next
+ * @param c address of C, m x n float64, row-major; added to
+ * @param cRow float64 numbers from one row of C to the next, cRow >= n
+ * @param lower whether only the lower triangle of a square C (m = n) is computed; the rest is then not touched
  */
 export function multiplyInto(
   m: i32,
@@ -217,7 +254,20 @@ export function multiplyInto(
   release(start);
 }
 
-/** C = A B for float64 operands; see `multiplyInto`. */
+/**
+ * C = A B for float64 operands, all with strides in float64 numbers. No element of C is one of A or B.
+ * @param m rows of A and C
+ * @param n columns of B and C
+ * @param k columns of A, rows of B
+ * @param a address of A, m x k
+ * @param aRow from one row of A to the next
+ * @param aColumn from one column of A to the next
+ * @param b address of B, k x n
+ * @param bRow from one row of B to the next
+ * @param bColumn from one column of B to the next
+ * @param c address of C, m x n, row-major; overwritten
+ * @param cRow from one row of C to the next, cRow >= n
+ */
 export function multiply(
   m: i32,
   n: i32,

@@ -92,7 +92,20 @@ export function secularRoot(
   return origin + x;
 }
 
-/** Step to the root of the rational function that has the poles beside x and the value and slopes of f. */
+/**
+ * Step to the root of the rational function that has the poles beside x and the value and slopes of f. Numbers, no
+ * addresses; positions are measured from the origin of `secularRoot`.
+ * @param f value of the secular function at x
+ * @param psiSlope slope, at x, of its part with the poles up to the left one
+ * @param phiSlope slope of the part with the poles from the right one on
+ * @param left left pole - x; of the last root, the last pole but one - x
+ * @param right right pole - x; of the last root, the last pole - x
+ * @param last whether this is the last root, which has no pole on its right
+ * @param low lower end of the bracket
+ * @param high upper end of the bracket
+ * @param x where f was evaluated, low <= x <= high
+ * @returns what to add to x; the sum may lie outside the bracket
+ */
 function step(
   f: f64,
   psiSlope: f64,

@@ -1,13 +1,13 @@
 import { get, get4, multiplyAdd, set, set4 } from "./memory";
 
 /**
- * e^x in four lanes to about 1 ulp (Cephes' expf: 2^n times a polynomial on [-ln 2 / 2, ln 2 / 2]). Below -87.3 the
- * result is 0, above 88.7 infinite; NaN stays NaN.
+ * e^x in four lanes to 1 ulp (Cephes' expf: 2^n times a polynomial on [-ln 2 / 2, ln 2 / 2]). Finite up to 88.72283,
+ * the largest x whose e^x float32 holds, and infinite above; below -87.34 subnormal, below -103.97 zero; NaN stays NaN.
  */
 // @ts-ignore: decorator
 @inline
 export function exponential(x: v128): v128 {
-  const clamped = f32x4.min(f32x4.max(x, f32x4.splat(-87.33654)), f32x4.splat(88.3762626647949));
+  const clamped = f32x4.min(f32x4.max(x, f32x4.splat(-104)), f32x4.splat(89));
   const n = f32x4.nearest(f32x4.mul(clamped, f32x4.splat(1.44269504088896341)));
   let r = f32x4.sub(clamped, f32x4.mul(n, f32x4.splat(0.693359375)));
   r = f32x4.sub(r, f32x4.mul(n, f32x4.splat(-2.12194440e-4)));
@@ -18,12 +18,18 @@ export function exponential(x: v128): v128 {
   p = multiplyAdd(p, r, f32x4.splat(1.6666665459e-1));
   p = multiplyAdd(p, r, f32x4.splat(5.0000001201e-1));
   p = f32x4.add(multiplyAdd(p, f32x4.mul(r, r), r), f32x4.splat(1));
-  const power = i32x4.shl(i32x4.add(i32x4.trunc_sat_f32x4_s(n), i32x4.splat(127)), 23);
-  const value = f32x4.mul(p, power);
-  const tooSmall = f32x4.lt(x, f32x4.splat(-87.33654));
-  const tooLarge = f32x4.gt(x, f32x4.splat(88.3762626647949));
-  const bounded = v128.bitselect(f32x4.splat(Infinity), v128.andnot(value, tooSmall), tooLarge);
-  return v128.bitselect(bounded, x, f32x4.eq(x, x));
+  p = v128.andnot(p, f32x4.lt(x, f32x4.splat(-104))); // masked logits: an underflow would cost more than the rest
+  // -150 <= n <= 128 is more than one exponent holds: 2^n is two factors, of which the first changes no digit.
+  const exponent = i32x4.trunc_sat_f32x4_s(n);
+  const half = i32x4.shr_s(exponent, 1);
+  return f32x4.mul(f32x4.mul(p, power(half)), power(i32x4.sub(exponent, half)));
+}
+
+/** 2^n in four lanes, for integers -126 <= n <= 127. */
+// @ts-ignore: decorator
+@inline
+function power(n: v128): v128 {
+  return i32x4.shl(i32x4.add(n, i32x4.splat(127)), 23);
 }
 
 /** 1 / (1 + e^-x) in four lanes. */

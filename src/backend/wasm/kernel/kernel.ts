@@ -1,4 +1,8 @@
-/** Kernels that work on TensorFlow.js's own WebAssembly memory: single-threaded, float32, SIMD. They allocate nothing. */
+/**
+ * Kernels that work on TensorFlow.js's own WebAssembly memory: single-threaded, float32, SIMD. They allocate nothing.
+ * Pointers are byte addresses of dense row-major float32 arrays (int32 where it is said); counts, strides and pitches are
+ * in elements. Arrays that are written overlap no other, unless it is said; the others are only read.
+ */
 export { exp, tanh } from "./elementwise";
 export { lstmBackward, lstmForward } from "./lstm";
 export { filterGradient, multiplyBatch, transposeBatch } from "./multiply";

@@ -3,9 +3,17 @@ import { get4, set4 } from "./memory";
 import { multiply } from "./multiply";
 
 /**
- * One direction of an LSTM layer over all frames. `x` [T, B, 4H] are the input projections, `wt` [H, 4H] the transposed
- * recurrent weight. Writes hidden states into `out` [T, B, 2H] at `column`, cells [T, B, H] and the gates after their
- * non-linearities [T, B, 4H], in the order i, f, g, o. H is a multiple of 4.
+ * One direction of an LSTM layer over all frames, from states of zero. Gates are in the order i, f, g, o.
+ * @param T frames, >= 1
+ * @param B sequences in the batch
+ * @param H hidden units of the direction, a multiple of 4
+ * @param reverse whether frames are read from the last to the first
+ * @param column 0 or H: where this direction's hidden states begin in a row of `out`
+ * @param x [T, B, 4H]: input projections with both biases added
+ * @param wt [H, 4H]: the recurrent weight, transposed
+ * @param out [T, B, 2H]: hidden states, written at columns column .. column+H-1; the other direction's are not touched
+ * @param cells [T, B, H]: cell states (written)
+ * @param gates [T, B, 4H]: the gates after their non-linearities (written)
  */
 export function lstmForward(
   T: i32,
@@ -53,8 +61,18 @@ export function lstmForward(
 }
 
 /**
- * The gradient of `lstmForward` with respect to `x`: dx [T, B, 4H] from dOut [T, B, 2H] at `column`, with the recurrent
- * weight w [4H, H] as it is. `carried` [2, B, H] is room for the errors that travel from frame to frame.
+ * The gradient of `lstmForward` with respect to `x`.
+ * @param T frames, >= 1
+ * @param B sequences in the batch
+ * @param H hidden units of the direction, a multiple of 4
+ * @param reverse as in the forward pass
+ * @param column as in the forward pass
+ * @param dOut [T, B, 2H]: gradient of `out`, read at columns column .. column+H-1
+ * @param w [4H, H]: the recurrent weight as it is, not transposed
+ * @param cells [T, B, H]: from the forward pass
+ * @param gates [T, B, 4H]: from the forward pass
+ * @param dx [T, B, 4H]: gradient of `x` (written)
+ * @param carried [2, B, H]: scratch for the errors that travel from frame to frame, of hidden and of cell states
  */
 export function lstmBackward(
   T: i32,

@@ -1,8 +1,17 @@
 import { get, get4, multiplyAdd, set, set4, splat } from "./memory";
 
 /**
- * C += A B for small matrices in row-major order; element (m, k) of A lies at m * rowA + k * columnA, so that A may be
- * transposed or strided; rows of B and C lie pitchB and pitchC elements apart. Blocks of 4 x 8 of C stay in registers.
+ * C += A B for small matrices. Blocks of 4 x 8 of C stay in registers.
+ * @param M rows of A and C
+ * @param N columns of B and C
+ * @param K columns of A, rows of B
+ * @param a A [M, K]: element (m, k) lies m * rowA + k * columnA elements after it, so that A may be transposed or strided
+ * @param rowA elements from one row of A to the next
+ * @param columnA elements from one column of A to the next
+ * @param b B [K, N], row-major
+ * @param pitchB elements from one row of B to the next, >= N
+ * @param c C [M, N], row-major; added to
+ * @param pitchC elements from one row of C to the next, >= N
  */
 export function multiply(
   M: i32,
@@ -34,6 +43,20 @@ export function multiply(
   }
 }
 
+/**
+ * `multiply` for rows m .. m+3 and columns n .. n+7 of C; `block1x8` and `block1x4` are for one row, and eight or four
+ * columns.
+ * @param K columns of A, rows of B
+ * @param a the whole of A, strided as in `multiply`
+ * @param m the block's first row
+ * @param rowA elements from one row of A to the next
+ * @param columnA elements from one column of A to the next
+ * @param b the whole of B
+ * @param n the block's first column
+ * @param pitchB elements from one row of B to the next
+ * @param c the whole of C; the block is added to
+ * @param pitchC elements from one row of C to the next
+ */
 function block4x8(
   K: i32,
   a: usize,
@@ -90,6 +113,7 @@ function block4x8(
   set4(c3, 4, s31);
 }
 
+/** One row: see `block4x8`. */
 function block1x8(
   K: i32,
   a: usize,
@@ -114,6 +138,7 @@ function block1x8(
   set4(c, at + 4, s1);
 }
 
+/** Half a row: see `block4x8`. */
 function block1x4(
   K: i32,
   a: usize,
@@ -133,7 +158,20 @@ function block1x4(
   set4(c, at, sum);
 }
 
-/** `batch` products C[z] = A[z] B[z] in a row; strides in elements, 0 for an operand that all share. */
+/**
+ * `batch` products C[z] = A[z] B[z] in a row.
+ * @param batch number of products
+ * @param M rows of A[z] and C[z]
+ * @param N columns of B[z] and C[z]
+ * @param K columns of A[z], rows of B[z]
+ * @param a A[0] [M, K]: element (m, k) lies m * rowA + k * columnA elements after it
+ * @param strideA elements from A[z] to A[z + 1]: M K, or 0 where all products share one A
+ * @param rowA elements from one row of A[z] to the next
+ * @param columnA elements from one column of A[z] to the next
+ * @param b B[0] [K, N], row-major without gaps
+ * @param strideB elements from B[z] to B[z + 1]: K N, or 0 where all products share one B
+ * @param c C [batch, M, N] (written)
+ */
 export function multiplyBatch(
   batch: i32,
   M: i32,
@@ -156,7 +194,7 @@ export function multiplyBatch(
   }
 }
 
-/** out[z] = x[z]^T for `batch` matrices of rows x columns. */
+/** out[z] = x[z]^T for `batch` matrices: x [batch, rows, columns], out [batch, columns, rows] (written). */
 export function transposeBatch(batch: i32, rows: i32, columns: i32, x: usize, out: usize): void {
   for (let z = 0; z < batch; z++) {
     for (let i = 0; i < rows; i++) {
@@ -168,8 +206,24 @@ export function transposeBatch(batch: i32, rows: i32, columns: i32, x: usize, ou
 }
 
 /**
- * Gradient of an NHWC convolution with respect to its filter [KH, KW, C, F], added to `out`: for every row of the output
- * and every tap, (the row of the input that the tap sees)^T times the row of dy.
+ * Gradient of an NHWC convolution, without dilation, with respect to its filter: for every row of the output and every
+ * tap, (the row of the input that the tap sees)^T times the row of dy.
+ * @param batch images
+ * @param H height of the input, in pixels
+ * @param W width of the input
+ * @param C channels of the input
+ * @param OH height of the output
+ * @param OW width of the output
+ * @param F channels of the output
+ * @param KH height of the filter
+ * @param KW width of the filter
+ * @param SH pixels of the input from one row of the output to the next
+ * @param SW pixels of the input from one column of the output to the next
+ * @param top rows of padding above the input; those below follow from OH
+ * @param left columns of padding left of the input; those on its right follow from OW
+ * @param x [batch, H, W, C]: the input, without its padding
+ * @param dy [batch, OH, OW, F]: gradient of the output
+ * @param out [KH, KW, C, F]: gradient of the filter (written)
  */
 export function filterGradient(
   batch: i32,

@@ -1,6 +1,26 @@
 import { get, get4, multiplyAdd, set, set4 } from "./memory";
 
-/** One AdamW update: p1 = p * decay - rate * m1 / (sqrt(v1 * inverse) + epsilon). */
+/**
+ * One AdamW update: m1 = beta1 m + rest1 g, v1 = beta2 v + rest2 g^2, and
+ * p1 = p * decay - rate * m1 / (sqrt(v1 * inverse) + epsilon). All arrays have n elements. p1, m1 and v1 may be p, m and v
+ * themselves.
+ * @param n elements
+ * @param p parameters
+ * @param m first moments
+ * @param v second moments
+ * @param g gradients
+ * @param p1 next parameters (written)
+ * @param m1 next first moments (written)
+ * @param v1 next second moments (written)
+ * @param decay 1 - learning rate * weight decay
+ * @param rate learning rate / (1 - beta1^t) at update t = 1, 2, ...
+ * @param inverse 1 / (1 - beta2^t)
+ * @param epsilon added to the root
+ * @param beta1 decay of the first moments
+ * @param rest1 1 - beta1, made in float64
+ * @param beta2 decay of the second moments
+ * @param rest2 1 - beta2, made in float64
+ */
 export function adamw(
   n: i32,
   p: usize,
@@ -41,7 +61,19 @@ export function adamw(
   }
 }
 
-/** One SGD update: v1 = momentum v + g + decay p; p1 = p - rate v1. */
+/**
+ * One SGD update: v1 = momentum v + g + decay p; p1 = p - rate v1. All arrays have n elements. p1 and v1 may be p and v
+ * themselves.
+ * @param n elements
+ * @param p parameters
+ * @param v velocities
+ * @param g gradients
+ * @param p1 next parameters (written)
+ * @param v1 next velocities (written)
+ * @param rate learning rate
+ * @param momentum in [0, 1)
+ * @param decay weight decay
+ */
 export function sgd(
   n: i32,
   p: usize,

@@ -1,6 +1,23 @@
 import { get, set } from "./memory";
 
-/** Gradient of NHWC max pooling: each error goes to the first largest element of its window. `dx` must hold zeros. */
+/**
+ * Gradient of NHWC max pooling: each error goes to the first largest element of its window, in row-major order.
+ * @param batch images
+ * @param H height of the input, in pixels
+ * @param W width of the input
+ * @param C channels
+ * @param OH height of the output
+ * @param OW width of the output
+ * @param KH height of a window
+ * @param KW width of a window
+ * @param SH pixels of the input from one row of windows to the next
+ * @param SW pixels of the input from one column of windows to the next
+ * @param top rows of padding above the input; no padding is ever the largest
+ * @param left columns of padding left of the input
+ * @param x [batch, H, W, C]: the input, without its padding
+ * @param dy [batch, OH, OW, C]: gradient of the output
+ * @param dx [batch, H, W, C]: gradient of the input; must hold zeros, and is added to
+ */
 export function maxPoolGradient(
   batch: i32,
   H: i32,

@@ -1,8 +1,8 @@
 import { get, get4, set, set4 } from "./memory";
 
 /**
- * out[o, i] = scale * sum over l of x[o, l, i], for x read as outer x length x inner. Adds in float64: TensorFlow.js's
- * own sums lose two digits over 10^4 elements.
+ * out[o, i] = scale * sum over l of x[o, l, i], for x [outer, length, inner] and out [outer, inner] (written). Adds in
+ * float64: TensorFlow.js's own sums lose two digits over 10^4 elements.
  */
 export function sumMiddle(outer: i32, length: i32, inner: i32, scale: f64, x: usize, out: usize): void {
   const pitch = (<usize>inner) << 2;
@@ -63,7 +63,10 @@ function narrow(low: v128, high: v128): v128 {
   return v128.shuffle<i32>(f32x4.demote_f64x2_zero(low), f32x4.demote_f64x2_zero(high), 0, 1, 4, 5);
 }
 
-/** out[ids[i]] += x[i] for `count` rows of `width`; ids outside [0, segments) are left out. `out` must hold zeros. */
+/**
+ * out[ids[i]] += x[i], for x [count, width], int32 ids [count] and out [segments, width], which must hold zeros; ids outside
+ * [0, segments) are left out.
+ */
 export function sumSegments(count: i32, width: i32, segments: i32, x: usize, ids: usize, out: usize): void {
   for (let i = 0; i < count; i++) {
     const segment = load<i32>(ids + ((<usize>i) << 2));
