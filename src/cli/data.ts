@@ -2,7 +2,7 @@ import { SpectralError } from "../core/errors.js";
 import type { Progress } from "../data/dataset.js";
 import { getData, verifyData, whereData } from "../data/manage.js";
 import { columns, type Given, UsageError } from "./command.js";
-import type { data } from "./commands.js";
+import type { data } from "./declarations.js";
 
 /** Gets, verifies or finds a public data set. */
 export async function run({ values, positionals }: Given<typeof data>): Promise<number> {

@@ -9,7 +9,7 @@ import { describeSvdEngines } from "../linalg/engine.js";
 import { resultsFolder, runsFolder } from "../store/paths.js";
 import { packageVersion } from "../store/code.js";
 import type { Given } from "./command.js";
-import type { doctor } from "./commands.js";
+import type { doctor } from "./declarations.js";
 
 /** Says what this machine computes with, and what to do about each problem. */
 export async function run({ values }: Given<typeof doctor>): Promise<number> {

@@ -5,7 +5,7 @@ import { PAPER_FIGURES, paperFigure, storedRuns } from "../lab/paper-figures.js"
 import { profileFromEnvironment } from "../lab/reproduce.js";
 import type { ProfileName } from "../tasks/task.js";
 import type { Given } from "./command.js";
-import type { figures } from "./commands.js";
+import type { figures } from "./declarations.js";
 
 /** Draws figures of the paper from stored runs. */
 export async function run({ values, positionals }: Given<typeof figures>): Promise<number> {

@@ -3,7 +3,7 @@ import { SvdPool } from "../linalg/pool.js";
 import { describeSpectrum } from "../probes/spectra.js";
 import { openSafetensors } from "../store/safetensors.js";
 import { columns, type Given } from "./command.js";
-import type { spectra } from "./commands.js";
+import type { spectra } from "./declarations.js";
 
 interface MatrixSpectrum {
   readonly matrix: string;

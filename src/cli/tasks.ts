@@ -1,7 +1,7 @@
 import { TASKS } from "../tasks/index.js";
 import { PROFILES } from "../tasks/task.js";
 import type { Given } from "./command.js";
-import type { tasks } from "./commands.js";
+import type { tasks } from "./declarations.js";
 
 /** Lists the experiments, their profiles and settings. */
 export async function run({ values }: Given<typeof tasks>): Promise<number> {

@@ -15,7 +15,7 @@ import type { Outcome } from "../train/loop.js";
 import { describeData } from "../data/describe.js";
 import { report } from "./data.js";
 import type { Given } from "./command.js";
-import type { train } from "./commands.js";
+import type { train } from "./declarations.js";
 
 /** Trains a task, resumes it, or says that it is finished. */
 export async function run({ values, positionals }: Given<typeof train>): Promise<number> {

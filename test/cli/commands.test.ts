@@ -4,7 +4,8 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, test } from "node:test";
 import { command, type Declaration, type Given, UsageError } from "spectral-lab/cli/command";
-import { COMMANDS, data, figures, train } from "spectral-lab/cli/commands";
+import { COMMANDS } from "spectral-lab/cli/commands";
+import { data, figures, train } from "spectral-lab/cli/declarations";
 import { PUBLIC_SETS } from "spectral-lab/data/sources";
 import { PROFILES } from "spectral-lab/tasks/task";
 import { spectral } from "./spectral.js";
@@ -76,7 +77,7 @@ test("names that the help lists are those that exist", () => {
 });
 
 test("help and wrong usage load nothing but the command line itself", () => {
-  const own = ["dist/cli/command.js", "dist/cli/commands.js", "dist/cli/main.js", "dist/core/errors.js"];
+  const own = ["dist/cli/command.js", "dist/cli/commands.js", "dist/cli/declarations.js", "dist/cli/main.js", "dist/core/errors.js"];
   for (const line of [
     "",
     "--help",

@@ -1,0 +1,73 @@
+import type { Declaration } from "./command.js";
+
+export const tasks = {
+  name: "tasks",
+  summary: "the experiments of the paper, their profiles and settings",
+  positionals: {},
+  options: { json: { text: "one JSON array, with every default" } },
+  example: "tasks",
+} as const satisfies Declaration;
+
+export const train = {
+  name: "train",
+  summary: "trains a task or goes on with it; the last line is one JSON object",
+  positionals: { TASK: "name of a task, as `spectral tasks` lists them" },
+  options: {
+    profile: { value: "P", text: "quick, lab or paper", default: "quick" },
+    setting: { value: "S", text: "one of the profile's settings (default: its own values)" },
+    seed: { value: "N", text: "whole number >= 0, of the initialisation", default: "0" },
+    order: { value: "N", text: "whole number >= 0, of the order of examples (default: the seed)" },
+    set: { value: "KEY=VALUE", text: "a field of the task's configuration", multiple: true },
+    backend: { value: "B", text: "what computes (default: SPECTRAL_BACKEND, else the first that starts)" },
+    runs: { value: "DIR", text: "folder of runs (default: SPECTRAL_RUNS, else data/runs)" },
+    "checkpoint-seconds": { value: "T", text: "seconds between checkpoints to resume from (default: 20)" },
+    keep: { value: "M,M...", text: "keeps the weights at these moments too: 0, 500it, 2ep, 20%, end" },
+    probes: { value: "P,P...", text: "measures only with these probes (default: all of the task's)" },
+    retrain: { text: "trains a finished run again; the old one is moved aside" },
+    json: { text: "prints the last line only" },
+  },
+  statuses: { 0: "the run is finished", 130: "interrupted, with a checkpoint: the same command goes on" },
+  example: "train mnist-mlp --setting decay --set epochs=4",
+} as const satisfies Declaration;
+
+export const spectra = {
+  name: "spectra",
+  summary: "ranks and singular values of every matrix in a file of weights",
+  positionals: { FILE: "weights in the safetensors format, ours or anybody's" },
+  options: { json: { text: "one JSON object per matrix and line" } },
+  example: "spectra model.safetensors",
+} as const satisfies Declaration;
+
+export const figures = {
+  name: "figures",
+  summary:
+    "draws the paper's figures from finished runs, as SVG, PNG and CSV, and prints what they say of its claims",
+  positionals: { "[N...]": "numbers of figures (default: all of them)" },
+  options: {
+    profile: { value: "P", text: "quick, lab or paper (default: SPECTRAL_PROFILE, else lab)" },
+    runs: { value: "DIR", text: "folder of runs (default: SPECTRAL_RUNS, else data/runs)" },
+    output: { value: "DIR", text: "where the files go (default: figures)" },
+  },
+  example: "figures 2 --profile quick",
+} as const satisfies Declaration;
+
+export const data = {
+  name: "data",
+  summary: "downloads a data set, checks it against its checksums, or says where it lies",
+  positionals: {
+    "get|verify|where": "what to do with it",
+    NAME: "mnist, cifar10, librispeech, wikitext103 or gpt-neox-20b",
+  },
+  options: { root: { value: "DIR", text: "folder of data sets (default: SPECTRAL_DATA, else data)" } },
+  statuses: { 1: "failed, or verify found a file that is missing or damaged" },
+  example: "data get mnist",
+} as const satisfies Declaration;
+
+export const doctor = {
+  name: "doctor",
+  summary: "backend, device and versions of this machine, and what to do about each problem",
+  positionals: {},
+  options: { json: { text: "the same as one JSON object" } },
+  statuses: { 1: "failed, or nothing computes here" },
+  example: "doctor",
+} as const satisfies Declaration;
