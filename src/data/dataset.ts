@@ -25,7 +25,7 @@ export interface Provenance {
 }
 
 /** Examples that can be drawn, in any order, as a batch of host arrays. The training loop decides the order. */
-export interface Examples<Batch> {
+export interface HostExamples<Batch> {
   readonly count: number;
   /**
    * @param indices which examples, each an integer in [0, count); repeats are allowed
@@ -37,12 +37,12 @@ export interface Examples<Batch> {
 /** A training and a validation set of the same kind. */
 export interface Dataset<Batch> {
   readonly provenance: Provenance;
-  readonly training: Examples<Batch>;
-  readonly validation: Examples<Batch>;
+  readonly training: HostExamples<Batch>;
+  readonly validation: HostExamples<Batch>;
 }
 
 /** Progress of a long preparation. */
-export interface Progress {
+export interface PreparationProgress {
   /** "downloading train-clean-100.tar.gz", "features of dev-clean", ... */
   readonly stage: string;
   /** Units of work done: bytes of a download, utterances, documents. */
@@ -57,7 +57,7 @@ export interface Progress {
 export function progressMeter(
   stage: string,
   total: number | undefined,
-  report: ((progress: Progress) => void) | undefined,
+  report: ((progress: PreparationProgress) => void) | undefined,
   alreadyDone = 0,
 ): (done: number) => void {
   if (report === undefined) return () => undefined;
@@ -74,7 +74,7 @@ export function progressMeter(
 }
 
 /** How a data set is opened. */
-export interface OpenOptions {
+export interface DataOptions {
   /** Folder that holds the data sets; default `dataRoot()`. */
   readonly root?: string;
   /** Whether an absent data set may be downloaded. Default true, unless SPECTRAL_OFFLINE is set to anything but 0. */
@@ -84,6 +84,6 @@ export interface OpenOptions {
    * instead. "always": generated data without looking for real ones. Damaged real data are always an error.
    */
   readonly standIn?: "never" | "auto" | "always";
-  readonly onProgress?: (progress: Progress) => void;
+  readonly onProgress?: (progress: PreparationProgress) => void;
   readonly signal?: AbortSignal;
 }

@@ -1,6 +1,6 @@
 import { DataError } from "../core/errors.js";
 import { randomStream } from "../core/random.js";
-import type { Dataset, Examples, FloatArray, IntArray, Provenance } from "./dataset.js";
+import type { Dataset, HostExamples, FloatArray, IntArray, Provenance } from "./dataset.js";
 import { allIndices, checkIndices } from "./examples.js";
 
 /** Labelled images as bytes, so that all of CIFAR-10 takes 180 MB; a batch is normalised when it is drawn. */
@@ -31,7 +31,7 @@ export interface Normalisation {
 
 /** A data set of images with its test set, which nothing trains on or selects by. */
 export interface ImageData extends Dataset<ImageBatch> {
-  readonly test: Examples<ImageBatch>;
+  readonly test: HostExamples<ImageBatch>;
   /** What the labels mean, in order. */
   readonly classNames: readonly string[];
   readonly height: number;
@@ -44,7 +44,7 @@ export function imageExamples(
   set: ImageSet,
   normalisation: Normalisation,
   members: Int32Array = allIndices(set.count),
-): Examples<ImageBatch> {
+): HostExamples<ImageBatch> {
   const { height, width, channels } = set;
   const size = height * width * channels;
   const tables = normalisation.mean.map((mean, c) =>

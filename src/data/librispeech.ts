@@ -2,7 +2,7 @@ import { readFile, readdir, stat } from "node:fs/promises";
 import { dirname, join, relative } from "node:path";
 import { DataError } from "../core/errors.js";
 import { cached } from "./cache.js";
-import { type Dataset, type OpenOptions, progressMeter } from "./dataset.js";
+import { type Dataset, type DataOptions, progressMeter } from "./dataset.js";
 import { filesBelow } from "./files.js";
 import { obtain } from "./obtain.js";
 import { PUBLIC_SETS } from "./sources.js";
@@ -17,7 +17,7 @@ import {
 } from "./speech/utterances.js";
 import { tones } from "./standins/tones.js";
 
-export interface SpeechOptions extends OpenOptions {
+export interface SpeechOptions extends DataOptions {
   /** At most this many utterances of each split, the first ones by speaker; default all. */
   readonly limit?: number;
 }

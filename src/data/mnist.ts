@@ -1,6 +1,6 @@
 import { join } from "node:path";
 import { DataError } from "../core/errors.js";
-import type { OpenOptions } from "./dataset.js";
+import type { DataOptions } from "./dataset.js";
 import { exists, readData } from "./files.js";
 import { parseIdx } from "./idx.js";
 import { type ImageData, type ImageSet, type Normalisation, checkLabels, imageData } from "./images.js";
@@ -13,7 +13,7 @@ export const MNIST_NORMALISATION: Normalisation = { mean: [0.1307], std: [0.3081
 
 const CLASS_NAMES = ["0", "1", "2", "3", "4", "5", "6", "7", "8", "9"];
 
-export interface ImageOptions extends OpenOptions {
+export interface ImageOptions extends DataOptions {
   /** Permutes the training labels by this seed, for the random-label task. */
   readonly permuteLabels?: number;
 }

@@ -1,6 +1,6 @@
 import { ConfigError } from "../core/errors.js";
 import { randomStream } from "../core/random.js";
-import type { Dataset, Examples, IntArray } from "./dataset.js";
+import type { Dataset, HostExamples, IntArray } from "./dataset.js";
 import { checkIndices } from "./examples.js";
 
 /** One batch of sums; the loss is taken at the last position only. */
@@ -51,7 +51,7 @@ export function modularAddition(options: ModularAdditionOptions): Dataset<Additi
 }
 
 /** The sums whose pair number a p + b is listed in `pairs`. */
-function sums(p: number, pairs: Int32Array): Examples<AdditionBatch> {
+function sums(p: number, pairs: Int32Array): HostExamples<AdditionBatch> {
   return {
     count: pairs.length,
     batch(indices) {

@@ -3,7 +3,7 @@ import { join } from "node:path";
 import { DataError } from "../core/errors.js";
 import type { Json } from "../core/hash.js";
 import { cached } from "./cache.js";
-import type { Dataset, OpenOptions, Provenance } from "./dataset.js";
+import type { Dataset, DataOptions, Provenance } from "./dataset.js";
 import { exists } from "./files.js";
 import { dataRoot, obtain } from "./obtain.js";
 import { PUBLIC_SETS } from "./sources.js";
@@ -18,7 +18,7 @@ import {
 } from "./text/tokeniser.js";
 import { wordLines } from "./text/words.js";
 
-export interface TextOptions extends OpenOptions {
+export interface TextOptions extends DataOptions {
   /** Tokens per sequence that are predicted; 2048 in the paper. */
   readonly length: number;
   /**

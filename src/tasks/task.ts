@@ -1,6 +1,6 @@
 import type { Checks, Config } from "../core/config.js";
 import { configure, unknownName } from "../core/config.js";
-import type { OpenOptions } from "../data/dataset.js";
+import type { DataOptions } from "../data/dataset.js";
 import type { DataName } from "../data/sources.js";
 import type { Experiment } from "../train/experiment.js";
 
@@ -37,7 +37,7 @@ export interface Task<C extends Config = Config> {
 }
 
 /** How an experiment's data are opened: their folder, download, stand-ins, progress. */
-export type BuildOptions = OpenOptions;
+export type BuildOptions = DataOptions;
 
 /** A task whose configuration is checked against its own defaults when it is used, not by the compiler. */
 export function defineTask<C extends Config>(task: Task<C>): Task {

@@ -6,7 +6,7 @@ import { parquetWriteBuffer } from "hyparquet-writer";
 import { hashOf } from "spectral-lab/core/hash";
 import { cached } from "spectral-lab/data/cache";
 import { writeTokensFromParquet } from "spectral-lab/data/parquet";
-import type { Progress } from "spectral-lab/data/dataset";
+import type { PreparationProgress } from "spectral-lab/data/dataset";
 import { openWikiText } from "spectral-lab/data/wikitext";
 import { range, temporaryFolder } from "./temporary.js";
 import { zipFile } from "./zip-file.js";
@@ -42,8 +42,8 @@ test("reads, normalises and packs both splits by the training text's vocabulary,
 
 test("a limit cuts the training text, and so its vocabulary; progress is told", async (t) => {
   const root = layOut(t);
-  const seen: Progress[] = [];
-  const onProgress = (progress: Progress): number => seen.push(progress);
+  const seen: PreparationProgress[] = [];
+  const onProgress = (progress: PreparationProgress): number => seen.push(progress);
   const data = await openWikiText({ ...options, root, limit: 4, onProgress });
   assert.equal(data.training.count, 1);
   assert.equal(data.tokeniser.decode(data.training.batch([0]).tokens.data), "a title the cat");

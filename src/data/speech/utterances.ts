@@ -1,5 +1,5 @@
 import { DataError } from "../../core/errors.js";
-import type { Examples, FloatArray, IntArray } from "../dataset.js";
+import type { HostExamples, FloatArray, IntArray } from "../dataset.js";
 import { checkIndices } from "../examples.js";
 import type { Frames } from "./mel.js";
 
@@ -25,7 +25,7 @@ export interface SpeechBatch {
 }
 
 /** Utterances as batches. Their lengths are there for a loop that wants to put similar ones together. */
-export interface SpeechExamples extends Examples<SpeechBatch> {
+export interface SpeechExamples extends HostExamples<SpeechBatch> {
   readonly ids: readonly string[];
   /** Frames of every utterance. */
   readonly lengths: Int32Array;
