@@ -123,7 +123,10 @@ async function unpack(bundle: Bundle, part: Part, root: string): Promise<void> {
   const paths = bundle.files.map((file) => join(root, file.name));
   if (bundle.unpacking === "none") return;
   if (bundle.unpacking === "parquet") await writeTokensFromParquet(paths, join(root, part.folder));
-  else for (const path of paths) await unpackArchive(path, bundle.unpacking, root, part.folder);
+  else {
+    for (const [i, file] of bundle.files.entries())
+      await unpackArchive(paths[i], file, bundle.unpacking, root, part.folder);
+  }
   if (await isPresent(part, root)) return;
   throw new DataError(`${join(root, part.folder)}: expected ${part.needs.join(", ")} in ${paths.join(", ")}`);
 }

@@ -56,7 +56,8 @@ export interface RunRecord {
     readonly name: string;
     readonly standIn: boolean;
     readonly source?: string;
-    readonly examples?: number;
+    readonly fingerprint?: string;
+    readonly training?: number;
   };
 }
 

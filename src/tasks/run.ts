@@ -3,6 +3,7 @@ import { startBackend } from "../backend/start.js";
 import { messageOf, StoreError } from "../core/errors.js";
 import type { Provenance } from "../data/dataset.js";
 import { obtain } from "../data/obtain.js";
+import { describeData } from "../data/provenance.js";
 import { PUBLIC_SETS } from "../data/sources.js";
 import { SvdPool } from "../linalg/pool.js";
 import { runsFolder } from "../store/paths.js";
@@ -138,9 +139,9 @@ export async function* runTask(
 
 /** A run goes on with the data that it was started on, or not at all. @throws StoreError */
 function checkSameData({ record, folder }: RunReader, data: Provenance): void {
-  if (!record.data || (record.data.name === data.name && record.data.examples === data.examples)) return;
+  if (!record.data || record.data.fingerprint === data.fingerprint) return;
   throw new StoreError(
-    `${folder}: expected to go on with ${record.data.name} (${record.data.examples} examples), ` +
-      `found ${data.name} (${data.examples} examples). Move that folder away to train anew`,
+    `${folder}: expected to go on with ${describeData(record.data)}, fingerprint ${record.data.fingerprint}, ` +
+      `found ${describeData(data)}, fingerprint ${data.fingerprint}. Move that folder away to train anew`,
   );
 }
