@@ -1,5 +1,5 @@
 import { SpectralError } from "../core/errors.js";
-import type { Progress } from "../data/dataset.js";
+import type { PreparationProgress } from "../data/dataset.js";
 import { getData, verifyData, whereData } from "../data/manage.js";
 import { columns, type Given, UsageError } from "./command.js";
 import type { data } from "./declarations.js";
@@ -33,7 +33,7 @@ export async function run({ values, positionals }: Given<typeof data>): Promise<
 }
 
 /** One line of progress on the standard error stream, rewritten in place on a terminal. */
-export function report({ stage, done, total, etaSeconds }: Progress): void {
+export function report({ stage, done, total, etaSeconds }: PreparationProgress): void {
   const share = total === undefined ? `${done}` : `${((100 * done) / total).toFixed(0)} %`;
   const left = etaSeconds === undefined ? "" : `, ${Math.ceil(etaSeconds)} s left`;
   process.stderr.write(

@@ -6,7 +6,8 @@ import { createGunzip } from "node:zlib";
 import { unpackTar } from "modern-tar/fs";
 import { openPromise } from "yauzl";
 import { DataError, messageOf } from "../core/errors.js";
-import { type Digest, digestFile, writeReceipt } from "./checksum.js";
+import { type Digest, type Receipt, digestFile, writeReceipt } from "./checksum.js";
+import type { RemoteFile } from "./download.js";
 import { filesBelow } from "./files.js";
 import { checkForm } from "./form.js";
 
@@ -14,12 +15,24 @@ import { checkForm } from "./form.js";
 export type Unpacking = "tar.gz" | "zip";
 
 /**
- * Unpacks an archive that holds the folder `yields` (a path inside it) to `root/yields`, aside first, and records the
- * SHA-256 of every file in `root/yields.json`. An unpacking that fails leaves nothing behind.
+ * How the bytes of an archive, downloaded or left in the root by hand, are known to be right: by a published checksum
+ * that they have, else only by their form.
+ */
+async function checkedBy(archive: string, published: RemoteFile): Promise<Receipt["checkedBy"]> {
+  const found = await digestFile(archive);
+  if (published.sha256 !== undefined) return found.sha256 === published.sha256 ? "sha256" : "form";
+  return published.md5 !== undefined && found.md5 === published.md5 ? "md5" : "form";
+}
+
+/**
+ * Unpacks an archive that holds the folder `yields` (a path inside it) to `root/yields`, aside first, and records in
+ * `root/yields.json` the SHA-256 of every file and how the archive was checked. An unpacking that fails leaves nothing
+ * behind.
  * @throws DataError if the archive is damaged or does not hold that folder
  */
 export async function unpackArchive(
   archive: string,
+  published: RemoteFile,
   kind: Unpacking,
   root: string,
   yields: string,
@@ -30,10 +43,14 @@ export async function unpackArchive(
   await mkdir(aside, { recursive: true });
   try {
     await (kind === "zip" ? unzip(archive, aside) : untar(archive, aside));
-    const files = await digestFolder(join(aside, yields));
+    const receipt = {
+      source: archive,
+      checkedBy: await checkedBy(archive, published),
+      files: await digestFolder(join(aside, yields)),
+    };
     await mkdir(dirname(join(root, yields)), { recursive: true });
     await rename(join(aside, yields), join(root, yields));
-    await writeReceipt(join(root, yields), { source: archive, checkedBy: "form", files });
+    await writeReceipt(join(root, yields), receipt);
   } catch (error) {
     throw new DataError(`${archive}: cannot be unpacked to ${join(root, yields)}: ${messageOf(error)}`, {
       cause: error,

@@ -8,7 +8,10 @@ import { exists, writeAtomically } from "./files.js";
 export interface Receipt {
   /** Where the bytes came from: an address, or the archive that was unpacked. */
   readonly source: string;
-  /** How the bytes were known to be right: a published SHA-256 or MD5, or only their form and length. */
+  /**
+   * How the bytes of `source` were known to be right: a published SHA-256 or MD5, or only their form and length. Only the
+   * first two let the files be called by the public set's name.
+   */
   readonly checkedBy: "sha256" | "md5" | "form";
   /** SHA-256 and length of each file, by its path relative to the folder; one entry under "" for a file. */
   readonly files: Readonly<Record<string, Digest>>;

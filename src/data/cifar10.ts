@@ -1,9 +1,8 @@
 import { join } from "node:path";
 import { DataError } from "../core/errors.js";
 import { readData } from "./files.js";
-import { type ImageData, type ImageSet, type Normalisation, checkLabels, imageData } from "./images.js";
-import type { ImageOptions } from "./mnist.js";
-import { obtain } from "./obtain.js";
+import { type ImageData, type ImageSet, type Normalisation, checkLabels } from "./images.js";
+import { type ImageKind, type ImageOptions, openImages } from "./open-images.js";
 import { PUBLIC_SETS } from "./sources.js";
 import { textures } from "./standins/textures.js";
 
@@ -29,39 +28,34 @@ const SIDE = 32;
 const PLANE = SIDE * SIDE;
 const RECORD = 1 + 3 * PLANE;
 
+/** How CIFAR-10 is read, called and stood in for. */
+export const CIFAR10: ImageKind = {
+  set: PUBLIC_SETS.cifar10,
+  words: {
+    title: PUBLIC_SETS.cifar10.title,
+    layout: "images in CIFAR-10's layout",
+    generated: "generated textures",
+    unit: "images",
+    training: 45_000,
+  },
+  normalisation: CIFAR10_NORMALISATION,
+  classNames: CLASS_NAMES,
+  paths: async (folder, split) => {
+    const names = split === "test" ? ["test_batch"] : [1, 2, 3, 4, 5].map((n) => `data_batch_${n}`);
+    return names.map((name) => join(folder, `${name}.bin`));
+  },
+  read: readCifarBatches,
+  generate: textures,
+  generatedClassNames: CLASS_NAMES.map((_, i) => `texture ${i}`),
+};
+
 /**
  * CIFAR-10: 32 x 32 colour images of ten classes, from `<root>/cifar-10-batches-bin/` or, where that is absent, from
  * `<root>/cifar-10-binary.tar.gz`, which is unpacked first.
  * @throws DataError if a batch is truncated or holds a label above 9
  */
-export async function openCifar10(options: ImageOptions = {}): Promise<ImageData> {
-  const set = PUBLIC_SETS.cifar10;
-  const found = await obtain(set, options);
-  const common = { normalisation: CIFAR10_NORMALISATION, permuteLabels: options.permuteLabels };
-  if ("absent" in found) {
-    const provenance = {
-      name: `generated textures (stand-in for ${set.title})`,
-      standIn: true,
-      source: found.absent,
-    };
-    const classNames = CLASS_NAMES.map((_, i) => `texture ${i}`);
-    return imageData({
-      ...common,
-      classNames,
-      training: textures(4000, "training"),
-      test: textures(500, "test"),
-      provenance,
-    });
-  }
-  const folder = join(found.root, set.parts[0].folder);
-  const batches = [1, 2, 3, 4, 5].map((n) => join(folder, `data_batch_${n}.bin`));
-  return imageData({
-    ...common,
-    classNames: CLASS_NAMES,
-    training: await readCifarBatches(batches),
-    test: await readCifarBatches([join(folder, "test_batch.bin")]),
-    provenance: { name: set.title, standIn: false, source: folder },
-  });
+export function openCifar10(options: ImageOptions = {}): Promise<ImageData> {
+  return openImages(CIFAR10, options);
 }
 
 /**

@@ -12,20 +12,41 @@ export interface IntArray extends NdArray {
   readonly data: Int32Array;
 }
 
-/** Where the examples came from; part of every run record and shown on every page that uses them. */
+/** What the examples truly are; part of every run record, and shown on every page that uses them (`describeData`). */
 export interface Provenance {
-  /** "MNIST", or "generated digits (stand-in for MNIST)". */
+  /**
+   * "MNIST" only where checksums say so, else what is seen: "digits in MNIST's layout (not verified)"; "generated digits
+   * (stand-in for MNIST)".
+   */
   readonly name: string;
   /** True where the examples were generated because the real ones were absent or not wanted. */
   readonly standIn: boolean;
   /** The folder that was read, or why a stand-in was generated. */
   readonly source: string;
-  /** Training plus validation examples. */
-  readonly examples: number;
+  /**
+   * 16 hexadecimal digits of SHA-256 over the examples that train and validate, in their fixed order, before a task takes
+   * fewer of them or permutes labels: the same on every machine and in every folder, another for any other byte.
+   */
+  readonly fingerprint: string;
+  /** Training examples opened here, after the split, in `unit`. */
+  readonly training: number;
+  /** Validation examples opened here. */
+  readonly validation: number;
+  /** What one counts, in the plural: "images", "utterances", "sequences of 256 words", "pairs". */
+  readonly unit: string;
+  /**
+   * The public set that the examples are or come from, and how many training examples it has after the split; absent where
+   * they come from none, or nobody knows.
+   */
+  readonly of?: { readonly set: string; readonly training: number };
+  /** Whether the name is certain: checksums say so, or the examples were generated here. */
+  readonly verified: boolean;
+  /** What else a reader must know: "JPEG-compressed". */
+  readonly note?: string;
 }
 
 /** Examples that can be drawn, in any order, as a batch of host arrays. The training loop decides the order. */
-export interface Examples<Batch> {
+export interface HostExamples<Batch> {
   readonly count: number;
   /**
    * @param indices which examples, each an integer in [0, count); repeats are allowed
@@ -37,12 +58,12 @@ export interface Examples<Batch> {
 /** A training and a validation set of the same kind. */
 export interface Dataset<Batch> {
   readonly provenance: Provenance;
-  readonly training: Examples<Batch>;
-  readonly validation: Examples<Batch>;
+  readonly training: HostExamples<Batch>;
+  readonly validation: HostExamples<Batch>;
 }
 
 /** Progress of a long preparation. */
-export interface Progress {
+export interface PreparationProgress {
   /** "downloading train-clean-100.tar.gz", "features of dev-clean", ... */
   readonly stage: string;
   /** Units of work done: bytes of a download, utterances, documents. */
@@ -57,7 +78,7 @@ export interface Progress {
 export function progressMeter(
   stage: string,
   total: number | undefined,
-  report: ((progress: Progress) => void) | undefined,
+  report: ((progress: PreparationProgress) => void) | undefined,
   alreadyDone = 0,
 ): (done: number) => void {
   if (report === undefined) return () => undefined;
@@ -74,7 +95,7 @@ export function progressMeter(
 }
 
 /** How a data set is opened. */
-export interface OpenOptions {
+export interface DataOptions {
   /** Folder that holds the data sets; default `dataRoot()`. */
   readonly root?: string;
   /** Whether an absent data set may be downloaded. Default true, unless SPECTRAL_OFFLINE is set to anything but 0. */
@@ -84,6 +105,6 @@ export interface OpenOptions {
    * instead. "always": generated data without looking for real ones. Damaged real data are always an error.
    */
   readonly standIn?: "never" | "auto" | "always";
-  readonly onProgress?: (progress: Progress) => void;
+  readonly onProgress?: (progress: PreparationProgress) => void;
   readonly signal?: AbortSignal;
 }

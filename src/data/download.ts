@@ -6,7 +6,7 @@ import { pipeline } from "node:stream/promises";
 import { setTimeout as sleep } from "node:timers/promises";
 import { DataError, messageOf } from "../core/errors.js";
 import { type Receipt, digestFile, writeReceipt } from "./checksum.js";
-import { type Progress, progressMeter } from "./dataset.js";
+import { type PreparationProgress, progressMeter } from "./dataset.js";
 import { type Form, checkForm } from "./form.js";
 
 /** One file of a public data set and where it may be had. */
@@ -23,7 +23,7 @@ export interface RemoteFile {
 }
 
 export interface DownloadOptions {
-  readonly onProgress?: (progress: Progress) => void;
+  readonly onProgress?: (progress: PreparationProgress) => void;
   readonly signal?: AbortSignal;
   /** Milliseconds without a byte after which a connection counts as dead. Default 30 000. */
   readonly timeoutMs?: number;

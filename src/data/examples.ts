@@ -1,6 +1,6 @@
 import { ConfigError, DataError } from "../core/errors.js";
 import { randomStream } from "../core/random.js";
-import type { Examples } from "./dataset.js";
+import type { HostExamples } from "./dataset.js";
 
 /** @throws DataError unless `indices` is non-empty and holds integers in [0, count). */
 export function checkIndices(place: string, indices: ArrayLike<number>, count: number): void {
@@ -25,7 +25,7 @@ export function allIndices(count: number): Int32Array {
  * `data/subset` of seed 42). All of them, in their order, where there are no more.
  * @throws ConfigError if `count` is not an integer >= 1
  */
-export function subset<Batch>(examples: Examples<Batch>, count: number): Examples<Batch> {
+export function subset<Batch>(examples: HostExamples<Batch>, count: number): HostExamples<Batch> {
   if (!Number.isInteger(count) || count < 1) {
     throw new ConfigError(`subset: count must be an integer >= 1, found ${count}`);
   }

@@ -1,7 +1,8 @@
 import { DataError } from "../core/errors.js";
 import { randomStream } from "../core/random.js";
-import type { Dataset, Examples, FloatArray, IntArray, Provenance } from "./dataset.js";
-import { allIndices, checkIndices } from "./examples.js";
+import type { Dataset, FloatArray, HostExamples, IntArray } from "./dataset.js";
+import { allIndices, checkIndices, subset } from "./examples.js";
+import type { Origin } from "./provenance.js";
 
 /** Labelled images as bytes, so that all of CIFAR-10 takes 180 MB; a batch is normalised when it is drawn. */
 export interface ImageSet {
@@ -31,7 +32,7 @@ export interface Normalisation {
 
 /** A data set of images with its test set, which nothing trains on or selects by. */
 export interface ImageData extends Dataset<ImageBatch> {
-  readonly test: Examples<ImageBatch>;
+  readonly test: HostExamples<ImageBatch>;
   /** What the labels mean, in order. */
   readonly classNames: readonly string[];
   readonly height: number;
@@ -44,7 +45,7 @@ export function imageExamples(
   set: ImageSet,
   normalisation: Normalisation,
   members: Int32Array = allIndices(set.count),
-): Examples<ImageBatch> {
+): HostExamples<ImageBatch> {
   const { height, width, channels } = set;
   const size = height * width * channels;
   const tables = normalisation.mean.map((mean, c) =>
@@ -83,7 +84,7 @@ export interface ImageParts {
   readonly test: ImageSet;
   readonly normalisation: Normalisation;
   readonly classNames: readonly string[];
-  readonly provenance: Omit<Provenance, "examples">;
+  readonly origin: Origin;
   /** Permutes the training labels by the stream `data/labels` of this seed: the random-label task. */
   readonly permuteLabels?: number;
 }
@@ -95,18 +96,16 @@ export interface ImageParts {
  * @throws DataError if there are fewer than 10 training images
  */
 export function imageData(parts: ImageParts): ImageData {
-  const { training, test, normalisation, classNames, permuteLabels } = parts;
+  const { training, test, normalisation, classNames, origin, permuteLabels } = parts;
   if (training.count < 10) {
-    throw new DataError(
-      `${parts.provenance.name}: at least 10 training images are needed, found ${training.count}`,
-    );
+    throw new DataError(`${origin.name}: at least 10 training images are needed, found ${training.count}`);
   }
   const order = randomStream(SPLIT_SEED, "data/split").permutation(training.count);
   const trained = training.count - Math.floor(training.count / 10);
   const members = order.subarray(0, trained);
   const shown = permuteLabels === undefined ? training : withPermutedLabels(training, members, permuteLabels);
   return {
-    provenance: { ...parts.provenance, examples: training.count },
+    provenance: { ...origin, training: trained, validation: training.count - trained },
     training: imageExamples(shown, normalisation, members),
     validation: imageExamples(training, normalisation, order.subarray(trained)),
     test: imageExamples(test, normalisation),
@@ -115,6 +114,17 @@ export function imageData(parts: ImageParts): ImageData {
     width: training.width,
     channels: training.channels,
   };
+}
+
+/**
+ * The same data with a fixed random choice of `count` of the training images (`subset`), and a provenance that says so;
+ * 0, or as many as there are, is all of them. The fingerprint stays that of the whole.
+ * @throws ConfigError if `count` is not an integer >= 0
+ */
+export function withTrainingImages(data: ImageData, count: number): ImageData {
+  if (count === 0) return data;
+  const training = subset(data.training, count);
+  return { ...data, training, provenance: { ...data.provenance, training: training.count } };
 }
 
 function withPermutedLabels(set: ImageSet, members: Int32Array, seed: number): ImageSet {

@@ -82,6 +82,12 @@ async function verifyFile(path: string, file: RemoteFile): Promise<Verdict> {
     : { path, status: "damaged", detail: `expected ${told} sha256 ${expected}, found ${found.sha256}` };
 }
 
+const ORIGINS = {
+  sha256: "unpacked from an archive with its published sha256",
+  md5: "unpacked from an archive with its published md5",
+  form: "unpacked from an archive without a published checksum, or with another",
+} as const;
+
 /** Compares an unpacked folder with the checksums that were recorded when it was unpacked. */
 async function verifyFolder(path: string): Promise<Verdict> {
   try {
@@ -94,7 +100,11 @@ async function verifyFolder(path: string): Promise<Verdict> {
       .filter(([name, { sha256 }]) => found[name]?.sha256 !== sha256)
       .map(([name]) => name);
     if (wrong.length === 0)
-      return { path, status: "ok", detail: `${expected.length} files with recorded sha256` };
+      return {
+        path,
+        status: "ok",
+        detail: `${expected.length} files with recorded sha256, ${ORIGINS[receipt.checkedBy]}`,
+      };
     return {
       path,
       status: "damaged",

@@ -1,71 +1,58 @@
 import { join } from "node:path";
 import { DataError } from "../core/errors.js";
-import type { OpenOptions } from "./dataset.js";
 import { exists, readData } from "./files.js";
 import { parseIdx } from "./idx.js";
-import { type ImageData, type ImageSet, type Normalisation, checkLabels, imageData } from "./images.js";
-import { obtain } from "./obtain.js";
+import { type ImageData, type ImageSet, type Normalisation, checkLabels } from "./images.js";
+import { type ImageKind, type ImageOptions, openImages } from "./open-images.js";
 import { PUBLIC_SETS } from "./sources.js";
 import { digits } from "./standins/digits.js";
 
 /** PAPER.md section 2. */
 export const MNIST_NORMALISATION: Normalisation = { mean: [0.1307], std: [0.3081] };
 
-const CLASS_NAMES = ["0", "1", "2", "3", "4", "5", "6", "7", "8", "9"];
-
-export interface ImageOptions extends OpenOptions {
-  /** Permutes the training labels by this seed, for the random-label task. */
-  readonly permuteLabels?: number;
-}
+/** How MNIST is read, called and stood in for. */
+export const MNIST: ImageKind = {
+  set: PUBLIC_SETS.mnist,
+  words: {
+    title: PUBLIC_SETS.mnist.title,
+    layout: "digits in MNIST's layout",
+    generated: "generated digits",
+    unit: "images",
+    training: 54_000,
+  },
+  normalisation: MNIST_NORMALISATION,
+  classNames: ["0", "1", "2", "3", "4", "5", "6", "7", "8", "9"],
+  paths: (folder, split) => idxPaths(folder, split === "training" ? "train" : "t10k"),
+  read: readIdxImages,
+  generate: digits,
+};
 
 /**
  * MNIST: 28 x 28 grey images of digits, from `<root>/mnist/` (idx files, gzipped or not).
  * @throws DataError if a file is truncated, foreign or holds a label above 9
  */
-export async function openMnist(options: ImageOptions = {}): Promise<ImageData> {
-  const set = PUBLIC_SETS.mnist;
-  const found = await obtain(set, options);
-  const common = {
-    normalisation: MNIST_NORMALISATION,
-    classNames: CLASS_NAMES,
-    permuteLabels: options.permuteLabels,
-  };
-  if ("absent" in found) {
-    const provenance = {
-      name: `generated digits (stand-in for ${set.title})`,
-      standIn: true,
-      source: found.absent,
-    };
-    return imageData({
-      ...common,
-      training: digits(4000, "training"),
-      test: digits(500, "test"),
-      provenance,
-    });
-  }
-  const folder = join(found.root, set.parts[0].folder);
-  return imageData({
-    ...common,
-    training: await readIdxImages(folder, "train"),
-    test: await readIdxImages(folder, "t10k"),
-    provenance: { name: set.title, standIn: false, source: folder },
-  });
+export function openMnist(options: ImageOptions = {}): Promise<ImageData> {
+  return openImages(MNIST, options);
 }
 
-/** The images and labels of one MNIST split, "train" or "t10k". */
-export async function readIdxImages(folder: string, split: string): Promise<ImageSet> {
-  const imagePath = await withOrWithoutGz(join(folder, `${split}-images-idx3-ubyte`));
-  const labelPath = await withOrWithoutGz(join(folder, `${split}-labels-idx1-ubyte`));
+/** Where the images and the labels of one MNIST split, "train" or "t10k", lie. */
+export function idxPaths(folder: string, split: string): Promise<string[]> {
+  return Promise.all(
+    [`${split}-images-idx3-ubyte`, `${split}-labels-idx1-ubyte`].map(async (name) => {
+      const path = join(folder, name);
+      return (await exists(path)) ? path : `${path}.gz`;
+    }),
+  );
+}
+
+/** The images and labels of the two files of a split. */
+export async function readIdxImages([imagePath, labelPath]: readonly string[]): Promise<ImageSet> {
   const images = parseIdx(await readData(imagePath), 3, imagePath);
   const labels = parseIdx(await readData(labelPath), 1, labelPath);
   const [count, height, width] = images.shape;
   if (labels.data.length !== count) {
     throw new DataError(`${labelPath}: expected ${count} labels, one per image, found ${labels.data.length}`);
   }
-  checkLabels(labelPath, labels.data, CLASS_NAMES.length);
+  checkLabels(labelPath, labels.data, 10);
   return { pixels: images.data, labels: labels.data, count, height, width, channels: 1 };
-}
-
-async function withOrWithoutGz(path: string): Promise<string> {
-  return (await exists(path)) ? path : `${path}.gz`;
 }

@@ -1,7 +1,8 @@
 import { ConfigError } from "../core/errors.js";
 import { randomStream } from "../core/random.js";
-import type { Dataset, Examples, IntArray } from "./dataset.js";
+import type { Dataset, HostExamples, IntArray } from "./dataset.js";
 import { checkIndices } from "./examples.js";
+import { fingerprintOf } from "./fingerprint.js";
 
 /** One batch of sums; the loss is taken at the last position only. */
 export interface AdditionBatch {
@@ -43,7 +44,11 @@ export function modularAddition(options: ModularAdditionOptions): Dataset<Additi
       name: `a + b mod ${p}`,
       standIn: false,
       source: `all ${pairs} ordered pairs`,
-      examples: pairs,
+      fingerprint: fingerprintOf("a + b modulo", String(p)), // of all pairs; the split is the seed's
+      training: trained,
+      validation: pairs - trained,
+      unit: "pairs",
+      verified: true,
     },
     training: sums(p, order.subarray(0, trained)),
     validation: sums(p, order.subarray(trained)),
@@ -51,7 +56,7 @@ export function modularAddition(options: ModularAdditionOptions): Dataset<Additi
 }
 
 /** The sums whose pair number a p + b is listed in `pairs`. */
-function sums(p: number, pairs: Int32Array): Examples<AdditionBatch> {
+function sums(p: number, pairs: Int32Array): HostExamples<AdditionBatch> {
   return {
     count: pairs.length,
     batch(indices) {

@@ -3,7 +3,7 @@ import { rm } from "node:fs/promises";
 import { dirname, join, parse, resolve } from "node:path";
 import { DataError } from "../core/errors.js";
 import { unpackArchive } from "./archive.js";
-import type { OpenOptions } from "./dataset.js";
+import type { DataOptions } from "./dataset.js";
 import { DownloadError, type DownloadOptions, type RemoteFile, download } from "./download.js";
 import { exists } from "./files.js";
 import { writeTokensFromParquet } from "./parquet.js";
@@ -28,7 +28,7 @@ export type Obtained = { readonly root: string } | { readonly absent: string };
  * @returns the root that now holds it, or the reason why nothing does (a stand-in was asked for, no copy, no network)
  * @throws DataError if an archive is damaged, or if the data are absent and `standIn` is "never"
  */
-export async function obtain(set: PublicSet, options: OpenOptions = {}): Promise<Obtained> {
+export async function obtain(set: PublicSet, options: DataOptions = {}): Promise<Obtained> {
   const { root = dataRoot(), standIn = "auto", allowDownload = downloadsAllowed() } = options;
   if (standIn === "always") return { absent: "a stand-in was asked for" };
   const missing = await firstMissing(set, root);
@@ -123,7 +123,10 @@ async function unpack(bundle: Bundle, part: Part, root: string): Promise<void> {
   const paths = bundle.files.map((file) => join(root, file.name));
   if (bundle.unpacking === "none") return;
   if (bundle.unpacking === "parquet") await writeTokensFromParquet(paths, join(root, part.folder));
-  else for (const path of paths) await unpackArchive(path, bundle.unpacking, root, part.folder);
+  else {
+    for (const [i, file] of bundle.files.entries())
+      await unpackArchive(paths[i], file, bundle.unpacking, root, part.folder);
+  }
   if (await isPresent(part, root)) return;
   throw new DataError(`${join(root, part.folder)}: expected ${part.needs.join(", ")} in ${paths.join(", ")}`);
 }

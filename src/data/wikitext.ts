@@ -1,11 +1,13 @@
-import { stat } from "node:fs/promises";
 import { join } from "node:path";
-import { DataError } from "../core/errors.js";
 import type { Json } from "../core/hash.js";
 import { cached } from "./cache.js";
-import type { Dataset, OpenOptions, Provenance } from "./dataset.js";
+import type { DataOptions, Dataset } from "./dataset.js";
 import { exists } from "./files.js";
+import { fingerprintOf } from "./fingerprint.js";
+import { fileDigests, identityOf } from "./identity.js";
+import { type Sized, openedOnce } from "./memory.js";
 import { dataRoot, obtain } from "./obtain.js";
+import { type From, originOf } from "./provenance.js";
 import { PUBLIC_SETS } from "./sources.js";
 import { grammar } from "./standins/grammar.js";
 import { type TextBatch, type Tokens, encodeText, sequences } from "./text/sequences.js";
@@ -17,8 +19,9 @@ import {
   wordTokeniser,
 } from "./text/tokeniser.js";
 import { wordLines } from "./text/words.js";
+import { areVerified } from "./verified.js";
 
-export interface TextOptions extends OpenOptions {
+export interface TextOptions extends DataOptions {
   /** Tokens per sequence that are predicted; 2048 in the paper. */
   readonly length: number;
   /**
@@ -37,6 +40,8 @@ export interface TextData extends Dataset<TextBatch> {
   readonly tokeniser: Tokeniser;
 }
 
+const SET = PUBLIC_SETS.wikitext103;
+
 /**
  * WikiText-103: wiki.train.tokens to train on, wiki.valid.tokens to validate, from `<root>/wikitext-103/`, lower-cased
  * and without punctuation (`text/words.ts`), as tokens packed into sequences (`text/sequences.ts`). The vocabulary and
@@ -45,62 +50,91 @@ export interface TextData extends Dataset<TextBatch> {
  * vocabulary
  */
 export async function openWikiText(options: TextOptions): Promise<TextData> {
-  const set = PUBLIC_SETS.wikitext103;
-  const found = await obtain(set, options);
-  if ("absent" in found) return generatedText(options, found.absent);
-  const folder = join(found.root, set.parts[0].folder);
-  const [trainPath, validPath] = [join(folder, "wiki.train.tokens"), join(folder, "wiki.valid.tokens")];
-  const train = await identityOf(trainPath);
+  const found = await obtain(SET, options);
+  if ("absent" in found) {
+    const { limit = Infinity, vocabularySize = 8192 } = options;
+    const key = { generated: SET.name, limit: String(limit), vocabularySize };
+    return textData(await openedOnce(key, () => generatedText(limit, vocabularySize)), found, options);
+  }
+  const folder = join(found.root, SET.parts[0].folder);
+  const { tokeniser = null, vocabularySize = null, limit = null } = options;
+  const paths = [...TEXTS.map((name) => join(folder, name)), `${folder}.json`, tokeniserPath(found.root)];
+  const files = await Promise.all(paths.map(async (path) => [path, await identityOf(path)]));
+  const key = { set: SET.name, tokeniser, vocabularySize, limit, files };
+  return textData(await openedOnce(key, () => readText(found.root, options)), { folder }, options);
+}
+
+const TEXTS = ["wiki.train.tokens", "wiki.valid.tokens"];
+
+/** Text with what it is known by. */
+interface Opened {
+  readonly training: Tokens;
+  readonly validation: Tokens;
+  readonly tokeniser: Tokeniser;
+  readonly fingerprint: string;
+  readonly verified: boolean;
+  /** Fingerprint of the files, whatever was read of them. */
+  readonly files?: string;
+}
+
+async function readText(root: string, options: TextOptions): Promise<Sized<Opened>> {
+  const [part] = SET.parts;
+  const paths = TEXTS.map((name) => join(root, part.folder, name));
+  const train = await identityOf(paths[0]);
   const identity = { words: "lower case, no punctuation", train, limit: options.limit ?? null };
-  const { tokeniser, key } = await chooseTokeniser(options, trainPath, identity);
+  const { tokeniser, key } = await chooseTokeniser(options, paths[0], identity);
   const read = async (path: string, file: Json, limit?: number): Promise<Tokens> => {
     const lines = wordLines(path, { ...options, limit });
     const compute = async () => ({ meta: null, data: await encodeText(lines, tokeniser) });
-    const { data } = await cached(found.root, "tokens", { ...identity, ...key, file }, compute);
+    const { data } = await cached(root, "tokens", { ...identity, ...key, file }, compute);
     checkTokens(data, tokeniser.size, `cached tokens of ${path}`);
     return data as Tokens;
   };
-  const training = await read(trainPath, "train", options.limit);
-  const validation = await read(validPath, await identityOf(validPath));
-  return textData(training, validation, tokeniser, options.length, {
-    name: set.title,
-    standIn: false,
-    source: folder,
-  });
+  const training = await read(paths[0], "train", options.limit);
+  const validation = await read(paths[1], await identityOf(paths[1]));
+  const verified = await areVerified(root, part, paths);
+  const files = fingerprintOf("files", ...(await fileDigests(root, paths)));
+  return sized({ training, validation, tokeniser, verified, files });
 }
 
-async function generatedText(options: TextOptions, reason: string): Promise<TextData> {
-  const words = Math.min(options.limit ?? Infinity, 200_000);
-  const [training, validation] = [grammar(words, "training"), grammar(20_000, "validation")];
-  const tokeniser = wordTokeniser(await buildVocabulary(training, options.vocabularySize ?? 8192));
-  return textData(
-    (await encodeText(training, tokeniser)).subarray(0, words),
-    await encodeText(validation, tokeniser),
-    tokeniser,
-    options.length,
-    {
-      name: `generated grammar (stand-in for ${PUBLIC_SETS.wikitext103.title})`,
-      standIn: true,
-      source: reason,
-    },
-  );
+async function generatedText(limit: number, vocabularySize: number): Promise<Sized<Opened>> {
+  const words = Math.min(limit, 200_000);
+  const [lines, validationLines] = [grammar(words, "training"), grammar(20_000, "validation")];
+  const tokeniser = wordTokeniser(await buildVocabulary(lines, vocabularySize));
+  const training = (await encodeText(lines, tokeniser)).slice(0, words);
+  const validation = await encodeText(validationLines, tokeniser);
+  return sized({ training, validation, tokeniser, verified: false });
 }
 
-function textData(
-  training: Tokens,
-  validation: Tokens,
-  tokeniser: Tokeniser,
-  length: number,
-  provenance: Omit<Provenance, "examples">,
-): TextData {
-  const train = sequences(training, length, `${provenance.name}, training text`);
-  const valid = sequences(validation, length, `${provenance.name}, validation text`);
+function sized(text: Omit<Opened, "fingerprint">): Sized<Opened> {
+  const { training, validation, tokeniser } = text;
+  const fingerprint = fingerprintOf("text", String(tokeniser.size), training, validation);
+  return { value: { ...text, fingerprint }, bytes: training.byteLength + validation.byteLength };
+}
+
+function textData(opened: Opened, from: From, { length, limit }: TextOptions): TextData {
+  const { training, validation, tokeniser } = opened;
+  const words = {
+    title: SET.title,
+    layout: "text in WikiText's layout",
+    generated: "generated grammar",
+    unit: `sequences of ${length.toLocaleString("en-US")} ${tokeniser.unit}`,
+    training: limit === undefined ? Math.floor(training.length / (length + 1)) : undefined,
+  };
+  const note = limit === undefined ? undefined : `its first ${limit.toLocaleString("en-US")} words`;
+  const origin = originOf(words, { ...opened, from, note });
+  const train = sequences(training, length, `${origin.name}, training text`);
+  const valid = sequences(validation, length, `${origin.name}, validation text`);
   return {
-    provenance: { ...provenance, examples: train.count + valid.count },
+    provenance: { ...origin, training: train.count, validation: valid.count },
     training: train,
     validation: valid,
     tokeniser,
   };
+}
+
+function tokeniserPath(root: string): string {
+  return join(root, PUBLIC_SETS["gpt-neox-20b"].parts[0].folder, "tokenizer.json");
 }
 
 /** The tokeniser asked for, and what identifies it in a cache key. */
@@ -111,7 +145,7 @@ async function chooseTokeniser(
 ): Promise<{ tokeniser: Tokeniser; key: { readonly [key: string]: Json } }> {
   const { root = dataRoot(), vocabularySize = 8192 } = options;
   const neox = PUBLIC_SETS["gpt-neox-20b"];
-  const path = join(root, neox.parts[0].folder, "tokenizer.json");
+  const path = tokeniserPath(root);
   if (options.tokeniser === "gpt-neox-20b") await obtain(neox, { ...options, standIn: "never" });
   if (options.tokeniser !== "words" && (await exists(path))) {
     return { tokeniser: await bpeTokeniser(path, neox.title), key: { bpe: await identityOf(path) } };
@@ -122,12 +156,4 @@ async function chooseTokeniser(
     data: new Int32Array(0),
   }));
   return { tokeniser: wordTokeniser(meta as readonly string[]), key };
-}
-
-/** Length and time of change: what a cache takes a file to be known by. */
-async function identityOf(path: string): Promise<Json> {
-  const { size, mtimeMs } = await stat(path).catch(() => {
-    throw new DataError(`${path}: cannot be read`);
-  });
-  return [size, Math.round(mtimeMs)];
 }

@@ -1,6 +1,7 @@
 import { startBackend } from "../backend/start.js";
 import { randomStream } from "../core/random.js";
-import { type ImageOptions, MNIST_NORMALISATION, openMnist } from "../data/mnist.js";
+import { MNIST_NORMALISATION, openMnist } from "../data/mnist.js";
+import type { ImageOptions } from "../data/open-images.js";
 import type { Figure } from "../figures/plotly.js";
 import { samplesFigure } from "../figures/samples.js";
 import { DIFFUSION_STEPS, normalLike, sample } from "../models/diffusion.js";

@@ -107,6 +107,7 @@ export interface RunRecord extends Omit<RunIdentity, "data"> {
   readonly peakMemory?: number;
   /** Why it failed. */
   readonly failure?: string;
+<<<<<<< HEAD
 }
 
 /** A run that is to be opened: its identity, and what its record says beside it. */
@@ -117,6 +118,16 @@ export interface RunDescription extends Pick<RunRecord, "task" | "training" | "s
   readonly coverage: Coverage;
   /** Fields of `config` that only say what is measured, or where data come from. Not recorded. */
   readonly measuring: readonly string[];
+=======
+  /** What it was trained on; `standIn` where generated examples took the place of the real ones. */
+  readonly data?: {
+    readonly name: string;
+    readonly standIn: boolean;
+    readonly source?: string;
+    readonly fingerprint?: string;
+    readonly training?: number;
+  };
+>>>>>>> w-data
 }
 
 /** The part of a record that changes while a run goes on. */

@@ -1,7 +1,7 @@
 import * as tf from "@tensorflow/tfjs";
 import { between, whole } from "../core/config.js";
 import { at, paperMoments } from "../core/time.js";
-import type { Examples as HostExamples } from "../data/dataset.js";
+import type { HostExamples } from "../data/dataset.js";
 import { subset } from "../data/examples.js";
 import type { ImageBatch, ImageData } from "../data/images.js";
 import { openMnist } from "../data/mnist.js";

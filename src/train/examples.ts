@@ -2,7 +2,7 @@ import type { Tensor } from "@tensorflow/tfjs";
 import type { NdArray } from "../core/array.js";
 import type { Random } from "../core/random.js";
 import { randomStream } from "../core/random.js";
-import type { Examples as HostExamples } from "../data/dataset.js";
+import type { HostExamples } from "../data/dataset.js";
 import { toTensors } from "../nn/parameters.js";
 
 /** A data set as batches of tensors. */

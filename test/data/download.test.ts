@@ -4,7 +4,7 @@ import { existsSync, readFileSync, statSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import test from "node:test";
 import { type RemoteFile, DownloadError, download } from "spectral-lab/data/download";
-import type { Progress } from "spectral-lab/data/dataset";
+import type { PreparationProgress } from "spectral-lab/data/dataset";
 import { sendBytes, serve } from "./server.js";
 import { temporaryFolder } from "./temporary.js";
 
@@ -20,8 +20,8 @@ const file = (urls: string[], checks: Partial<RemoteFile> = { sha256: hash("sha2
 test("downloads, reports progress and records SHA-256, also where only an MD5 is published", async (t) => {
   const url = await serve(t, (request, response) => sendBytes(request, response, body));
   const target = join(temporaryFolder(t), "deep", "archive.gz");
-  const seen: Progress[] = [];
-  const onProgress = (progress: Progress): number => seen.push(progress);
+  const seen: PreparationProgress[] = [];
+  const onProgress = (progress: PreparationProgress): number => seen.push(progress);
   await download(file([url], { md5: hash("md5"), bytes: body.length }), target, { onProgress });
   assert.deepEqual(readFileSync(target), body);
   assert.deepEqual(JSON.parse(readFileSync(`${target}.json`, "utf8")), {

@@ -4,7 +4,9 @@ import { cpSync, existsSync, mkdirSync, readFileSync, readdirSync, rmSync, write
 import { join } from "node:path";
 import test, { type TestContext } from "node:test";
 import { DataError } from "spectral-lab/core/errors";
+import { sha256Of } from "spectral-lab/data/fingerprint";
 import { openLibriSpeech, readUtterances } from "spectral-lab/data/librispeech";
+import { describeData } from "spectral-lab/data/provenance";
 import { CHARACTERS, decodeLabels, encodeTranscript } from "spectral-lab/data/speech/characters";
 import { speechExamples } from "spectral-lab/data/speech/utterances";
 import { chirp, flacFile } from "./speech/flac-file.js";
@@ -43,11 +45,16 @@ test("reads utterances, pads batches time-major and keeps features", async (t) =
   const root = layOut(t);
   const open = () => openLibriSpeech({ root, allowDownload: false, standIn: "never" });
   const data = await open();
-  assert.deepEqual(data.provenance, {
-    name: "LibriSpeech",
+  const { fingerprint, ...rest } = data.provenance;
+  assert.match(fingerprint, /^[0-9a-f]{16}$/);
+  assert.deepEqual(rest, {
+    name: "speech in LibriSpeech's layout (not verified)",
     standIn: false,
     source: join(root, "LibriSpeech"),
-    examples: 8,
+    training: 4,
+    validation: 4,
+    unit: "utterances",
+    verified: false,
   });
   assert.deepEqual(data.training.ids, ["12-3-0000", "12-3-0001", "7-3-0000", "7-3-0001"]);
   const frames = [0, 1].map((i) => Math.floor((1 + Math.floor((9000 + 2000 * i) / 160)) / 3));
@@ -65,8 +72,65 @@ test("reads utterances, pads batches time-major and keeps features", async (t) =
     }
   }
   assert.equal(readdirSync(join(root, "cache")).length, 4, "one file per speaker");
-  const again = await open();
-  assert.deepEqual(again.training.batch([0, 1]), data.training.batch([0, 1]));
+  const again = await readUtterances(root, "LibriSpeech/train-clean-100");
+  assert.deepEqual(again.batch([0, 1]), data.training.batch([0, 1]));
+  assert.deepEqual(again.digests, data.training.digests);
+  assert.equal(readdirSync(join(root, "cache")).length, 4, "nothing was computed again");
+});
+
+/** Writes what an unpacking of a checked archive writes. */
+function writeReceipts(root: string, checkedBy: string): void {
+  for (const part of PARTS) {
+    const folder = join(root, "LibriSpeech", part);
+    const paths = readdirSync(folder, { recursive: true, encoding: "utf8" }).filter((path) =>
+      /\.\w+$/.test(path),
+    );
+    const files = Object.fromEntries(
+      paths.map((path) => [path, { sha256: sha256Of(readFileSync(join(folder, path))) }]),
+    );
+    writeFileSync(`${folder}.json`, JSON.stringify({ source: "an archive", checkedBy, files }));
+  }
+}
+
+test("what lies in LibriSpeech's folders is LibriSpeech only if its checksums say so", async (t) => {
+  const root = layOut(t);
+  const words = async (more = {}): Promise<string> =>
+    describeData((await openLibriSpeech({ root, allowDownload: false, ...more })).provenance);
+  const unverified = "speech in LibriSpeech's layout (not verified), 4 utterances";
+  assert.equal(await words(), unverified);
+  writeReceipts(root, "form");
+  assert.equal(await words(), unverified);
+  writeReceipts(root, "sha256");
+  assert.equal(await words(), "LibriSpeech, 4 of 28,539 training utterances");
+  assert.equal(await words({ limit: 1 }), "LibriSpeech, 1 of 28,539 training utterances");
+  const path = join(root, "LibriSpeech/dev-clean/7/3/7-3.trans.txt");
+  writeFileSync(path, readFileSync(path, "utf8").replace("A B", "A C"));
+  assert.equal(await words(), unverified);
+  assert.equal(await words({ limit: 1 }), "LibriSpeech, 1 of 28,539 training utterances");
+  writeReceipts(root, "sha256");
+  writeFileSync(join(root, "LibriSpeech/dev-clean/12/3/12-3-0000.flac"), flacFile(chirp(9001)));
+  assert.equal(await words(), unverified);
+});
+
+test("speech of digit words alone is called that", async (t) => {
+  const open = (root: string) => openLibriSpeech({ root, allowDownload: false });
+  const digits = (await open(layOut(t, ["ZERO OH ONE", "NINE"]))).provenance;
+  assert.equal(describeData(digits), "spoken digits in LibriSpeech's layout, 4 utterances");
+  assert.equal(digits.verified, false);
+  const { name } = (await open(layOut(t, ["ZERO OH ONE", "NINE LIVES"]))).provenance;
+  assert.equal(name, "speech in LibriSpeech's layout (not verified)");
+});
+
+test("the fingerprint follows sounds and transcripts, in order, not folders", async (t) => {
+  const of = async (root: string, limit?: number): Promise<string> =>
+    (await openLibriSpeech({ root, limit, allowDownload: false })).provenance.fingerprint;
+  const [first, moved, retold] = [layOut(t), layOut(t), layOut(t, ["A B", "IT'S  ONE"])];
+  assert.equal(await of(first), await of(moved));
+  const path = join(moved, "LibriSpeech/train-clean-100/7/3/7-3-0001.flac");
+  const sound = chirp(11_000);
+  sound[77] ^= 1;
+  writeFileSync(path, flacFile(sound));
+  assert.equal(new Set([await of(first), await of(moved), await of(retold), await of(first, 1)]).size, 4);
 });
 
 test("a limit reads no more speakers than it needs", async (t) => {
@@ -131,6 +195,7 @@ test("an utterance too short for its transcript is left out, with a warning", as
   const utterance = (id: string, frames: number) => ({
     id,
     frames: { count: frames, bands: 40, data: new Float32Array(frames * 40) },
+    sha256: "",
     labels: Int32Array.of(3, 3, 4), // spelt in four frames: 3, blank, 3, 4
   });
   const warned = once(process, "warning") as Promise<[Error]>;

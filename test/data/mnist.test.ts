@@ -1,11 +1,16 @@
 import assert from "node:assert/strict";
-import { existsSync, mkdirSync, writeFileSync } from "node:fs";
+import { cpSync, existsSync, mkdirSync, readFileSync, statSync, utimesSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import test from "node:test";
 import { gzipSync } from "node:zlib";
-import { DataError } from "spectral-lab/core/errors";
+import { ConfigError, DataError } from "spectral-lab/core/errors";
+import { subset } from "spectral-lab/data/examples";
+import { sha256Of } from "spectral-lab/data/fingerprint";
 import { parseIdx } from "spectral-lab/data/idx";
-import { openMnist, readIdxImages } from "spectral-lab/data/mnist";
+import { withTrainingImages } from "spectral-lab/data/images";
+import { MNIST, idxPaths, openMnist, readIdxImages } from "spectral-lab/data/mnist";
+import { openImages } from "spectral-lab/data/open-images";
+import { describeData } from "spectral-lab/data/provenance";
 import { range, temporaryFolder } from "./temporary.js";
 
 function idx(shape: number[], data: Uint8Array): Buffer {
@@ -42,7 +47,17 @@ for (const zipped of [true, false]) {
     const root = temporaryFolder(t);
     const folder = layOut(root, { zipped });
     const data = await openMnist({ root, allowDownload: false, standIn: "never" });
-    assert.deepEqual(data.provenance, { name: "MNIST", standIn: false, source: folder, examples: 20 });
+    const { fingerprint, ...rest } = data.provenance;
+    assert.match(fingerprint, /^[0-9a-f]{16}$/);
+    assert.deepEqual(rest, {
+      name: "digits in MNIST's layout (not verified)",
+      standIn: false,
+      source: folder,
+      training: 18,
+      validation: 2,
+      unit: "images",
+      verified: false,
+    });
     assert.deepEqual([data.training.count, data.validation.count, data.test.count], [18, 2, 6]);
     const { images, labels } = data.test.batch([5, 0]);
     assert.deepEqual(images.shape, [2, 28, 28, 1]);
@@ -79,6 +94,72 @@ test("permuted labels keep their frequencies and change only the training part",
   assert.deepEqual(
     pixelValues(permuted.training.batch([0, 1]).images),
     pixelValues(honest.training.batch([0, 1]).images),
+  );
+});
+
+test("the fingerprint follows pixels and labels, wherever and however they lie; labels that a task permutes change nothing", async (t) => {
+  const of = async (root: string, more = {}): Promise<string> =>
+    (await openMnist({ root, allowDownload: false, ...more })).provenance.fingerprint;
+  const [zipped, plain] = [temporaryFolder(t), temporaryFolder(t)];
+  layOut(zipped);
+  const path = join(layOut(plain, { zipped: false }), "train-images-idx3-ubyte");
+  const first = await of(zipped);
+  assert.equal(await of(plain), first);
+  assert.equal(await of(zipped, { permuteLabels: 3 }), first);
+  const bytes = readFileSync(path);
+  bytes[16 + 784 * 19] ^= 1;
+  writeFileSync(path, bytes);
+  assert.notEqual(await of(plain), first);
+});
+
+test("it is MNIST if all four published files are, byte by byte", async (t) => {
+  const root = temporaryFolder(t);
+  const folder = layOut(root);
+  const [part] = MNIST.set.parts;
+  const [bundle] = part.bundles;
+  const files = bundle.files.map((file) => ({
+    ...file,
+    sha256: sha256Of(readFileSync(join(folder, file.name))),
+  }));
+  const kind = { ...MNIST, set: { ...MNIST.set, parts: [{ ...part, bundles: [{ ...bundle, files }] }] } };
+  const open = async (): Promise<string> =>
+    describeData((await openImages(kind, { root, allowDownload: false })).provenance);
+  assert.equal(await open(), "MNIST, 18 of 54,000 training images");
+  const labels = join(folder, "t10k-labels-idx1-ubyte.gz");
+  writeFileSync(labels, gzipSync(idx([6], Uint8Array.of(0, 1, 2, 3, 4, 6))));
+  assert.equal(await open(), "digits in MNIST's layout (not verified), 18 images");
+});
+
+test("fewer training images are said", async (t) => {
+  const root = temporaryFolder(t);
+  layOut(root);
+  const data = await openMnist({ root, allowDownload: false });
+  const fewer = withTrainingImages(data, 7);
+  assert.deepEqual([fewer.training.count, fewer.provenance.training, fewer.provenance.validation], [7, 7, 2]);
+  assert.equal(fewer.provenance.fingerprint, data.provenance.fingerprint);
+  assert.deepEqual(fewer.training.batch([3]), subset(data.training, 7).batch([3]));
+  assert.equal(withTrainingImages(data, 0), data);
+  assert.throws(() => withTrainingImages(data, -1), ConfigError);
+});
+
+test("two openings read once, until a file changes", async (t) => {
+  const root = temporaryFolder(t);
+  const folder = layOut(root, { zipped: false });
+  const open = () => openMnist({ root, allowDownload: false });
+  const before = await open();
+  const path = join(folder, "t10k-images-idx3-ubyte");
+  const { atime, mtime } = statSync(path);
+  const bytes = readFileSync(path);
+  bytes.fill(200, 16);
+  writeFileSync(path, bytes);
+  utimesSync(path, atime, mtime); // as if nothing had happened
+  assert.deepEqual(pixelValues((await open()).test.batch([5]).images), [5]);
+  utimesSync(path, atime, new Date(mtime.getTime() + 2000));
+  assert.deepEqual(pixelValues((await open()).test.batch([5]).images), [200]);
+  assert.equal(
+    (await open()).provenance.fingerprint,
+    before.provenance.fingerprint,
+    "test images do not train",
   );
 });
 
@@ -121,8 +202,12 @@ test("without data there is a stand-in that says so, or an error", async (t) => 
 test(
   "reads the small real MNIST",
   { skip: !existsSync("../shared/data/mnist") && "../shared is not here" },
-  async () => {
-    const train = await readIdxImages("../shared/data/mnist", "train");
+  async (t) => {
+    const root = temporaryFolder(t);
+    cpSync("../shared/data/mnist", join(root, "mnist"), { recursive: true });
+    const { provenance } = await openMnist({ root, allowDownload: false });
+    assert.equal(describeData(provenance), "MNIST's test set, 8,100 images (MNIST has 54,000 to train on)");
+    const train = await readIdxImages(await idxPaths(join(root, "mnist"), "train"));
     assert.deepEqual([train.count, train.height, train.width], [9000, 28, 28]);
     let sum = 0;
     let squares = 0;

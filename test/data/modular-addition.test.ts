@@ -3,6 +3,7 @@ import test from "node:test";
 import { ConfigError, DataError } from "spectral-lab/core/errors";
 import { subset } from "spectral-lab/data/examples";
 import { modularAddition } from "spectral-lab/data/modular-addition";
+import { describeData } from "spectral-lab/data/provenance";
 import { range } from "./temporary.js";
 
 test("every ordered pair is on exactly one side, with its sum", () => {
@@ -14,7 +15,7 @@ test("every ordered pair is on exactly one side, with its sum", () => {
   });
   assert.equal(training.count, Math.floor(0.3 * p * p));
   assert.equal(training.count + validation.count, p * p);
-  assert.equal(provenance.examples, p * p);
+  assert.deepEqual([provenance.training, provenance.validation], [training.count, validation.count]);
   const seen = new Set<number>();
   for (const side of [training, validation]) {
     const { tokens, targets } = side.batch(range(side.count));
@@ -36,6 +37,15 @@ test("the split is a function of the seed", () => {
   };
   assert.deepEqual(first(1), first(1));
   assert.notDeepEqual(first(1), first(2));
+});
+
+test("the fingerprint is the modulus's alone", () => {
+  const of = (modulus: number, trainingFraction: number, seed: number): string =>
+    modularAddition({ modulus, trainingFraction, seed }).provenance.fingerprint;
+  assert.equal(of(31, 0.5, 1), of(31, 0.3, 2));
+  assert.notEqual(of(31, 0.5, 1), of(37, 0.5, 1));
+  const { provenance } = modularAddition({ modulus: 13, trainingFraction: 0.3, seed: 5 });
+  assert.equal(describeData(provenance), "a + b mod 13, 50 pairs");
 });
 
 test("a batch follows its indices, and refuses those out of range", () => {

@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import { createHash } from "node:crypto";
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { buffer } from "node:stream/consumers";
@@ -6,9 +7,11 @@ import test from "node:test";
 import { gzipSync } from "node:zlib";
 import { packTar } from "modern-tar/fs";
 import { ConfigError, DataError } from "spectral-lab/core/errors";
-import { openCifar10 } from "spectral-lab/data/cifar10";
+import { CIFAR10, openCifar10 } from "spectral-lab/data/cifar10";
 import { getData, verifyData, whereData } from "spectral-lab/data/manage";
 import { getSet, obtain } from "spectral-lab/data/obtain";
+import { openImages } from "spectral-lab/data/open-images";
+import { describeData } from "spectral-lab/data/provenance";
 import { type PublicSet, PUBLIC_SETS } from "spectral-lab/data/sources";
 import { sendBytes, serve } from "./server.js";
 import { range, temporaryFolder } from "./temporary.js";
@@ -48,8 +51,11 @@ test("an archive left in the root is unpacked, read channel-last, and verified l
   const std = [0.247, 0.2435, 0.2616];
   pixel.forEach((value, c) => assert.ok(Math.abs(value - ((3 + 50 * c) / 255 - mean[c]) / std[c]) < 1e-6));
   assert.equal(data.provenance.standIn, false);
+  assert.equal(describeData(data.provenance), "images in CIFAR-10's layout (not verified), 18 images");
 
-  assert.equal((await verifyData("cifar10", root))[0].status, "ok");
+  const [whole] = await verifyData("cifar10", root);
+  assert.equal(whole.status, "ok");
+  assert.match(whole.detail, /6 files with recorded sha256, .*without a published checksum, or with another/);
   const damaged = batch(4);
   damaged[77] ^= 1;
   writeFileSync(join(root, "cifar-10-batches-bin", "data_batch_2.bin"), damaged);
@@ -99,10 +105,10 @@ test("an archive without all its files is an error", async (t) => {
   );
 });
 
-/** CIFAR-10 as it would be if the archive were at `url`. */
-function setAt(url: string): PublicSet {
+/** CIFAR-10 as it would be if the archive were at `url` and had these checksums. */
+function setAt(url: string, checksums: { sha256?: string; md5?: string } = {}): PublicSet {
   const [part] = PUBLIC_SETS.cifar10.parts;
-  const files = [{ name: "cifar-10-binary.tar.gz", urls: [url], form: "gzip" as const }];
+  const files = [{ name: "cifar-10-binary.tar.gz", urls: [url], form: "gzip" as const, ...checksums }];
   return { ...PUBLIC_SETS.cifar10, parts: [{ ...part, bundles: [{ unpacking: "tar.gz", files }] }] };
 }
 
@@ -120,6 +126,46 @@ test("a data set is downloaded once, unpacked, and its archive removed", async (
   assert.deepEqual(readFileSync(join(root, "cifar-10-batches-bin", "test_batch.bin")), batch(4));
   assert.equal(existsSync(join(root, "cifar-10-binary.tar.gz")), false);
   assert.deepEqual(await obtain(setAt(url), { root, allowDownload: false }), { root });
+});
+
+test("images are CIFAR-10 if they were unpacked from the published archive and not changed since", async (t) => {
+  const bytes = await archive();
+  const sums = (kind: string): string => createHash(kind).update(bytes).digest("hex");
+  const byHand = async (checksums: { sha256?: string; md5?: string }): Promise<[string, string]> => {
+    const root = temporaryFolder(t);
+    writeFileSync(join(root, "cifar-10-binary.tar.gz"), bytes);
+    const set = setAt("http://127.0.0.1:9/", checksums);
+    const data = await openImages({ ...CIFAR10, set }, { root, allowDownload: false, standIn: "never" });
+    return [describeData(data.provenance), root];
+  };
+  const [verified, root] = await byHand({ sha256: sums("sha256") });
+  assert.equal(verified, "CIFAR-10, 18 of 45,000 training images");
+  assert.match((await verifyData("cifar10", root))[0].detail, /an archive with its published sha256/);
+  const unverified = "images in CIFAR-10's layout (not verified), 18 images";
+  assert.equal((await byHand({ md5: sums("md5") }))[0], verified);
+  assert.equal((await byHand({}))[0], unverified);
+  assert.equal((await byHand({ md5: "0".repeat(32) }))[0], unverified);
+  assert.equal((await byHand({ sha256: "0".repeat(64), md5: sums("md5") }))[0], unverified);
+
+  const again = async (): Promise<string> =>
+    describeData((await openImages(CIFAR10, { root, allowDownload: false })).provenance);
+  assert.equal(await again(), verified);
+  const path = join(root, "cifar-10-batches-bin", "data_batch_3.bin");
+  const changed = readFileSync(path);
+  changed[5000] ^= 1;
+  writeFileSync(path, changed);
+  assert.equal(await again(), unverified);
+  writeFileSync(join(root, "cifar-10-batches-bin.json"), "not a receipt");
+  assert.equal(await again(), unverified);
+});
+
+test("a download with its published checksum is the public set", async (t) => {
+  const root = temporaryFolder(t);
+  const bytes = await archive();
+  const url = await serve(t, (request, response) => sendBytes(request, response, bytes));
+  const set = setAt(url, { md5: createHash("md5").update(bytes).digest("hex") });
+  const { provenance } = await openImages({ ...CIFAR10, set }, { root, allowDownload: true });
+  assert.deepEqual([provenance.name, provenance.verified], ["CIFAR-10", true]);
 });
 
 test("where nothing can be had, the stand-in says why; real data can be insisted on", async (t) => {

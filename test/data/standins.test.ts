@@ -4,6 +4,13 @@ import type { ImageSet } from "spectral-lab/data/images";
 import { fourierTransform } from "spectral-lab/data/speech/fft";
 import { digits } from "spectral-lab/data/standins/digits";
 import { textures } from "spectral-lab/data/standins/textures";
+import type { Provenance } from "spectral-lab/data/dataset";
+import { openCifar10 } from "spectral-lab/data/cifar10";
+import { openLibriSpeech } from "spectral-lab/data/librispeech";
+import { openMnist } from "spectral-lab/data/mnist";
+import { describeData } from "spectral-lab/data/provenance";
+import { openWikiText } from "spectral-lab/data/wikitext";
+import { temporaryFolder } from "./temporary.js";
 import { tones } from "spectral-lab/data/standins/tones";
 
 /** Share of test images whose features lie nearest to the mean features of their own class. */
@@ -63,4 +70,39 @@ test("generated tones are deterministic, and one sentence is not another", () =>
   assert.deepEqual(tones(1, "training")[0], first);
   assert.notDeepEqual(first.labels, second.labels);
   assert.ok(first.frames.count >= 2 * first.labels.length, "enough frames for CTC");
+});
+
+test("a tone is known by what is heard: another sound or another length has another digest", () => {
+  const [first, second] = tones(2, "training");
+  assert.match(first.sha256, /^[0-9a-f]{64}$/);
+  assert.equal(tones(1, "training")[0].sha256, first.sha256);
+  assert.notEqual(second.sha256, first.sha256);
+});
+
+test("every stand-in is named, counted and has one fingerprint", async (t) => {
+  const options = { root: temporaryFolder(t), standIn: "always" } as const;
+  const text = { ...options, length: 64, limit: 5000 } as const;
+  const open = async (): Promise<Provenance[]> =>
+    (
+      await Promise.all([
+        openMnist(options),
+        openCifar10(options),
+        openLibriSpeech({ ...options, limit: 3 }),
+        openWikiText(text),
+      ])
+    ).map(({ provenance }) => provenance);
+  const found = await open();
+  assert.deepEqual(found.map(describeData), [
+    "generated digits (stand-in for MNIST), 3,600 images",
+    "generated textures (stand-in for CIFAR-10), 3,600 images",
+    "generated tones (stand-in for LibriSpeech), 3 utterances",
+    "generated grammar (stand-in for WikiText-103), 76 sequences of 64 words",
+  ]);
+  assert.ok(found.every(({ standIn, source }) => standIn && source === "a stand-in was asked for"));
+  assert.deepEqual(
+    found.map(({ fingerprint }) => fingerprint),
+    ["e36143bd514f14e6", "f59e987c6520b80d", "5665d01ce550fbd4", "8c38441146fe277a"],
+    "a changed generator makes other examples, and so other runs: change these on purpose only",
+  );
+  assert.deepEqual(await open(), found);
 });

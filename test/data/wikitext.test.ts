@@ -1,12 +1,14 @@
 import assert from "node:assert/strict";
-import { existsSync, mkdirSync, readFileSync, readdirSync, writeFileSync } from "node:fs";
+import { cpSync, existsSync, mkdirSync, readFileSync, readdirSync, utimesSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import test, { type TestContext } from "node:test";
 import { parquetWriteBuffer } from "hyparquet-writer";
 import { hashOf } from "spectral-lab/core/hash";
 import { cached } from "spectral-lab/data/cache";
 import { writeTokensFromParquet } from "spectral-lab/data/parquet";
-import type { Progress } from "spectral-lab/data/dataset";
+import type { PreparationProgress } from "spectral-lab/data/dataset";
+import { sha256Of } from "spectral-lab/data/fingerprint";
+import { describeData } from "spectral-lab/data/provenance";
 import { openWikiText } from "spectral-lab/data/wikitext";
 import { range, temporaryFolder } from "./temporary.js";
 import { zipFile } from "./zip-file.js";
@@ -17,8 +19,14 @@ const VALID = " The dog sat ; the cat \n";
 function layOut(t: TestContext): string {
   const root = temporaryFolder(t);
   mkdirSync(join(root, "wikitext-103"));
-  writeFileSync(join(root, "wikitext-103", "wiki.train.tokens"), TRAIN);
-  writeFileSync(join(root, "wikitext-103", "wiki.valid.tokens"), VALID);
+  for (const [name, text] of [
+    ["train", TRAIN],
+    ["valid", VALID],
+  ]) {
+    const path = join(root, "wikitext-103", `wiki.${name}.tokens`);
+    writeFileSync(path, text);
+    utimesSync(path, 1.7e9, 1.7e9); // so that the cache of one layout serves another
+  }
   return root;
 }
 
@@ -27,14 +35,27 @@ const options = { length: 3, allowDownload: false, standIn: "never" } as const;
 test("reads, normalises and packs both splits by the training text's vocabulary, and keeps them", async (t) => {
   const root = layOut(t);
   const data = await openWikiText({ ...options, root });
-  const expected = { name: "WikiText-103", standIn: false, source: join(root, "wikitext-103"), examples: 3 };
-  assert.deepEqual(data.provenance, expected);
+  const { fingerprint, ...rest } = data.provenance;
+  assert.match(fingerprint, /^[0-9a-f]{16}$/);
+  assert.deepEqual(rest, {
+    name: "text in WikiText's layout (not verified)",
+    standIn: false,
+    source: join(root, "wikitext-103"),
+    training: 2,
+    validation: 1,
+    unit: "sequences of 3 words",
+    verified: false,
+  });
   assert.equal(data.tokeniser.size, 7); // <unk> the cat ran a sat title
   const { tokens } = data.training.batch([0, 1]);
   assert.equal(data.tokeniser.decode(tokens.data), "a title the cat sat the cat ran");
   assert.equal(data.tokeniser.decode(data.validation.batch([0]).tokens.data), "the <unk> sat the");
-  assert.equal(readdirSync(join(root, "cache")).length, 3);
-  const again = await openWikiText({ ...options, root });
+  assert.equal(readdirSync(join(root, "cache")).length, 4); // vocabulary, tokens of both splits, digests
+  const other = layOut(t);
+  cpSync(join(root, "cache"), join(other, "cache"), { recursive: true });
+  const again = await openWikiText({ ...options, root: other });
+  assert.equal(readdirSync(join(other, "cache")).length, 4);
+  assert.equal(again.provenance.fingerprint, fingerprint);
   assert.deepEqual(again.training.batch([1, 0]), data.training.batch([1, 0]));
   const capped = await openWikiText({ ...options, root, vocabularySize: 3 });
   assert.equal(capped.tokeniser.decode(capped.training.batch([0]).tokens.data), "<unk> <unk> the cat");
@@ -42,8 +63,8 @@ test("reads, normalises and packs both splits by the training text's vocabulary,
 
 test("a limit cuts the training text, and so its vocabulary; progress is told", async (t) => {
   const root = layOut(t);
-  const seen: Progress[] = [];
-  const onProgress = (progress: Progress): number => seen.push(progress);
+  const seen: PreparationProgress[] = [];
+  const onProgress = (progress: PreparationProgress): number => seen.push(progress);
   const data = await openWikiText({ ...options, root, limit: 4, onProgress });
   assert.equal(data.training.count, 1);
   assert.equal(data.tokeniser.decode(data.training.batch([0]).tokens.data), "a title the cat");
@@ -54,9 +75,10 @@ test("a limit cuts the training text, and so its vocabulary; progress is told", 
 });
 
 test("a token outside the vocabulary in a cached file is an error", async (t) => {
-  const root = layOut(t);
-  await openWikiText({ ...options, root });
+  const [first, root] = [layOut(t), layOut(t)];
+  await openWikiText({ ...options, root: first });
   const folder = join(root, "cache");
+  cpSync(join(first, "cache"), folder, { recursive: true });
   let spoilt = 0;
   for (const name of readdirSync(folder).filter((file) => file.startsWith("tokens"))) {
     const header = readFileSync(join(folder, name)).toString("utf8", 20);
@@ -188,6 +210,11 @@ test(
     }
     const data = await openWikiText({ ...options, root, length: 64 });
     assert.ok(data.training.count > 3000);
+    assert.equal(data.provenance.name, "WikiText-2's test text");
+    assert.equal(
+      (await openWikiText({ ...options, root, limit: 500 })).provenance.name,
+      data.provenance.name,
+    );
     const text = data.tokeniser.decode(data.training.batch([0]).tokens.data);
     assert.match(
       text,
@@ -195,3 +222,35 @@ test(
     );
   },
 );
+
+test("text is WikiText-103 if the archive that it came from was", async (t) => {
+  const root = layOut(t);
+  const digestOf = (name: string): [string, { sha256: string }] => [
+    name,
+    { sha256: sha256Of(readFileSync(join(root, "wikitext-103", name))) },
+  ];
+  const files = Object.fromEntries(["wiki.train.tokens", "wiki.valid.tokens"].map(digestOf));
+  const receipt = (checkedBy: string): void =>
+    writeFileSync(join(root, "wikitext-103.json"), JSON.stringify({ source: "a.zip", checkedBy, files }));
+  const words = async (more = {}): Promise<string> =>
+    describeData((await openWikiText({ ...options, root, ...more })).provenance);
+  receipt("form");
+  assert.equal(await words(), "text in WikiText's layout (not verified), 2 sequences of 3 words");
+  receipt("sha256");
+  assert.equal(await words(), "WikiText-103, all 2 training sequences of 3 words");
+  assert.equal(await words({ limit: 4 }), "WikiText-103, 1 sequences of 3 words (its first 4 words)");
+  files["wiki.valid.tokens"].sha256 = "0".repeat(64);
+  receipt("md5");
+  assert.equal(await words(), "text in WikiText's layout (not verified), 2 sequences of 3 words");
+});
+
+test("the fingerprint of text follows its tokens, not the length of a sequence", async (t) => {
+  const of = async (more: object, root = layOut(t)): Promise<string> =>
+    (await openWikiText({ ...options, root, ...more })).provenance.fingerprint;
+  assert.equal(await of({}), await of({ length: 2 }));
+  const root = layOut(t);
+  const path = join(root, "wikitext-103", "wiki.valid.tokens");
+  writeFileSync(path, VALID.replace("dog", "cat"));
+  const all = [await of({}), await of({ limit: 5 }), await of({ vocabularySize: 3 }), await of({}, root)];
+  assert.equal(new Set(all).size, 4);
+});

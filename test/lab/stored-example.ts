@@ -58,7 +58,7 @@ export function storeExample(root: string, request: Omit<RunRequest, "runs">, ex
     step: 100,
     epoch: 4,
     finished: "2026-01-01T00:00:00Z",
-    data: example.data && { source: "test", examples: 100, ...example.data },
+    data: example.data && { source: "test", ...example.data },
   });
   run.close();
   return readRun(run.folder);

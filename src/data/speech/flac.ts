@@ -2,12 +2,15 @@ import { createHash } from "node:crypto";
 import { readFile } from "node:fs/promises";
 import { FLACDecoder } from "@wasm-audio-decoders/flac";
 import { DataError, messageOf } from "../../core/errors.js";
+import { sha256Of } from "../fingerprint.js";
 
 /** One channel of sound. */
 export interface Sound {
   readonly sampleRate: number;
   /** In [-1, 1). */
   readonly samples: Float32Array;
+  /** Of the file's bytes, hexadecimal. */
+  readonly sha256: string;
 }
 
 /** Without zeros after it, the decoder's parser overlooks a last frame that is shorter than those before it. */
@@ -48,7 +51,8 @@ export async function flacReader(): Promise<FlacReader> {
       throw new DataError(`${path}: damaged: the sound's MD5 is not the one in its header, ${header.md5}`);
     }
     if (decoded.errors.length > 0) throw new DataError(`${path}: damaged FLAC: ${decoded.errors[0].message}`);
-    return { sampleRate: header.sampleRate, samples: Float32Array.from(integers, (value) => value / 32768) };
+    const samples = Float32Array.from(integers, (value) => value / 32768);
+    return { sampleRate: header.sampleRate, samples, sha256: sha256Of(bytes) };
   };
   return { read, free: () => decoder.free() };
 }

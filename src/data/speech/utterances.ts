@@ -1,6 +1,7 @@
 import { DataError } from "../../core/errors.js";
-import type { Examples, FloatArray, IntArray } from "../dataset.js";
+import type { FloatArray, HostExamples, IntArray } from "../dataset.js";
 import { checkIndices } from "../examples.js";
+import { decodeLabels } from "./characters.js";
 import type { Frames } from "./mel.js";
 
 /** One spoken sentence. */
@@ -10,6 +11,8 @@ export interface Utterance {
   /** [frames.count, 40]. */
   readonly frames: Frames;
   readonly labels: Int32Array;
+  /** SHA-256 of its sound file, hexadecimal; of generated sound, of what is the same on every machine. */
+  readonly sha256: string;
 }
 
 /** One batch of speech, padded with zeros to its longest utterance and its longest transcript. */
@@ -25,10 +28,14 @@ export interface SpeechBatch {
 }
 
 /** Utterances as batches. Their lengths are there for a loop that wants to put similar ones together. */
-export interface SpeechExamples extends Examples<SpeechBatch> {
+export interface SpeechExamples extends HostExamples<SpeechBatch> {
   readonly ids: readonly string[];
   /** Frames of every utterance. */
   readonly lengths: Int32Array;
+  /** Lower case. */
+  readonly transcripts: readonly string[];
+  /** Of every sound file (`Utterance.sha256`). */
+  readonly digests: readonly string[];
 }
 
 /**
@@ -46,6 +53,8 @@ export function speechExamples(all: readonly Utterance[], place: string): Speech
     count: utterances.length,
     ids: utterances.map(({ id }) => id),
     lengths: Int32Array.from(utterances, ({ frames }) => frames.count),
+    transcripts: utterances.map(({ labels }) => decodeLabels(labels)),
+    digests: utterances.map(({ sha256 }) => sha256),
     batch(indices) {
       checkIndices(place, indices, utterances.length);
       return pad(Array.from(indices, (index) => utterances[index]));

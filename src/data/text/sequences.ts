@@ -1,5 +1,5 @@
 import { ConfigError, DataError } from "../../core/errors.js";
-import type { Examples, IntArray } from "../dataset.js";
+import type { HostExamples, IntArray } from "../dataset.js";
 import { checkIndices } from "../examples.js";
 import type { Tokeniser } from "./tokeniser.js";
 
@@ -40,7 +40,7 @@ export async function encodeText(
  * Packs a text into sequences of `length` + 1 tokens that do not overlap; what is left over at the end is dropped.
  * @throws ConfigError if `length` is not an integer >= 1; DataError if the text is shorter than one sequence
  */
-export function sequences(tokens: Tokens, length: number, place: string): Examples<TextBatch> {
+export function sequences(tokens: Tokens, length: number, place: string): HostExamples<TextBatch> {
   if (!Number.isInteger(length) || length < 1) {
     throw new ConfigError(`${place}: sequence length must be an integer >= 1, found ${length}`);
   }

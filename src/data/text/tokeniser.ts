@@ -7,6 +7,8 @@ import { UNKNOWN } from "./words.js";
 export interface Tokeniser {
   /** "512 words of the training text", "GPT-NeoX-20B". */
   readonly name: string;
+  /** What one token is, in the plural. */
+  readonly unit: "words" | "tokens";
   /** Size of the vocabulary: every token is in [0, size). */
   readonly size: number;
   /** The tokens of one word; at least one. */
@@ -39,6 +41,7 @@ export function wordTokeniser(vocabulary: readonly string[]): Tokeniser {
   const tokens = new Map(vocabulary.map((word, i) => [word, [i]]));
   return {
     name: `${vocabulary.length} words of the training text`,
+    unit: "words",
     size: vocabulary.length,
     encode: (word) => tokens.get(word) ?? [0],
     decode: (list) => {
@@ -61,6 +64,7 @@ export async function bpeTokeniser(path: string, name: string): Promise<Tokenise
   const known = new Map<string, readonly number[]>(unknown === undefined ? [] : [[UNKNOWN, [unknown]]]);
   return {
     name,
+    unit: "tokens",
     size,
     encode: (word) => {
       const tokens = known.get(word) ?? tokeniser.encode(` ${word}`, { add_special_tokens: false }).ids;

@@ -3,7 +3,7 @@ import { stat } from "node:fs/promises";
 import { basename } from "node:path";
 import { createInterface } from "node:readline";
 import { DataError, messageOf } from "../../core/errors.js";
-import { type Progress, progressMeter } from "../dataset.js";
+import { type PreparationProgress, progressMeter } from "../dataset.js";
 
 /** WikiText's mark for a word outside its own vocabulary; it is kept whole. */
 export const UNKNOWN = "<unk>";
@@ -27,7 +27,7 @@ export function wordsOf(line: string): string[] {
 export interface ReadingOptions {
   /** Stop after this many words; default all. */
   readonly limit?: number;
-  readonly onProgress?: (progress: Progress) => void;
+  readonly onProgress?: (progress: PreparationProgress) => void;
   readonly signal?: AbortSignal;
 }
 
