@@ -12,7 +12,7 @@ import {
 } from "../tasks/run.js";
 import type { ProfileName } from "../tasks/task.js";
 import type { Outcome } from "../train/loop.js";
-import { describeData } from "../data/describe.js";
+import { describeData } from "../data/provenance.js";
 import { report } from "./data.js";
 import type { Given } from "./command.js";
 import type { train } from "./declarations.js";

@@ -45,18 +45,24 @@ export interface Coverage {
   readonly weights: When;
 }
 
-/** What a run was trained on. */
+/** What a run was trained on: the provenance of its examples (data/dataset.ts), and how many of them it used. */
 export interface DataRecord {
   /** What the examples truly are: "CIFAR-10", "generated textures (stand-in for CIFAR-10)". */
   readonly name: string;
   /** Generated examples took the place of the real ones. */
   readonly standIn: boolean;
   readonly fingerprint: string;
-  /** Examples used of each split. */
+  /** Examples used of each split, in `unit`. */
   readonly training: number;
   readonly validation: number;
+  /** What one counts, in the plural: "images". */
+  readonly unit: string;
   /** The public set that they are or come from, and how many training examples it has, where known. */
   readonly of?: { readonly set: string; readonly training: number };
+  /** Whether the name is certain. */
+  readonly verified: boolean;
+  /** What else a reader must know. */
+  readonly note?: string;
   /** The folder that was read, or why a stand-in was generated; not in committed results. */
   readonly source?: string;
 }
@@ -107,7 +113,6 @@ export interface RunRecord extends Omit<RunIdentity, "data"> {
   readonly peakMemory?: number;
   /** Why it failed. */
   readonly failure?: string;
-<<<<<<< HEAD
 }
 
 /** A run that is to be opened: its identity, and what its record says beside it. */
@@ -118,16 +123,6 @@ export interface RunDescription extends Pick<RunRecord, "task" | "training" | "s
   readonly coverage: Coverage;
   /** Fields of `config` that only say what is measured, or where data come from. Not recorded. */
   readonly measuring: readonly string[];
-=======
-  /** What it was trained on; `standIn` where generated examples took the place of the real ones. */
-  readonly data?: {
-    readonly name: string;
-    readonly standIn: boolean;
-    readonly source?: string;
-    readonly fingerprint?: string;
-    readonly training?: number;
-  };
->>>>>>> w-data
 }
 
 /** The part of a record that changes while a run goes on. */

@@ -44,8 +44,7 @@ export function exportRun(run: RunReader, root: string, choice: ExportChoice = {
       .map((row) => `${encodeRow(row)}\n`)
       .join(""),
   );
-  const { data, ...rest } = record;
-  writeRecord(folder, data === undefined ? rest : { ...rest, data: { ...data, source: undefined } });
+  writeRecord(folder, { ...record, data: { ...record.data, source: undefined } });
   return folder;
 }
 

@@ -2,14 +2,7 @@ import type { Backend } from "../backend/backend.js";
 import { startBackend } from "../backend/start.js";
 import type { Config } from "../core/config.js";
 import { messageOf, StoreError } from "../core/errors.js";
-<<<<<<< HEAD
 import type { DataOptions, Provenance } from "../data/dataset.js";
-=======
-import type { Provenance } from "../data/dataset.js";
-import { obtain } from "../data/obtain.js";
-import { describeData } from "../data/provenance.js";
-import { PUBLIC_SETS } from "../data/sources.js";
->>>>>>> w-data
 import { SvdPool } from "../linalg/pool.js";
 import { thisCode } from "../store/code.js";
 import { runsFolder } from "../store/paths.js";
@@ -94,10 +87,9 @@ export async function prepareRun(request: RunRequest): Promise<PreparedRun> {
 }
 
 /** Where the examples come from, and how many of them the experiment uses. */
-export function dataRecord({ name, standIn, fingerprint, of, source }: Provenance, experiment: Experiment): DataRecord {
-  const validation = experiment.evaluations.validation?.examples.count ?? 0;
-  const used = { training: experiment.training.count, validation };
-  return { name, standIn, fingerprint, ...used, ...(of && { of }), source };
+export function dataRecord(provenance: Provenance, { training, evaluations }: Experiment): DataRecord {
+  const validation = evaluations.validation?.examples.count ?? provenance.validation;
+  return { ...provenance, training: training.count, validation };
 }
 
 /** The run of a request if it is there and finished. */
@@ -194,7 +186,6 @@ async function* trainOpened(
   }
 }
 
-<<<<<<< HEAD
 function machineOf({ name, device, versions }: Backend): Pick<Stretch, "backend" | "device" | "versions"> {
   return { backend: name, device, versions: { node: process.versions.node, ...versions } };
 }
@@ -239,13 +230,4 @@ export function commandOf(request: Omit<RunRequest, "signal">): string {
   ];
   const given = options.filter(([, value]) => value !== undefined && value !== "");
   return ["spectral train", task.name, ...given.map(([name, value]) => `--${name} ${String(value)}`)].join(" ");
-=======
-/** A run goes on with the data that it was started on, or not at all. @throws StoreError */
-function checkSameData({ record, folder }: RunReader, data: Provenance): void {
-  if (!record.data || record.data.fingerprint === data.fingerprint) return;
-  throw new StoreError(
-    `${folder}: expected to go on with ${describeData(record.data)}, fingerprint ${record.data.fingerprint}, ` +
-      `found ${describeData(data)}, fingerprint ${data.fingerprint}. Move that folder away to train anew`,
-  );
->>>>>>> w-data
 }

@@ -1,11 +1,6 @@
 import type { Checks, Config } from "../core/config.js";
-<<<<<<< HEAD
 import { changedFields, configure, unknownName } from "../core/config.js";
 import type { DataOptions, Provenance } from "../data/dataset.js";
-=======
-import { configure, unknownName } from "../core/config.js";
-import type { DataOptions } from "../data/dataset.js";
->>>>>>> w-data
 import type { DataName } from "../data/sources.js";
 import type { Experiment } from "../train/experiment.js";
 
@@ -53,12 +48,6 @@ export interface Task<C extends Config = Config, Data extends Opened = Opened> {
   build(config: C, seed: number, data: Data): Experiment;
 }
 
-<<<<<<< HEAD
-=======
-/** How an experiment's data are opened: their folder, download, stand-ins, progress. */
-export type BuildOptions = DataOptions;
-
->>>>>>> w-data
 /** A task whose configuration is checked against its own defaults when it is used, not by the compiler. */
 export function defineTask<C extends Config, Data extends Opened>(task: Task<C, Data>): Task {
   return task as unknown as Task;

@@ -9,6 +9,8 @@ export const inventedData: DataRecord = {
   fingerprint: "0123456789abcdef",
   training: 90,
   validation: 10,
+  unit: "pairs",
+  verified: true,
 };
 
 /** The description of an invented run, measured every ten steps. */
