@@ -19,7 +19,6 @@ import { coverageOf } from "spectral-lab/tasks/coverage";
 import { taskNamed } from "spectral-lab/tasks/index";
 import { identityOf } from "spectral-lab/store/record";
 import { configOf, trainingFields } from "spectral-lab/tasks/task";
-import { dataRecord } from "spectral-lab/tasks/run";
 
 /** What is read of a record of format 1. */
 interface OldRecord {
@@ -74,7 +73,7 @@ async function migrate(root: string, folder: string, old: OldRecord): Promise<st
   if (old.data?.examples !== undefined && old.data.examples !== training + validation) {
     throw new Error(`trained on ${old.data.examples} examples of ${old.data.name}, here are ${training + validation}`);
   }
-  const { source: _, ...record } = dataRecord(data.provenance, experiment);
+  const { source: _, ...record } = data.provenance;
   const description = {
     task: old.task,
     training: trainingFields(task, config),

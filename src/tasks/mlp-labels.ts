@@ -1,8 +1,7 @@
 import { between, whole } from "../core/config.js";
 import { at } from "../core/time.js";
 import { openCifar10 } from "../data/cifar10.js";
-import { subset } from "../data/examples.js";
-import type { ImageData } from "../data/images.js";
+import { type ImageData, withTrainingImages } from "../data/images.js";
 import type { ImageTensors } from "../models/classification.js";
 import { mlp } from "../models/mlp.js";
 import { sgd } from "../optim/sgd.js";
@@ -97,12 +96,14 @@ export const mlpLabels = defineTask({
       settings,
     },
   },
-  open: (config: MlpLabelsConfig, seed, options) =>
-    openCifar10({ ...standInOf(config, options), permuteLabels: config.randomLabels ? seed : undefined }),
+  async open(config: MlpLabelsConfig, seed, options): Promise<ImageData> {
+    const permuteLabels = config.randomLabels ? seed : undefined;
+    const data = await openCifar10({ ...standInOf(config, options), permuteLabels });
+    return withTrainingImages(data, config.trainingExamples);
+  },
   build(config: MlpLabelsConfig, _seed, data: ImageData): Experiment {
     const { hidden, layers, batchSize } = config;
-    const host = config.trainingExamples > 0 ? subset(data.training, config.trainingExamples) : data.training;
-    const training = asTensors(host) as Examples<ImageTensors>;
+    const training = asTensors(data.training) as Examples<ImageTensors>;
     const validation = asTensors(data.validation) as Examples<ImageTensors>;
     const limit = config.evaluationLimit || undefined;
     const experiment: Experiment<ImageTensors> = {

@@ -1,7 +1,6 @@
 import { between, whole } from "../core/config.js";
 import { any, at, every, within } from "../core/time.js";
-import { subset } from "../data/examples.js";
-import type { ImageData } from "../data/images.js";
+import { type ImageData, withTrainingImages } from "../data/images.js";
 import { openMnist } from "../data/mnist.js";
 import type { ImageTensors } from "../models/classification.js";
 import { mlp } from "../models/mlp.js";
@@ -74,10 +73,10 @@ export const mnistMlp = defineTask({
       settings: { "no-decay": {}, decay: { weightDecay: 1e-2 } },
     },
   },
-  open: (config: MnistMlpConfig, _seed, options) => openMnist(standInOf(config, options)),
+  open: async (config: MnistMlpConfig, _seed, options) =>
+    withTrainingImages(await openMnist(standInOf(config, options)), config.trainingExamples),
   build(config: MnistMlpConfig, _seed, data: ImageData): Experiment {
-    const host = config.trainingExamples > 0 ? subset(data.training, config.trainingExamples) : data.training;
-    const training = asTensors(host) as Examples<ImageTensors>;
+    const training = asTensors(data.training) as Examples<ImageTensors>;
     const validation = asTensors(data.validation) as Examples<ImageTensors>;
     const measured = any(at("0"), within("1ep", 5), every("0.5ep"));
     const experiment: Experiment<ImageTensors> = {

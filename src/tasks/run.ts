@@ -2,11 +2,11 @@ import type { Backend } from "../backend/backend.js";
 import { startBackend } from "../backend/start.js";
 import type { Config } from "../core/config.js";
 import { messageOf, StoreError } from "../core/errors.js";
-import type { DataOptions, Provenance } from "../data/dataset.js";
+import type { DataOptions } from "../data/dataset.js";
 import { SvdPool } from "../linalg/pool.js";
 import { thisCode } from "../store/code.js";
 import { runsFolder } from "../store/paths.js";
-import type { DataRecord, RunDescription, Stretch } from "../store/record.js";
+import type { RunDescription, Stretch } from "../store/record.js";
 import { findRun, moveRunAside, openRun, type Run } from "../store/run.js";
 import type { RunReader } from "../store/stored-run.js";
 import type { Experiment } from "../train/experiment.js";
@@ -79,17 +79,11 @@ export async function prepareRun(request: RunRequest): Promise<PreparedRun> {
     ...(order !== undefined && order !== seed && { order }),
     profile,
     config: config as Config,
-    data: dataRecord(data.provenance, experiment),
+    data: data.provenance,
     coverage: coverageOf(experiment),
     measuring: task.measuring,
   };
   return { request, backend, description, experiment };
-}
-
-/** Where the examples come from, and how many of them the experiment uses. */
-export function dataRecord(provenance: Provenance, { training, evaluations }: Experiment): DataRecord {
-  const validation = evaluations.validation?.examples.count ?? provenance.validation;
-  return { ...provenance, training: training.count, validation };
 }
 
 /** The run of a request if it is there and finished. */

@@ -2,8 +2,7 @@ import * as tf from "@tensorflow/tfjs";
 import { between, whole } from "../core/config.js";
 import { at, paperMoments } from "../core/time.js";
 import type { HostExamples } from "../data/dataset.js";
-import { subset } from "../data/examples.js";
-import type { ImageBatch, ImageData } from "../data/images.js";
+import { type ImageBatch, type ImageData, withTrainingImages } from "../data/images.js";
 import { openMnist } from "../data/mnist.js";
 import { DIFFUSION_STEPS } from "../models/diffusion.js";
 import { type DiffusionTensors, unet as network } from "../models/unet.js";
@@ -94,11 +93,11 @@ export const unet = defineTask({
       settings: {},
     },
   },
-  open: (config: UnetConfig, _seed, options) => openMnist(standInOf(config, options)),
+  open: async (config: UnetConfig, _seed, options) =>
+    withTrainingImages(await openMnist(standInOf(config, options)), config.trainingExamples),
   build(config: UnetConfig, _seed, data: ImageData): Experiment {
     const { channels, embedding, batchSize } = config;
-    const host = config.trainingExamples > 0 ? subset(data.training, config.trainingExamples) : data.training;
-    const training = diffusionExamples(host);
+    const training = diffusionExamples(data.training);
     const validation = diffusionExamples(data.validation);
     const limit = config.evaluationLimit || undefined;
     const experiment: Experiment<DiffusionTensors> = {

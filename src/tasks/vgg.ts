@@ -2,8 +2,7 @@ import { between, type Checks, whole } from "../core/config.js";
 import { at, paperMoments, toSteps } from "../core/time.js";
 import { openCifar10 } from "../data/cifar10.js";
 import type { DataOptions } from "../data/dataset.js";
-import { subset } from "../data/examples.js";
-import type { ImageData } from "../data/images.js";
+import { type ImageData, withTrainingImages } from "../data/images.js";
 import type { ImageTensors } from "../models/classification.js";
 import { vgg as network, type VggSizes } from "../models/vgg.js";
 import { milestones } from "../optim/schedules.js";
@@ -110,15 +109,18 @@ export const vgg = defineTask({
 });
 
 /** CIFAR-10, or what stands in for it; used by every task that trains a VGG. */
-export function openVggData(config: VggConfig, _seed: number, options?: DataOptions): Promise<ImageData> {
-  return openCifar10(standInOf(config, options));
+export async function openVggData(
+  config: VggConfig,
+  _seed: number,
+  options?: DataOptions,
+): Promise<ImageData> {
+  return withTrainingImages(await openCifar10(standInOf(config, options)), config.trainingExamples);
 }
 
 /** The experiment of a configuration; used by every task that trains a VGG. */
 export function buildVgg(config: VggConfig, _seed: number, data: ImageData): Experiment {
   const { batchSize, momentum, weightDecay } = config;
-  const host = config.trainingExamples > 0 ? subset(data.training, config.trainingExamples) : data.training;
-  const training = asTensors(host) as Examples<ImageTensors>;
+  const training = asTensors(data.training) as Examples<ImageTensors>;
   const validation = asTensors(data.validation) as Examples<ImageTensors>;
   const limit = config.evaluationLimit || undefined;
   const clock = { stepsPerEpoch: stepsPerEpoch(training.count, { batchSize }), totalSteps: 0 };
