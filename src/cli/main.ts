@@ -8,8 +8,9 @@ import { figures } from "./figures.js";
 import { spectra } from "./spectra.js";
 import { tasks } from "./tasks.js";
 import { train } from "./train.js";
+import { unlock } from "./unlock.js";
 
-const COMMANDS: readonly Command[] = [tasks, train, spectra, figures, data, doctor];
+const COMMANDS: readonly Command[] = [tasks, train, spectra, figures, data, unlock, doctor];
 
 const USAGE = `spectral: a laboratory for the spectral dynamics of neural network weights
 

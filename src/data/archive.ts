@@ -1,11 +1,13 @@
 import { createReadStream, createWriteStream } from "node:fs";
-import { mkdir, rename, rm } from "node:fs/promises";
+import { mkdir, rename } from "node:fs/promises";
 import { dirname, join, relative } from "node:path";
 import { pipeline } from "node:stream/promises";
 import { createGunzip } from "node:zlib";
 import { unpackTar } from "modern-tar/fs";
 import { openPromise } from "yauzl";
 import { DataError, messageOf } from "../core/errors.js";
+import { discard, removeStaleTemporaries, temporaryPath } from "../core/files/atomic.js";
+import { codeOf } from "../core/files/io-error.js";
 import { type Digest, digestFile, writeReceipt } from "./checksum.js";
 import { filesBelow } from "./files.js";
 import { checkForm } from "./form.js";
@@ -15,7 +17,8 @@ export type Unpacking = "tar.gz" | "zip";
 
 /**
  * Unpacks an archive that holds the folder `yields` (a path inside it) to `root/yields`, aside first, and records the
- * SHA-256 of every file in `root/yields.json`. An unpacking that fails leaves nothing behind.
+ * SHA-256 of every file in `root/yields.json`. An unpacking that fails leaves nothing behind. Several processes may
+ * unpack the same at once: each has a place of its own, and the first to end puts the folder there.
  * @throws DataError if the archive is damaged or does not hold that folder
  */
 export async function unpackArchive(
@@ -25,21 +28,33 @@ export async function unpackArchive(
   yields: string,
 ): Promise<void> {
   await checkForm(archive, kind === "zip" ? "zip" : "gzip");
-  const aside = join(root, `.unpacking-${yields.replaceAll("/", "-")}`);
-  await rm(aside, { recursive: true, force: true });
+  removeStaleTemporaries(root);
+  const aside = temporaryPath(join(root, yields.replaceAll("/", "-")));
   await mkdir(aside, { recursive: true });
   try {
     await (kind === "zip" ? unzip(archive, aside) : untar(archive, aside));
     const files = await digestFolder(join(aside, yields));
     await mkdir(dirname(join(root, yields)), { recursive: true });
-    await rename(join(aside, yields), join(root, yields));
-    await writeReceipt(join(root, yields), { source: archive, checkedBy: "form", files });
+    await moveUnlessThere(join(aside, yields), join(root, yields), files);
+    writeReceipt(join(root, yields), { source: archive, checkedBy: "form", files });
   } catch (error) {
     throw new DataError(`${archive}: cannot be unpacked to ${join(root, yields)}: ${messageOf(error)}`, {
       cause: error,
     });
   } finally {
-    await rm(aside, { recursive: true, force: true });
+    discard(aside);
+  }
+}
+
+/** Moves a folder with these files to a place where another process may have put the same. */
+async function moveUnlessThere(from: string, to: string, files: Record<string, Digest>): Promise<void> {
+  try {
+    await rename(from, to);
+  } catch (error) {
+    if (!["ENOTEMPTY", "EEXIST", "EPERM"].includes(codeOf(error))) throw error;
+    const there = await digestFolder(to);
+    const other = Object.keys(files).find((name) => there[name]?.sha256 !== files[name].sha256);
+    if (other !== undefined) throw new Error(`the folder is there, without this ${other}`, { cause: error });
   }
 }
 

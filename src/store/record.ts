@@ -3,8 +3,8 @@ import { basename, dirname, join } from "node:path";
 import { changedFields, type Config } from "../core/config.js";
 import { DataError, StoreError, messageOf } from "../core/errors.js";
 import { hashOf } from "../core/hash.js";
-import { writeFileAtomic } from "./atomic.js";
-import { codeOf, storeError } from "./io-error.js";
+import { writeFileAtomic } from "../core/files/atomic.js";
+import { codeOf, storeError } from "../core/files/io-error.js";
 
 /** What makes a run that run. */
 export interface RunIdentity {

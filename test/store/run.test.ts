@@ -112,7 +112,7 @@ describe("a run", () => {
     const root = temporaryFolder(t);
     openRun(root, identity).close();
     const folder = runFolder(root, identity);
-    const child = start("lock-holder", join(folder, "lock"));
+    const child = start("../core/files/lock-holder", join(folder, "lock"));
     await firstOutput(child);
     const message = new RegExp(`run .*${runId(identity)} is in use by process ${child.pid}`);
     assert.throws(() => openRun(root, identity), { name: "StoreError", message });
@@ -121,6 +121,34 @@ describe("a run", () => {
     await ended(child);
     assert.equal(readRun(folder).record.status, "interrupted");
     openRun(root, identity).close();
+  });
+
+  it("takes nothing once another machine took its lock over, and leaves the lock to that one", (t) => {
+    const root = temporaryFolder(t);
+    const run = openRun(root, identity);
+    run.appendRows([{ step: 0 }]);
+    const lock = join(run.folder, "lock");
+    const far = JSON.stringify({ pid: 7, machine: "far", started: "", since: "2020-01-01", token: "t" });
+    fs.writeFileSync(`${lock}.new`, far);
+    fs.renameSync(`${lock}.new`, lock);
+    const message = /run .* is no longer locked by this process: process 7 on far holds it since 2020-01-01/;
+    for (const write of [
+      () => run.appendRows([{ step: 1 }]),
+      () => run.writeArrays(1, arrays),
+      () => run.writeWeights(1, arrays),
+      () => run.writeCheckpoint(1, arrays),
+      () => run.update({ status: "finished" }),
+      () => run.pruneCheckpoints(0),
+      () => run.resumeFrom(),
+    ]) {
+      assert.throws(write, { name: "StoreError", message });
+    }
+    run.close();
+    assert.equal(fs.readFileSync(lock, "utf8"), far);
+    const found = readRun(run.folder);
+    assert.deepEqual([found.record.status, found.rows(), found.steps()], ["running", [{ step: 0 }], []]);
+    fs.utimesSync(lock, 0, 0);
+    assert.equal(readRun(run.folder).record.status, "interrupted");
   });
 
   it("is not mixed with one of other defaults", (t) => {

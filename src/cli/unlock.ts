@@ -1,0 +1,34 @@
+import { lstatSync } from "node:fs";
+import { StoreError } from "../core/errors.js";
+import { breakLock, describeHolder, type LockState } from "../core/files/lock.js";
+import { layout } from "../store/stored-run.js";
+import { type Command, parse, UsageError } from "./command.js";
+
+/** Breaks the lock of a run, or any lock file, of a holder that is gone. */
+export const unlock: Command = {
+  name: "unlock",
+  usage: "unlock RUN_FOLDER|LOCK_FILE [--force]",
+  summary: "says who holds a run, and breaks the lock if that process is gone; with --force in any case",
+  run(args) {
+    const { values, positionals } = parse(args, { force: { type: "boolean" } });
+    if (positionals.length !== 1) throw new UsageError("expected one run folder or lock file");
+    const path = lockAt(positionals[0]);
+    const there = lstatSync(path, { throwIfNoEntry: false }) !== undefined;
+    const state = breakLock(path, values.force);
+    if (state !== undefined) console.log(`${path}: held by ${describeHolder(state)}`);
+    console.log(`${path}: ${there ? `broken, ${reasonFor(state)}` : "not locked"}`);
+    return Promise.resolve(0);
+  },
+};
+
+function lockAt(place: string): string {
+  const found = lstatSync(place, { throwIfNoEntry: false });
+  if (found === undefined)
+    throw new StoreError(`${place}: expected a run folder or a lock file, found neither`);
+  return found.isDirectory() ? layout.lock(place) : place;
+}
+
+function reasonFor(state: LockState | undefined): string {
+  if (state?.stale === "dead") return "that process is dead";
+  return state?.stale === "lapsed" ? "its lease has run out" : "by force";
+}
