@@ -48,7 +48,9 @@ await startBackend({ backend: "wasm" });
 for (const folder of foldersOfRuns(positionals[0])) {
   const old = JSON.parse(readFileSync(join(folder, "run.json"), "utf8")) as OldRecord;
   if (old.format !== 1) continue;
-  const found = await migrate(positionals[0], folder, old).catch((error: unknown) => `left as it is: ${String(error)}`);
+  const found = await migrate(positionals[0], folder, old).catch(
+    (error: unknown) => `left as it is: ${String(error)}`,
+  );
   console.log(`${old.task}/${basename(folder)} (seed ${old.seed}): ${found}`);
 }
 
@@ -71,7 +73,9 @@ async function migrate(root: string, folder: string, old: OldRecord): Promise<st
   const experiment = task.build(config, old.seed, data);
   const { training, validation } = data.provenance;
   if (old.data?.examples !== undefined && old.data.examples !== training + validation) {
-    throw new Error(`trained on ${old.data.examples} examples of ${old.data.name}, here are ${training + validation}`);
+    throw new Error(
+      `trained on ${old.data.examples} examples of ${old.data.name}, here are ${training + validation}`,
+    );
   }
   const { source: _, ...record } = data.provenance;
   const description = {
@@ -103,7 +107,8 @@ async function migrate(root: string, folder: string, old: OldRecord): Promise<st
   const before = readRows(rowsFile).rows;
   const pairs = new Map(experiment.model.contacts.map(({ name, heads }) => [name, heads?.length ?? 1]));
   const after = before.map((row) => withPairs(row, pairs));
-  if (!isDeepStrictEqual(after.map(withoutPairs), before.map(withoutPairs))) throw new Error("a row would change");
+  if (!isDeepStrictEqual(after.map(withoutPairs), before.map(withoutPairs)))
+    throw new Error("a row would change");
   writeFileSync(rowsFile, after.map((row) => `${encodeRow(row)}\n`).join(""));
   if (target !== folder) renameSync(folder, target);
   writeRecord(target, migrated);

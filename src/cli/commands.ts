@@ -1,5 +1,5 @@
 import { command, type Command } from "./command.js";
-import { data, doctor, figures, spectra, tasks, train } from "./declarations.js";
+import { data, doctor, figures, spectra, tasks, train, unlock } from "./declarations.js";
 
 /** All commands, in the order of the general help. Each loads its module when it runs. */
 export const COMMANDS: readonly Command[] = [
@@ -8,5 +8,6 @@ export const COMMANDS: readonly Command[] = [
   command(spectra, () => import("./spectra.js")),
   command(figures, () => import("./figures.js")),
   command(data, () => import("./data.js")),
+  command(unlock, () => import("./unlock.js")),
   command(doctor, () => import("./doctor.js")),
 ];

@@ -63,6 +63,15 @@ export const data = {
   example: "data get mnist",
 } as const satisfies Declaration;
 
+export const unlock = {
+  name: "unlock",
+  summary: "says who holds a run, and breaks the lock if that process is gone",
+  positionals: { "RUN_FOLDER|LOCK_FILE": "a folder of data/runs, or any lock file" },
+  options: { force: { text: "breaks it in any case" } },
+  statuses: { 1: "its holder is alive, or nobody can tell yet" },
+  example: "unlock data/runs/mnist-mlp/320342d6aa20",
+} as const satisfies Declaration;
+
 export const doctor = {
   name: "doctor",
   summary: "backend, device and versions of this machine, and what to do about each problem",

@@ -1,11 +1,13 @@
 import { createReadStream, createWriteStream } from "node:fs";
-import { mkdir, rename, rm } from "node:fs/promises";
+import { mkdir, rename } from "node:fs/promises";
 import { dirname, join, relative } from "node:path";
 import { pipeline } from "node:stream/promises";
 import { createGunzip } from "node:zlib";
 import { unpackTar } from "modern-tar/fs";
 import { openPromise } from "yauzl";
 import { DataError, messageOf } from "../core/errors.js";
+import { discard, removeStaleTemporaries, temporaryPath } from "../core/files/atomic.js";
+import { codeOf } from "../core/files/io-error.js";
 import { type Digest, type Receipt, digestFile, writeReceipt } from "./checksum.js";
 import type { RemoteFile } from "./download.js";
 import { filesBelow } from "./files.js";
@@ -27,7 +29,8 @@ async function checkedBy(archive: string, published: RemoteFile): Promise<Receip
 /**
  * Unpacks an archive that holds the folder `yields` (a path inside it) to `root/yields`, aside first, and records in
  * `root/yields.json` the SHA-256 of every file and how the archive was checked. An unpacking that fails leaves nothing
- * behind.
+ * behind. Several processes may unpack the same at once: each has a place of its own, and the first to end puts the
+ * folder there.
  * @throws DataError if the archive is damaged or does not hold that folder
  */
 export async function unpackArchive(
@@ -38,8 +41,8 @@ export async function unpackArchive(
   yields: string,
 ): Promise<void> {
   await checkForm(archive, kind === "zip" ? "zip" : "gzip");
-  const aside = join(root, `.unpacking-${yields.replaceAll("/", "-")}`);
-  await rm(aside, { recursive: true, force: true });
+  removeStaleTemporaries(root);
+  const aside = temporaryPath(join(root, yields.replaceAll("/", "-")));
   await mkdir(aside, { recursive: true });
   try {
     await (kind === "zip" ? unzip(archive, aside) : untar(archive, aside));
@@ -49,14 +52,26 @@ export async function unpackArchive(
       files: await digestFolder(join(aside, yields)),
     };
     await mkdir(dirname(join(root, yields)), { recursive: true });
-    await rename(join(aside, yields), join(root, yields));
-    await writeReceipt(join(root, yields), receipt);
+    await moveUnlessThere(join(aside, yields), join(root, yields), receipt.files);
+    writeReceipt(join(root, yields), receipt);
   } catch (error) {
     throw new DataError(`${archive}: cannot be unpacked to ${join(root, yields)}: ${messageOf(error)}`, {
       cause: error,
     });
   } finally {
-    await rm(aside, { recursive: true, force: true });
+    discard(aside);
+  }
+}
+
+/** Moves a folder with these files to a place where another process may have put the same. */
+async function moveUnlessThere(from: string, to: string, files: Record<string, Digest>): Promise<void> {
+  try {
+    await rename(from, to);
+  } catch (error) {
+    if (!["ENOTEMPTY", "EEXIST", "EPERM"].includes(codeOf(error))) throw error;
+    const there = await digestFolder(to);
+    const other = Object.keys(files).find((name) => there[name]?.sha256 !== files[name].sha256);
+    if (other !== undefined) throw new Error(`the folder is there, without this ${other}`, { cause: error });
   }
 }
 

@@ -3,7 +3,8 @@ import { join } from "node:path";
 import { crc32 } from "node:zlib";
 import { messageOf } from "../core/errors.js";
 import { type Json, canonicalJson, hashOf } from "../core/hash.js";
-import { exists, writeAtomically } from "./files.js";
+import { writeFileAtomic } from "../core/files/atomic.js";
+import { exists } from "./files.js";
 
 /** What is kept: numbers, and what is needed to read them. */
 export interface Cached {
@@ -35,9 +36,11 @@ export async function cached(
     }
   }
   const result = await compute();
-  await writeAtomically(path, encode(result, settings)).catch((error: unknown) => {
+  try {
+    writeFileAtomic(path, encode(result, settings));
+  } catch (error) {
     warn(`${path}: not cached: ${messageOf(error)}`);
-  });
+  }
   return result;
 }
 
@@ -48,7 +51,7 @@ function warn(message: string): void {
 // Layout: magic, length of the header as uint32, header (JSON, padded so that the numbers start at a multiple of 8),
 // numbers in this machine's order, which the header names.
 
-function encode({ meta, data }: Cached, settings: Json): Uint8Array {
+function encode({ meta, data }: Cached, settings: Json): Uint8Array[] {
   const bytes = new Uint8Array(data.buffer, data.byteOffset, data.byteLength);
   const type = Object.entries(TYPES).find(([, constructor]) => data instanceof constructor)?.[0] ?? "";
   const text = canonicalJson({
@@ -63,7 +66,7 @@ function encode({ meta, data }: Cached, settings: Json): Uint8Array {
   const header = Buffer.from(text + " ".repeat((8 - (unpadded % 8)) % 8));
   const length = Buffer.alloc(4);
   length.writeUInt32LE(header.length);
-  return Buffer.concat([Buffer.from(MAGIC), length, header, bytes]);
+  return [Buffer.from(MAGIC), length, header, bytes];
 }
 
 function decode(file: Buffer, settings: Json): Cached {

@@ -2,7 +2,8 @@ import { createHash } from "node:crypto";
 import { createReadStream } from "node:fs";
 import { readFile } from "node:fs/promises";
 import { DataError, messageOf } from "../core/errors.js";
-import { exists, writeAtomically } from "./files.js";
+import { writeFileAtomic } from "../core/files/atomic.js";
+import { exists } from "./files.js";
 
 /** What is recorded in `<file>.json` beside a file or folder that was downloaded or unpacked. */
 export interface Receipt {
@@ -39,9 +40,9 @@ export async function digestFile(path: string): Promise<Digest & { readonly md5:
   return { bytes, sha256: sha256.digest("hex"), md5: md5.digest("hex") };
 }
 
-/** Writes a receipt beside `path`. */
-export async function writeReceipt(path: string, receipt: Receipt): Promise<void> {
-  await writeAtomically(`${path}.json`, JSON.stringify(receipt, null, 1));
+/** Writes a receipt beside `path`. @throws StoreError */
+export function writeReceipt(path: string, receipt: Receipt): void {
+  writeFileAtomic(`${path}.json`, JSON.stringify(receipt, null, 1));
 }
 
 /** The receipt beside `path`; undefined where there is none. @throws DataError if it is not one */

@@ -4,8 +4,9 @@ import { dirname } from "node:path";
 import { Readable } from "node:stream";
 import { pipeline } from "node:stream/promises";
 import { setTimeout as sleep } from "node:timers/promises";
-import { DataError, messageOf } from "../core/errors.js";
-import { type Receipt, digestFile, writeReceipt } from "./checksum.js";
+import { DataError, SpectralError, StoreError, messageOf } from "../core/errors.js";
+import { type Lock, waitForLock } from "../core/files/lock.js";
+import { type Receipt, digestFile, readReceipt, writeReceipt } from "./checksum.js";
 import { type PreparationProgress, progressMeter } from "./dataset.js";
 import { type Form, checkForm } from "./form.js";
 
@@ -41,7 +42,8 @@ class Interrupted extends Error {}
 
 /**
  * Downloads a file into `target` by way of `target.part`, which a later call resumes (HTTP Range), and records its
- * SHA-256 in `target.json`. `target` is replaced only by a whole file that passed every check.
+ * SHA-256 in `target.json`. `target` is replaced only by a whole file that passed every check. While another process
+ * downloads the same, this one waits and takes what that one got.
  * @throws DownloadError naming every source and what was wrong with it
  * @throws the signal's reason if it is aborted; the part is kept
  */
@@ -50,25 +52,66 @@ export async function download(
   target: string,
   options: DownloadOptions = {},
 ): Promise<Receipt> {
+  const before = await versionOf(target);
+  const lock = await lockPlace(`${target}.part.lock`, file.name, options);
+  try {
+    const meanwhile = (await versionOf(target)) === before ? undefined : await wholeFile(file, target);
+    return meanwhile ?? (await fetchFile(file, target, lock, options));
+  } finally {
+    lock.release();
+  }
+}
+
+/**
+ * Makes the folder of a lock file and waits for the lock, which says who prepares `what`.
+ * @throws DownloadError if it cannot be written; the signal's reason if it is aborted
+ */
+export async function lockPlace(
+  path: string,
+  what: string,
+  { signal, onProgress }: Pick<DownloadOptions, "signal" | "onProgress">,
+): Promise<Lock> {
+  const onWait = (why: string): void =>
+    onProgress?.({ stage: `waiting: ${why}`, done: 0, total: undefined, etaSeconds: undefined });
+  try {
+    await mkdir(dirname(path), { recursive: true });
+    return await waitForLock(path, what, { signal, onWait });
+  } catch (error) {
+    signal?.throwIfAborted();
+    throw new DownloadError(`download: ${what} has no place to go: ${messageOf(error)}`, { cause: error });
+  }
+}
+
+/** The receipt of a file that another process downloaded; undefined if it is not what this one wants. */
+async function wholeFile(file: RemoteFile, target: string): Promise<Receipt | undefined> {
+  const receipt = await readReceipt(target);
+  if (receipt === undefined || (await versionOf(target)) === "") return undefined;
+  const { sha256 } = await digestFile(target);
+  return receipt.files[""]?.sha256 === sha256 && (file.sha256 ?? sha256) === sha256 ? receipt : undefined;
+}
+
+async function fetchFile(
+  file: RemoteFile,
+  target: string,
+  lock: Lock,
+  options: DownloadOptions,
+): Promise<Receipt> {
   const { signal, attempts = 3 } = options;
   const part = `${target}.part`;
-  await mkdir(dirname(target), { recursive: true }).catch((error: unknown) => {
-    throw new DownloadError(`download: ${file.name} has no place to go: ${messageOf(error)}`, {
-      cause: error,
-    });
-  });
   if (file.sha256 === undefined && file.md5 === undefined) await rm(part, { force: true });
   const failures: string[] = [];
   for (const url of file.urls) {
     for (let attempt = 1; attempt <= attempts; attempt++) {
       try {
-        const resumed = await fetchPart(file, url, part, options);
+        const resumed = await fetchPart(file, url, part, lock, options);
         const receipt = await checkPart(file, url, part, resumed);
+        lock.check();
         await rename(part, target);
-        await writeReceipt(target, receipt);
+        writeReceipt(target, receipt);
         return receipt;
       } catch (error) {
         signal?.throwIfAborted();
+        if (error instanceof StoreError) throw error; // the lock was lost, or the disk is full: no source helps
         failures.push(`${url}: ${messageOf(error)}`);
         if (!(error instanceof Interrupted) || attempt === attempts) break;
         await sleep(250 * 4 ** (attempt - 1), undefined, { signal }).catch(() => signal?.throwIfAborted());
@@ -89,6 +132,7 @@ async function fetchPart(
   file: RemoteFile,
   url: string,
   part: string,
+  lock: Lock,
   options: DownloadOptions,
 ): Promise<boolean> {
   const { timeoutMs = 30_000 } = options;
@@ -114,9 +158,14 @@ async function fetchPart(
     if (response.body === null) throw new DataError("the answer has no body");
     const meter = progressMeter(`downloading ${file.name}`, total, options.onProgress, start);
     let done = start;
+    let checked = -Infinity;
     const watched = async function* (source: AsyncIterable<Uint8Array>): AsyncGenerator<Uint8Array> {
       for await (const chunk of source) {
         timer.refresh();
+        if (Math.abs(Date.now() - checked) > 1000) {
+          lock.check(); // a process that was stopped for long must not write where another goes on
+          checked = Date.now();
+        }
         yield chunk;
         meter((done += chunk.length));
       }
@@ -127,7 +176,7 @@ async function fetchPart(
       throw new Interrupted(`the body ended at byte ${done} of ${total}`);
     return start > 0;
   } catch (error) {
-    if (error instanceof DataError || error instanceof Interrupted || hasCode(error, DISK)) throw error;
+    if (error instanceof SpectralError || error instanceof Interrupted || hasCode(error, DISK)) throw error;
     const reason = idle.signal.aborted ? messageOf(idle.signal.reason) : causeOf(error);
     throw hasCode(error, UNREACHABLE) ? new DataError(reason) : new Interrupted(reason);
   } finally {
@@ -200,6 +249,14 @@ function hasCode(error: unknown, codes: readonly string[]): boolean {
 function causeOf(error: unknown): string {
   const cause = error instanceof Error ? error.cause : undefined;
   return cause === undefined ? messageOf(error) : `${messageOf(error)}: ${messageOf(cause)}`;
+}
+
+/** Changes whenever the file is replaced; "" where there is none. */
+async function versionOf(path: string): Promise<string> {
+  return stat(path).then(
+    ({ ino, mtimeMs }) => `${ino} ${mtimeMs}`,
+    () => "",
+  );
 }
 
 async function sizeOfFile(path: string): Promise<number> {

@@ -1,5 +1,5 @@
-import { mkdir, readFile, readdir, rename, rm, stat, writeFile } from "node:fs/promises";
-import { dirname, join } from "node:path";
+import { readFile, readdir, stat } from "node:fs/promises";
+import { join } from "node:path";
 import { promisify } from "node:util";
 import { gunzip } from "node:zlib";
 import { DataError, messageOf } from "../core/errors.js";
@@ -30,21 +30,5 @@ export async function readData(path: string): Promise<Buffer> {
     return path.endsWith(".gz") ? await promisify(gunzip)(bytes) : bytes;
   } catch (error) {
     throw new DataError(`${path}: cannot be read: ${messageOf(error)}`, { cause: error });
-  }
-}
-
-/** Writes a file aside and renames it into place; its folder is made. */
-export async function writeAtomically(
-  path: string,
-  data: string | Uint8Array | AsyncIterable<string>,
-): Promise<void> {
-  const aside = `${path}.${process.pid}.tmp`;
-  await mkdir(dirname(path), { recursive: true });
-  try {
-    await writeFile(aside, data);
-    await rename(aside, path);
-  } catch (error) {
-    await rm(aside, { force: true });
-    throw error;
   }
 }

@@ -1,15 +1,9 @@
 import { open } from "node:fs/promises";
 import { DataError, messageOf } from "../core/errors.js";
+import { formatOf } from "../core/files/format.js";
 
-/** Kinds of file that are known by their first bytes. */
+/** Forms in which data are published. */
 export type Form = "gzip" | "zip" | "parquet" | "json";
-
-const FIRST_BYTES: Readonly<Record<Form, string>> = {
-  gzip: "\x1f\x8b",
-  zip: "PK",
-  parquet: "PAR1",
-  json: "{",
-};
 
 /**
  * Checks the first bytes of a file: a login or error page saved in place of an archive is found here.
@@ -17,21 +11,18 @@ const FIRST_BYTES: Readonly<Record<Form, string>> = {
  */
 export async function checkForm(path: string, form: Form): Promise<void> {
   const start = await firstBytes(path);
-  if (/^\s*<(!doctype|html|\?xml)/i.test(start)) {
-    throw new DataError(`${path}: expected ${form} data, found an HTML page`);
-  }
-  if (!start.trimStart().startsWith(FIRST_BYTES[form])) {
-    const hex = Buffer.from(start.slice(0, 4), "latin1").toString("hex");
-    throw new DataError(`${path}: expected ${form} data, found bytes that begin ${hex || "(none)"}`);
-  }
+  const found = formatOf(start);
+  if (found?.name === form) return;
+  const unknown = `bytes that begin ${start.toString("hex", 0, 4) || "(none)"}`;
+  throw new DataError(`${path}: expected ${form} data, found ${found?.description ?? unknown}`);
 }
 
-async function firstBytes(path: string): Promise<string> {
+async function firstBytes(path: string): Promise<Buffer> {
   try {
     const handle = await open(path);
     try {
       const { buffer, bytesRead } = await handle.read(Buffer.alloc(64), 0, 64, 0);
-      return buffer.toString("latin1", 0, bytesRead);
+      return buffer.subarray(0, bytesRead);
     } finally {
       await handle.close();
     }

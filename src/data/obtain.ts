@@ -4,7 +4,7 @@ import { dirname, join, parse, resolve } from "node:path";
 import { DataError } from "../core/errors.js";
 import { unpackArchive } from "./archive.js";
 import type { DataOptions } from "./dataset.js";
-import { DownloadError, type DownloadOptions, type RemoteFile, download } from "./download.js";
+import { DownloadError, type DownloadOptions, type RemoteFile, download, lockPlace } from "./download.js";
 import { exists } from "./files.js";
 import { writeTokensFromParquet } from "./parquet.js";
 import type { Bundle, Part, PublicSet } from "./sources.js";
@@ -55,7 +55,10 @@ export async function obtain(set: PublicSet, options: DataOptions = {}): Promise
  * @throws DownloadError naming every source and what was wrong with it
  */
 export async function getSet(set: PublicSet, root: string, options: DownloadOptions = {}): Promise<void> {
-  for (let part; (part = await firstMissing(set, root)) !== undefined;) await fetchPart(part, root, options);
+  for (let part; (part = await firstMissing(set, root)) !== undefined;) {
+    const missing = part;
+    await alone(part, root, options, () => fetchPart(missing, root, options));
+  }
 }
 
 /** Whether a part's folder is there with every file that it needs. */
@@ -85,10 +88,25 @@ async function unpackOffline(part: Part, root: string): Promise<boolean> {
     if (bundle.unpacking === "none") continue;
     const paths = bundle.files.map((file) => join(root, file.name));
     if (!(await Promise.all(paths.map(exists))).every(Boolean)) continue;
-    await unpack(bundle, part, root);
+    await alone(part, root, {}, () => unpack(bundle, part, root));
     return true;
   }
   return false;
+}
+
+/** Does what puts a part there, as the only process that does; nothing if another one did so meanwhile. */
+async function alone(
+  part: Part,
+  root: string,
+  options: DownloadOptions,
+  action: () => Promise<void>,
+): Promise<void> {
+  const lock = await lockPlace(join(root, `.${part.folder.replaceAll("/", "-")}.lock`), part.folder, options);
+  try {
+    if (!(await isPresent(part, root))) await action();
+  } finally {
+    lock.release();
+  }
 }
 
 /** Downloads and unpacks a part by the first bundle that works. */

@@ -1,9 +1,9 @@
 import { basename, join } from "node:path";
 import { asyncBufferFromFile, parquetMetadataAsync, parquetReadObjects } from "hyparquet";
 import { DataError, messageOf } from "../core/errors.js";
+import { writeStreamAtomic } from "../core/files/atomic.js";
 import { digestFolder } from "./archive.js";
 import { writeReceipt } from "./checksum.js";
-import { writeAtomically } from "./files.js";
 
 /** Rows decoded at a time, to keep memory small. */
 const ROWS = 100_000;
@@ -16,9 +16,9 @@ const ROWS = 100_000;
 export async function writeTokensFromParquet(paths: readonly string[], folder: string): Promise<void> {
   const train = paths.filter((path) => basename(path).startsWith("train"));
   const valid = paths.filter((path) => basename(path).startsWith("validation"));
-  await writeAtomically(join(folder, "wiki.valid.tokens"), lines(valid));
-  await writeAtomically(join(folder, "wiki.train.tokens"), lines(train));
-  await writeReceipt(folder, {
+  await writeStreamAtomic(join(folder, "wiki.valid.tokens"), lines(valid));
+  await writeStreamAtomic(join(folder, "wiki.train.tokens"), lines(train));
+  writeReceipt(folder, {
     source: paths.join(" "),
     checkedBy: "form",
     files: await digestFolder(folder),

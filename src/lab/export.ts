@@ -2,7 +2,7 @@ import { join } from "node:path";
 import { StoreError } from "../core/errors.js";
 import { toCsv } from "../figures/csv.js";
 import type { Figure } from "../figures/plotly.js";
-import { writeFileAtomic } from "../store/atomic.js";
+import { writeFileAtomic } from "../core/files/atomic.js";
 import { projectRoot } from "../store/paths.js";
 import { access, type AnyTable } from "./table.js";
 

@@ -44,7 +44,10 @@ function bundledCode(): Code | undefined {
 function commitOf(root: string): Pick<Code, "commit" | "clean"> {
   if (!existsSync(join(root, ".git"))) return {};
   const git = (...args: string[]): string =>
-    execFileSync("git", ["-C", root, ...args], { encoding: "utf8", stdio: ["ignore", "pipe", "ignore"] }).trim();
+    execFileSync("git", ["-C", root, ...args], {
+      encoding: "utf8",
+      stdio: ["ignore", "pipe", "ignore"],
+    }).trim();
   try {
     return { commit: git("rev-parse", "HEAD"), clean: git("status", "--porcelain", "--", ...SOURCES) === "" };
   } catch {

@@ -1,6 +1,6 @@
 import * as fs from "node:fs";
 import { join } from "node:path";
-import { codeOf, storeError } from "./io-error.js";
+import { codeOf, storeError } from "../core/files/io-error.js";
 import { recordPath, type RunRecord } from "./record.js";
 import { isResult, readResult } from "./results.js";
 import { readRun, type RunReader } from "./stored-run.js";

@@ -2,11 +2,11 @@ import * as fs from "node:fs";
 import { basename, dirname, join } from "node:path";
 import type { Config } from "../core/config.js";
 import { DataError, StoreError, messageOf } from "../core/errors.js";
+import { writeFileAtomic } from "../core/files/atomic.js";
+import { codeOf, storeError } from "../core/files/io-error.js";
 import { hashOf, type Json } from "../core/hash.js";
 import type { When } from "../core/time.js";
-import { writeFileAtomic } from "./atomic.js";
 import type { Code } from "./code.js";
-import { codeOf, storeError } from "./io-error.js";
 
 /**
  * What makes a run that run: all that its weights depend on, and nothing else. Hashed into its name.
@@ -261,7 +261,8 @@ function problemOf(record: unknown, folder: string): { expected: string; found: 
   if (!STATUSES.includes(record.status as string)) return wrong("status", `one of ${STATUSES.join(", ")}`);
   if (record.id !== basename(folder)) return wrong("id", `the folder's name ${basename(folder)}`);
   const named = runId(identityOf(record as unknown as RunRecord));
-  if (record.id !== named) return { expected: `content whose name is ${record.id}`, found: `that of ${named}` };
+  if (record.id !== named)
+    return { expected: `content whose name is ${record.id}`, found: `that of ${named}` };
   return undefined;
 }
 

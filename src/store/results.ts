@@ -2,7 +2,7 @@ import * as fs from "node:fs";
 import { join } from "node:path";
 import type { NamedArrays, NdArray } from "../core/array.js";
 import { DataError, StoreError } from "../core/errors.js";
-import { writeFileAtomic } from "./atomic.js";
+import { writeFileAtomic } from "../core/files/atomic.js";
 import { writeRecord } from "./record.js";
 import { encodeRow } from "./rows.js";
 import { openSafetensors, writeSafetensors } from "./safetensors.js";

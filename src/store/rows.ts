@@ -1,7 +1,7 @@
 import * as fs from "node:fs";
 import { DataError, messageOf } from "../core/errors.js";
-import { writeAll } from "./atomic.js";
-import { codeOf, storeError } from "./io-error.js";
+import { writeAll } from "../core/files/atomic.js";
+import { codeOf, storeError } from "../core/files/io-error.js";
 
 /** One measured row: a flat object, in a fixed order of keys. */
 export type Row = Readonly<Record<string, number | string | boolean | null>>;

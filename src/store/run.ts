@@ -2,10 +2,10 @@ import * as fs from "node:fs";
 import { basename, dirname, join } from "node:path";
 import type { NamedArrays } from "../core/array.js";
 import { DataError, StoreError } from "../core/errors.js";
-import { removeStaleTemporaries, writeFileAtomic } from "./atomic.js";
+import { removeStaleTemporaries, writeFileAtomic } from "../core/files/atomic.js";
 import { findCheckpoint, writeCheckpoint, type Checkpoint } from "./checkpoints.js";
-import { storeError } from "./io-error.js";
-import { acquireLock, type Lock } from "./lock.js";
+import { storeError } from "../core/files/io-error.js";
+import { acquireLock, type Lock } from "../core/files/lock.js";
 import {
   checkSameTraining,
   damaged,
@@ -38,6 +38,7 @@ export interface OpenRunOptions {
 
 /**
  * A run that this process trains. Nothing is ever half written, and everything is on the disk when a method returns.
+ * Each method that writes first sees to it that the run's lock is still this process's; else it throws a StoreError.
  *
  * Between two checkpoints write arrays, weights and rows of each measured step, in this order; then the checkpoint of
  * the last of these steps. A process killed at any instant leaves a run that `resumeFrom` puts back exactly to its
@@ -144,7 +145,9 @@ function emitWarning(message: string): void {
 
 function warnOfAdded(folder: string, added: readonly string[], warn: Warn): void {
   if (added.length > 0)
-    warn(`${folder}: trained before the task had ${added.join(", ")}: its record does not say what it had there`);
+    warn(
+      `${folder}: trained before the task had ${added.join(", ")}: its record does not say what it had there`,
+    );
 }
 
 function prepareRecord(
@@ -204,12 +207,13 @@ function writableRun(folder: string, opened: RunRecord, lock: Lock, warn: Warn):
   const checkpoints = layout.checkpoints(folder);
   let record = opened;
   let open = true;
-  const mustBeOpen = (): void => {
+  const mustBeOurs = (): void => {
     if (!open) throw new StoreError(`run ${folder} was closed: open it again before writing`);
+    lock.check();
   };
 
   const update = (change: RecordChange): void => {
-    mustBeOpen();
+    mustBeOurs();
     const next = { ...record, ...change };
     writeRecord(folder, next);
     record = next;
@@ -222,19 +226,19 @@ function writableRun(folder: string, opened: RunRecord, lock: Lock, warn: Warn):
     },
     update,
     appendRows(added) {
-      mustBeOpen();
+      mustBeOurs();
       appendRows(rows, added);
     },
     writeArrays(step, arrays) {
-      mustBeOpen();
+      mustBeOurs();
       writeSafetensors(stepFile(steps, step), arrays);
     },
     writeWeights(step, arrays) {
-      mustBeOpen();
+      mustBeOurs();
       writeSafetensors(stepFile(weights, step), arrays);
     },
     writeCheckpoint(step, arrays, metadata = {}) {
-      mustBeOpen();
+      mustBeOurs();
       writeCheckpoint(checkpoints, step, arrays, metadata, fs.statSync(rows).size);
       const [before] = stepsIn(checkpoints)
         .filter((other) => other < step)
@@ -242,7 +246,7 @@ function writableRun(folder: string, opened: RunRecord, lock: Lock, warn: Warn):
       dropSteps(checkpoints, (other) => other !== step && other !== before); // later ones were passed over as damaged
     },
     resumeFrom() {
-      mustBeOpen();
+      mustBeOurs();
       if (record.status === "finished")
         throw new StoreError(`run ${folder} is finished: there is nothing to resume`);
       const found = findCheckpoint(checkpoints, fs.statSync(rows).size, warn);
@@ -252,7 +256,7 @@ function writableRun(folder: string, opened: RunRecord, lock: Lock, warn: Warn):
       return found?.checkpoint;
     },
     pruneCheckpoints(keep) {
-      mustBeOpen();
+      mustBeOurs();
       const newestFirst = stepsIn(checkpoints).reverse();
       const kept = new Set(newestFirst.slice(0, keep));
       dropSteps(checkpoints, (step) => !kept.has(step));

@@ -1,7 +1,7 @@
 import { DataError, messageOf } from "../core/errors.js";
 import { sizeOf } from "../core/array.js";
+import { formatOf } from "../core/files/format.js";
 import { ELEMENT_BYTES, type FileDType } from "./element-types.js";
-import { foreignFormat } from "./foreign-format.js";
 
 /** One tensor as the header declares it. */
 export interface TensorInfo {
@@ -43,7 +43,7 @@ const MAX_HEADER = 100_000_000; // the limit of the published format
 export function readHeader(source: ByteSource): SafetensorsHeader {
   const { name, size } = source;
   const start = Buffer.from(source.read(0, Math.min(size, 512)));
-  const foreign = start[8] === OPENING_BRACE ? undefined : foreignFormat(start);
+  const foreign = start[8] === OPENING_BRACE ? undefined : formatOf(start)?.description;
   const fail = (expected: string, found: string): never => {
     const instead = foreign === undefined ? found : `${foreign} (${found})`;
     throw new DataError(`${name}: expected a safetensors file with ${expected}, found ${instead}`);

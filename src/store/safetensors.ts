@@ -1,9 +1,9 @@
 import * as fs from "node:fs";
 import { sizeOf, type NamedArrays, type NdArray } from "../core/array.js";
 import { DataError, SpectralError } from "../core/errors.js";
-import { writeFileAtomic } from "./atomic.js";
+import { writeFileAtomic } from "../core/files/atomic.js";
 import { ELEMENT_BYTES, READ_AS, elementsOf } from "./element-types.js";
-import { reasonOf } from "./io-error.js";
+import { reasonOf } from "../core/files/io-error.js";
 import {
   readHeader,
   type ByteSource,

@@ -1,6 +1,6 @@
 import * as fs from "node:fs";
 import { join } from "node:path";
-import { codeOf, storeError } from "./io-error.js";
+import { codeOf, storeError } from "../core/files/io-error.js";
 
 /** The path of a step's file: <folder>/<step>.safetensors. */
 export function stepFile(folder: string, step: number): string {

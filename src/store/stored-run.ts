@@ -1,7 +1,7 @@
 import { join } from "node:path";
 import type { NamedArrays } from "../core/array.js";
 import { StoreError } from "../core/errors.js";
-import { holderOf } from "./lock.js";
+import { holderOf } from "../core/files/lock.js";
 import { readRecord, recordPath, type RunRecord } from "./record.js";
 import { readRows, type Row } from "./rows.js";
 import { openSafetensors } from "./safetensors.js";
@@ -38,7 +38,7 @@ export const layout = {
 };
 
 /**
- * Opens a run for reading: takes no lock and writes nothing. The record is that of this moment; a run whose process was
+ * Opens a run for reading: takes no lock and changes nothing. The record is that of this moment; a run whose process was
  * killed reads as "interrupted".
  * @throws StoreError if there is no run in the folder; DataError if its run.json is damaged
  */

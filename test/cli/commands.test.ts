@@ -77,7 +77,13 @@ test("names that the help lists are those that exist", () => {
 });
 
 test("help and wrong usage load nothing but the command line itself", () => {
-  const own = ["dist/cli/command.js", "dist/cli/commands.js", "dist/cli/declarations.js", "dist/cli/main.js", "dist/core/errors.js"];
+  const own = [
+    "dist/cli/command.js",
+    "dist/cli/commands.js",
+    "dist/cli/declarations.js",
+    "dist/cli/main.js",
+    "dist/core/errors.js",
+  ];
   for (const line of [
     "",
     "--help",

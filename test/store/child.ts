@@ -2,10 +2,16 @@ import { spawn, type ChildProcess } from "node:child_process";
 import { once } from "node:events";
 import { fileURLToPath } from "node:url";
 
-/** Starts a script of this folder. */
+/** Starts a script of this folder, or at a path relative to it. */
 export function start(script: string, ...args: string[]): ChildProcess {
+  return startOn(undefined, script, ...args);
+}
+
+/** `start` as if on another machine, which has a name. */
+export function startOn(machine: string | undefined, script: string, ...args: string[]): ChildProcess {
   const path = fileURLToPath(new URL(`${script}.js`, import.meta.url));
-  return spawn(process.execPath, [path, ...args], { stdio: ["ignore", "pipe", "inherit"] });
+  const env = machine === undefined ? process.env : { ...process.env, SPECTRAL_TEST_MACHINE: machine };
+  return spawn(process.execPath, [path, ...args], { stdio: ["ignore", "pipe", "inherit"], env });
 }
 
 /** Resolves when a child prints for the first time. */

@@ -5,7 +5,14 @@ import { describe, it } from "node:test";
 import { float32 } from "spectral-lab/core/array";
 import { findRuns } from "spectral-lab/store/find-runs";
 import { identityOf } from "spectral-lab/store/record";
-import { findRun, moveRunAside, openRun, type RunDescription, runFolder, runId } from "spectral-lab/store/run";
+import {
+  findRun,
+  moveRunAside,
+  openRun,
+  type RunDescription,
+  runFolder,
+  runId,
+} from "spectral-lab/store/run";
 import { readRun } from "spectral-lab/store/stored-run";
 import { ended, firstOutput, start } from "./child.js";
 import { describeRun, inventedData } from "./description.js";
@@ -46,7 +53,8 @@ function makeFinished(root: string, of: RunDescription = description): string {
 describe("runId", () => {
   const identity = identityOf(description);
   const id = runId(identity);
-  const idOf = (changes: Partial<typeof named>): string => runId(identityOf(describeRun({ ...named, ...changes })));
+  const idOf = (changes: Partial<typeof named>): string =>
+    runId(identityOf(describeRun({ ...named, ...changes })));
 
   it("depends on task, seed, order, origin, data and the training fields that were changed", () => {
     assert.match(id, /^[0-9a-f]{12}$/);
@@ -129,8 +137,8 @@ describe("a run", () => {
   it("says which other process has it, and is interrupted once that was killed", async (t) => {
     const root = temporaryFolder(t);
     openRun(root, description).close();
-    const folder = runFolder(root, descriptionOf(description));
-    const child = start("lock-holder", join(folder, "lock"));
+    const folder = runFolder(root, identityOf(description));
+    const child = start("../core/files/lock-holder", join(folder, "lock"));
     await firstOutput(child);
     const message = new RegExp(`run .*${runId(identityOf(description))} is in use by process ${child.pid}`);
     assert.throws(() => openRun(root, description), { name: "StoreError", message });
@@ -139,6 +147,34 @@ describe("a run", () => {
     await ended(child);
     assert.equal(readRun(folder).record.status, "interrupted");
     openRun(root, description).close();
+  });
+
+  it("takes nothing once another machine took its lock over, and leaves the lock to that one", (t) => {
+    const root = temporaryFolder(t);
+    const run = openRun(root, identity);
+    run.appendRows([{ step: 0 }]);
+    const lock = join(run.folder, "lock");
+    const far = JSON.stringify({ pid: 7, machine: "far", started: "", since: "2020-01-01", token: "t" });
+    fs.writeFileSync(`${lock}.new`, far);
+    fs.renameSync(`${lock}.new`, lock);
+    const message = /run .* is no longer locked by this process: process 7 on far holds it since 2020-01-01/;
+    for (const write of [
+      () => run.appendRows([{ step: 1 }]),
+      () => run.writeArrays(1, arrays),
+      () => run.writeWeights(1, arrays),
+      () => run.writeCheckpoint(1, arrays),
+      () => run.update({ status: "finished" }),
+      () => run.pruneCheckpoints(0),
+      () => run.resumeFrom(),
+    ]) {
+      assert.throws(write, { name: "StoreError", message });
+    }
+    run.close();
+    assert.equal(fs.readFileSync(lock, "utf8"), far);
+    const found = readRun(run.folder);
+    assert.deepEqual([found.record.status, found.rows(), found.steps()], ["running", [{ step: 0 }], []]);
+    fs.utimesSync(lock, 0, 0);
+    assert.equal(readRun(run.folder).record.status, "interrupted");
   });
 
   it("is not mixed with one of other defaults", (t) => {
@@ -162,7 +198,10 @@ describe("a run", () => {
     assert.deepEqual(warnings, []);
     const [config, defaults] = [named.config, named.defaults].map((one) => ({ ...one, warmup: 10 }));
     assert.ok(findRun(root, describeRun({ ...named, config, defaults }), { onWarning }));
-    assert.match(warnings[0], /trained before the task had warmup: its record does not say what it had there/);
+    assert.match(
+      warnings[0],
+      /trained before the task had warmup: its record does not say what it had there/,
+    );
   });
 
   it("is moved aside whole, out of every search, unless it is in use", (t) => {

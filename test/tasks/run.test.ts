@@ -9,13 +9,7 @@ import { exportRun, readResult } from "spectral-lab/store/results";
 import { identityOf, runFolder, runId } from "spectral-lab/store/record";
 import { readRun, type RunReader } from "spectral-lab/store/stored-run";
 import { modularAddition, mnistMlp, TASKS, taskNamed } from "spectral-lab/tasks/index";
-import {
-  finishedRun,
-  prepareRun,
-  runPrepared,
-  runTask,
-  type RunRequest,
-} from "spectral-lab/tasks/run";
+import { finishedRun, prepareRun, runPrepared, runTask, type RunRequest } from "spectral-lab/tasks/run";
 import { configOf, PROFILES, trainingFields } from "spectral-lab/tasks/task";
 import type { Outcome } from "spectral-lab/train/loop";
 
@@ -84,7 +78,12 @@ test("a run is named by what changes its weights, not by its profile or by what 
   assert.equal(await idOf({ set: { ...tiny, measureEvery: 1, pruneEvery: 20 } }), id);
   assert.equal(await idOf({ keep: ["5it"], probes: ["metrics"] }), id);
   assert.equal(await idOf({ order: 0 }), id);
-  const others = [{ order: 1 }, { seed: 1 }, { set: { ...tiny, modulus: 11 } }, { set: { ...tiny, epochs: 21 } }];
+  const others = [
+    { order: 1 },
+    { seed: 1 },
+    { set: { ...tiny, modulus: 11 } },
+    { set: { ...tiny, epochs: 21 } },
+  ];
   const ids = await Promise.all(others.map(idOf));
   assert.equal(new Set([id, ...ids]).size, 1 + ids.length);
 });
@@ -230,7 +229,9 @@ test("an experiment that cannot be built leaves no run behind", async () => {
     throw new ConfigError("such a network");
   };
   const runs = join(root, "none");
-  await assert.rejects(finish(request({ task: { ...modularAddition, build }, runs })), { name: "ConfigError" });
+  await assert.rejects(finish(request({ task: { ...modularAddition, build }, runs })), {
+    name: "ConfigError",
+  });
   assert.ok(!existsSync(runs));
 });
 

@@ -37,8 +37,8 @@ test("the defaults are the paper's numbers, and every profile has them where it 
 });
 
 test("a small experiment is the same run in every profile", () => {
-  const runs = (["quick", "lab", "paper"] as const).map(
-    (profile) => configOf(transformer, { profile, setting: "small" }),
+  const runs = (["quick", "lab", "paper"] as const).map((profile) =>
+    configOf(transformer, { profile, setting: "small" }),
   );
   assert.deepEqual(runs[1], runs[0]);
   assert.deepEqual(runs[2], runs[0]);

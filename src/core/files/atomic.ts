@@ -1,7 +1,7 @@
 import { randomBytes } from "node:crypto";
 import * as fs from "node:fs";
 import { basename, dirname, join } from "node:path";
-import { hashOf } from "../core/hash.js";
+import { hashOf } from "../hash.js";
 import { storeError } from "./io-error.js";
 import { liveness, thisProcess } from "./process.js";
 
@@ -14,25 +14,72 @@ export type FileContent = string | Uint8Array | Iterable<Uint8Array>;
  * @throws StoreError naming the path (no permission, disk full, ...); the old file is then untouched.
  */
 export function writeFileAtomic(path: string, content: FileContent): void {
-  const aside = temporaryPath(path);
+  const next = replacement(path);
   try {
-    fs.mkdirSync(dirname(path), { recursive: true });
-    writeNewFile(aside, content);
-    fs.renameSync(aside, path);
-    flushFolder(dirname(path));
+    next.write(content);
+    next.finish();
   } catch (error) {
-    discard(aside);
-    throw storeError("write", path, error);
+    throw next.abandon(error);
   }
 }
 
+/** `writeFileAtomic` for text or bytes that come piece by piece. @throws as it, and what the pieces throw */
+export async function writeStreamAtomic(
+  path: string,
+  pieces: AsyncIterable<string | Uint8Array>,
+): Promise<void> {
+  const next = replacement(path);
+  try {
+    for await (const piece of pieces) next.write(piece);
+    next.finish();
+  } catch (error) {
+    throw next.abandon(error);
+  }
+}
+
+interface Replacement {
+  write(content: FileContent): void;
+  finish(): void;
+  /** @returns what to throw */
+  abandon(error: unknown): Error;
+}
+
+/** A file aside that takes the place of `path` once it is finished. */
+function replacement(path: string): Replacement {
+  const aside = temporaryPath(path);
+  let file: number | undefined;
+  const close = (): void => {
+    if (file !== undefined) fs.closeSync(file);
+    file = undefined;
+  };
+  const abandon = (error: unknown): Error => {
+    close();
+    discard(aside);
+    return storeError("write", path, error);
+  };
+  try {
+    fs.mkdirSync(dirname(path), { recursive: true });
+    file = fs.openSync(aside, "wx");
+  } catch (error) {
+    throw abandon(error);
+  }
+  const finish = (): void => {
+    fs.fsyncSync(file!);
+    close();
+    fs.renameSync(aside, path);
+    flushFolder(dirname(path));
+  };
+  return { write: (content) => writeAll(file!, content), finish, abandon };
+}
+
 /**
- * Removes what killed processes left half written in a folder. Files of living processes, or of processes on another
- * machine, stay.
+ * Removes what killed processes left half written in a folder, files and folders. What living processes write stays; so
+ * does what processes of other machines wrote, for a week.
  * @returns the names that were removed
  */
 export function removeStaleTemporaries(folder: string): string[] {
-  const stale = fs.existsSync(folder) ? fs.readdirSync(folder).filter(isStaleTemporary) : [];
+  const names = fs.existsSync(folder) ? fs.readdirSync(folder) : [];
+  const stale = names.filter((name) => isStaleTemporary(folder, name));
   for (const name of stale) discard(join(folder, name));
   return stale;
 }
@@ -58,10 +105,10 @@ export function writeNewFile(path: string, content: FileContent): void {
   }
 }
 
-/** Removes a file if it is there and can be removed. */
+/** Removes a file or folder if it is there and can be removed. */
 export function discard(path: string): void {
   try {
-    fs.unlinkSync(path);
+    fs.rmSync(path, { recursive: true });
   } catch {
     // Never made, or gone already; a failure that matters was reported by the write itself.
   }
@@ -90,10 +137,14 @@ export function flushFolder(folder: string): void {
   }
 }
 
-function isStaleTemporary(name: string): boolean {
+const WEEK = 7 * 24 * 3600 * 1000; // milliseconds
+
+function isStaleTemporary(folder: string, name: string): boolean {
   const match = /^\..+\.([0-9a-f]{8})\.(\d+)\.([0-9a-f-]*)\.[0-9a-f]{8}\.tmp$/.exec(name);
   if (match === null) return false;
   const { machine } = thisProcess();
-  if (match[1] !== hashOf(machine, 8)) return false;
-  return liveness({ pid: Number(match[2]), machine, started: match[3] }) === "dead";
+  if (match[1] === hashOf(machine, 8))
+    return liveness({ pid: Number(match[2]), machine, started: match[3] }) === "dead";
+  const { mtimeMs = Infinity } = fs.lstatSync(join(folder, name), { throwIfNoEntry: false }) ?? {};
+  return Date.now() - mtimeMs > WEEK;
 }

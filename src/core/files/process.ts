@@ -1,10 +1,11 @@
 import { readFileSync, readlinkSync } from "node:fs";
-import { hostname } from "node:os";
+import { hostname, networkInterfaces } from "node:os";
+import { hashOf } from "../hash.js";
 
 /** A process, named so that it is never mistaken for another one that got the same number later. */
 export interface ProcessIdentity {
   readonly pid: number;
-  /** Host name and, on Linux, the pid namespace: where `pid` means something. */
+  /** Where `pid` means something: the host's name, and a hash that tells machines and containers of one name apart. */
   readonly machine: string;
   /** On Linux the boot and the clock tick at which the process started; "" elsewhere. */
   readonly started: string;
@@ -32,17 +33,40 @@ function pidExists(pid: number): boolean {
   }
 }
 
+let machine: string | undefined;
+
+/**
+ * Linux: the boot, the pid namespace and the machine's id. Elsewhere the network cards: the best that Node tells. Said
+ * once per process, so that a process stays itself when a card is unplugged. Whoever takes one machine for two only
+ * waits for a lease; whoever takes two for one would rob. SPECTRAL_TEST_MACHINE is for tests: another machine's name.
+ */
 function thisMachine(): string {
-  const namespace = attempt(() => readlinkSync("/proc/self/ns/pid"));
-  return namespace === "" ? hostname() : `${hostname()} ${namespace}`;
+  return (machine ??= `${hostname()} ${hashOf(process.env.SPECTRAL_TEST_MACHINE ?? marks(), 16)}`);
+}
+
+function marks(): string[] {
+  const boot = bootId();
+  return boot === "" ? networkCards() : [boot, attempt(() => readlinkSync("/proc/self/ns/pid")), machineId()];
 }
 
 function startOf(pid: number): string {
-  const boot = attempt(() => readFileSync("/proc/sys/kernel/random/boot_id", "utf8").trim());
   const stat = attempt(() => readFileSync(`/proc/${pid}/stat`, "utf8"));
   // "pid (command, which may hold spaces and parentheses) state ppid ...": field 22 is the start time.
   const tick = stat.slice(stat.lastIndexOf(")") + 2).split(" ")[19];
-  return tick === undefined ? "" : `${boot.slice(0, 8)}-${tick}`;
+  return tick === undefined ? "" : `${bootId().slice(0, 8)}-${tick}`;
+}
+
+function bootId(): string {
+  return attempt(() => readFileSync("/proc/sys/kernel/random/boot_id", "utf8").trim());
+}
+
+function machineId(): string {
+  return attempt(() => readFileSync("/etc/machine-id", "utf8").trim());
+}
+
+function networkCards(): string[] {
+  const addresses = Object.values(networkInterfaces()).flatMap((card) => card ?? []);
+  return [...new Set(addresses.filter(({ internal }) => !internal).map(({ mac }) => mac))].sort();
 }
 
 function attempt(read: () => string): string {

@@ -2,9 +2,15 @@ import assert from "node:assert/strict";
 import * as fs from "node:fs";
 import { join } from "node:path";
 import { describe, it } from "node:test";
-import { removeStaleTemporaries, temporaryPath, writeFileAtomic } from "spectral-lab/store/atomic";
-import { thisProcess } from "spectral-lab/store/process";
-import { temporaryFolder, tinyDisk } from "./temporary-folder.js";
+import { DataError } from "spectral-lab/core/errors";
+import {
+  removeStaleTemporaries,
+  temporaryPath,
+  writeFileAtomic,
+  writeStreamAtomic,
+} from "spectral-lab/core/files/atomic";
+import { thisProcess } from "spectral-lab/core/files/process";
+import { temporaryFolder, tinyDisk } from "../../store/temporary-folder.js";
 
 describe("writeFileAtomic", () => {
   it("writes text, bytes and pieces, makes folders, replaces, and leaves nothing else", (t) => {
@@ -67,6 +73,24 @@ describe("writeFileAtomic", () => {
   });
 });
 
+describe("writeStreamAtomic", () => {
+  it("writes pieces as they come; those that fail leave the old file and their own error", async (t) => {
+    const path = join(temporaryFolder(t), "a", "file");
+    async function* pieces(error?: Error): AsyncGenerator<string | Uint8Array> {
+      yield "é";
+      await Promise.resolve();
+      if (error !== undefined) throw error;
+      yield Uint8Array.of(0x21);
+    }
+    await writeStreamAtomic(path, pieces());
+    assert.equal(fs.readFileSync(path, "utf8"), "é!");
+    const error = new DataError("train.parquet: damaged");
+    await assert.rejects(writeStreamAtomic(path, pieces(error)), error);
+    assert.equal(fs.readFileSync(path, "utf8"), "é!");
+    assert.deepEqual(fs.readdirSync(join(path, "..")), ["file"]);
+  });
+});
+
 describe("removeStaleTemporaries", () => {
   it("removes what dead processes left, and nothing else", (t) => {
     const folder = temporaryFolder(t);
@@ -75,11 +99,15 @@ describe("removeStaleTemporaries", () => {
     const dead = mine.replace(`.${pid}.`, ".4194304."); // above the largest process number
     const reused = started === "" ? dead : mine.replace(started, "00000000-1");
     const elsewhere = mine.replace(/[0-9a-f]{8}\.\d+/, "00000000.4194304");
-    for (const path of [mine, dead, reused, elsewhere, join(folder, "b.tmp"), join(folder, ".c.tmp")]) {
+    const old = elsewhere.replace("00000000.", "00000001.");
+    const unpacked = dead.replace("a.json", "folder");
+    for (const path of [mine, dead, reused, elsewhere, old, join(folder, "b.tmp"), join(folder, ".c.tmp")]) {
       fs.writeFileSync(path, "");
     }
+    fs.utimesSync(old, 0, 0);
+    fs.mkdirSync(join(unpacked, "deep"), { recursive: true });
     const removed = removeStaleTemporaries(folder).map((name) => join(folder, name));
-    assert.deepEqual(removed.sort(), [...new Set([dead, reused])].sort());
+    assert.deepEqual(removed.sort(), [...new Set([dead, reused, old, unpacked])].sort());
     assert.equal(fs.readdirSync(folder).length, 4);
     assert.deepEqual(removeStaleTemporaries(join(folder, "none")), []);
   });

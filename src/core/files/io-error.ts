@@ -1,4 +1,4 @@
-import { StoreError, messageOf } from "../core/errors.js";
+import { SpectralError, StoreError, messageOf } from "../errors.js";
 
 const REASONS: Readonly<Record<string, string>> = {
   EACCES: "no permission",
@@ -27,8 +27,8 @@ export function reasonOf(error: unknown): string {
   return code in REASONS ? `${REASONS[code]} (${code})` : messageOf(error);
 }
 
-/** A StoreError "cannot write <path>: the disk is full (ENOSPC)". A StoreError passes through unchanged. */
-export function storeError(doing: string, path: string, error: unknown): StoreError {
-  if (error instanceof StoreError) return error;
+/** A StoreError "cannot write <path>: the disk is full (ENOSPC)". An error of our own passes through unchanged. */
+export function storeError(doing: string, path: string, error: unknown): SpectralError {
+  if (error instanceof SpectralError) return error;
   return new StoreError(`cannot ${doing} ${path}: ${reasonOf(error)}`, { cause: error });
 }
