@@ -2,8 +2,9 @@ import * as tf from "@tensorflow/tfjs";
 import type { When } from "../core/time.js";
 import type { Matrix, Svd } from "../linalg/svd.js";
 import { type Half, topHalf } from "../linalg/truncate.js";
-import type { MatrixView, Model, Parameters } from "../nn/model.js";
+import type { MatrixView, Parameters } from "../nn/model.js";
 import { disposeParameters } from "../nn/parameters.js";
+import { hiddenMatrices } from "../nn/views.js";
 import type { Measurement, Probe, Snapshot, SvdRequest } from "../train/measure.js";
 import { recalibrate } from "../train/recalibrate.js";
 import { metricRows } from "./metrics.js";
@@ -19,7 +20,7 @@ export function pruningProbe(when: When): Probe {
   return {
     name: "pruning",
     when,
-    needs: (model) => prunedMatrices(model).map(shortSide),
+    needs: (model) => hiddenMatrices(model).map(shortSide),
     async measure(snapshot): Promise<Measurement> {
       const rows: Measurement["rows"][number][] = [];
       for (const half of HALVES) {
@@ -40,14 +41,6 @@ export function pruningProbe(when: When): Probe {
   };
 }
 
-/** The matrices that pruning changes: all but the last layer's. */
-export function prunedMatrices({
-  matrices,
-  outputLayer,
-}: Pick<Model<never>, "matrices" | "outputLayer">): MatrixView[] {
-  return matrices.filter(({ name }) => !outputLayer.includes(name));
-}
-
 /** The top half's singular vectors of the shorter side are enough. */
 function shortSide({ name, rows, columns }: MatrixView): SvdRequest {
   const kept = topHalf(rows, columns);
@@ -58,7 +51,7 @@ function shortSide({ name, rows, columns }: MatrixView): SvdRequest {
 
 async function prunedParameters<Batch>(snapshot: Snapshot<Batch>, half: Half): Promise<Parameters> {
   const pruned = new Map([...snapshot.parameters].map(([name, tensor]) => [name, tensor.clone()]));
-  for (const view of prunedMatrices(snapshot.model)) {
+  for (const view of hiddenMatrices(snapshot.model)) {
     const [matrix, svd] = await Promise.all([
       snapshot.matrix(view.name),
       snapshot.svd({ matrix: view.name }),

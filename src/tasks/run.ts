@@ -9,7 +9,7 @@ import { runsFolder } from "../store/paths.js";
 import type { RunIdentity } from "../store/record.js";
 import { findRun, openRun } from "../store/run.js";
 import type { RunReader } from "../store/stored-run.js";
-import { type Outcome, type Progress, train } from "../train/loop.js";
+import { type Outcome, train, type TrainingProgress } from "../train/loop.js";
 import { type BuildOptions, type Choice, configOf, type Task } from "./task.js";
 import { versions } from "./versions.js";
 
@@ -31,7 +31,7 @@ export interface RunRequest extends Choice {
 }
 
 /** What is known when training starts, and then where it is. */
-export interface RunProgress extends Progress {
+export interface RunProgress extends TrainingProgress {
   readonly identity: RunIdentity;
   readonly backend: Backend;
   readonly data: Provenance;
@@ -106,7 +106,12 @@ export async function* runTask(
       data: experiment.data,
       failure: undefined,
     });
-    const training = train(experiment, run, seed, { svd: pool, signal, checkpointSeconds });
+    const training = train(experiment, run, {
+      streams: { init: seed, order: seed },
+      svd: pool,
+      signal,
+      checkpointSeconds,
+    });
     let next = await training.next();
     const elsewhere = lastBackend !== backend.name || lastDevice !== backend.device;
     if (lastBackend && lastDevice && elsewhere && !next.done) {

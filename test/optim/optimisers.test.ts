@@ -20,11 +20,11 @@ async function run(optimiser: Optimiser, start: number[], gradients: number[][])
   let parameters = vector(...start);
   let state = optimiser.init(parameters);
   const path: number[][] = [];
-  for (const gradient of gradients) {
-    ({ parameters, state } = optimiser.update(vector(...gradient), state, parameters));
+  for (const [step, gradient] of gradients.entries()) {
+    ({ parameters, state } = optimiser.update(vector(...gradient), state, parameters, step));
     path.push(Array.from(await parameters.get("w")!.data()));
   }
-  assert.equal(state.step, gradients.length);
+  assert.equal(state.count, gradients.length);
   return path;
 }
 
@@ -93,7 +93,7 @@ test("masked weights stay at 0 and their gradients out of the moments; the other
     [free[1][0], 0],
   ]);
   const optimiser = masked(masks, inner);
-  const { state } = optimiser.update(vector(1, 5), optimiser.init(held), held);
+  const { state } = optimiser.update(vector(1, 5), optimiser.init(held), held, 0);
   assert.equal((await state.slots.get("m/w")!.data())[1], 0);
 });
 
@@ -108,7 +108,7 @@ test("an update leaves what it was given, and nothing behind but what it returns
     const [parameters, gradients] = [vector(1, 2), vector(3, 4)];
     const state = optimiser.init(parameters);
     const before = tf.memory().numTensors;
-    const updated = optimiser.update(gradients, state, parameters);
+    const updated = optimiser.update(gradients, state, parameters, 0);
     assert.equal(tf.memory().numTensors - before, 1 + state.slots.size);
     assert.deepEqual([...updated.state.slots.keys()], [...state.slots.keys()]);
     for (const tensor of [...parameters.values(), ...gradients.values(), ...state.slots.values()]) {
@@ -120,5 +120,5 @@ test("an update leaves what it was given, and nothing behind but what it returns
 test("a gradient that is missing is an error that names the parameter", () => {
   const optimiser = sgd({ learningRate: 1 });
   const parameters = vector(1);
-  assert.throws(() => optimiser.update(new Map(), optimiser.init(parameters), parameters), /"w"/);
+  assert.throws(() => optimiser.update(new Map(), optimiser.init(parameters), parameters, 0), /"w"/);
 });

@@ -44,7 +44,7 @@ test("the learning rate falls to a tenth at each milestone", async () => {
   const change = (step: number): number => {
     const [p, g] = [new Map([["w", tf.scalar(0)]]), new Map([["w", tf.scalar(1)]])];
     return -optimiser
-      .update(g, { ...optimiser.init(p), step }, p)
+      .update(g, optimiser.init(p), p, step)
       .parameters.get("w")!
       .dataSync()[0];
   };

@@ -20,7 +20,7 @@ import { openRun, type Run } from "spectral-lab/store/run";
 import { asTensors, type Examples } from "spectral-lab/train/examples";
 import type { Experiment } from "spectral-lab/train/experiment";
 import type { SvdEngine } from "spectral-lab/train/measure";
-import { type Outcome, type Progress, train, type TrainOptions } from "spectral-lab/train/loop";
+import { type Outcome, train, type TrainingProgress, type TrainOptions } from "spectral-lab/train/loop";
 
 const root = mkdtempSync(join(tmpdir(), "spectral-loop-"));
 before(() => startBackend({ backend: "wasm" }));
@@ -64,8 +64,8 @@ function newRun(name = `run${runs++}`): Run {
 }
 
 async function finish(
-  generator: AsyncGenerator<Progress, Outcome>,
-  each: (progress: Progress) => void = () => undefined,
+  generator: AsyncGenerator<TrainingProgress, Outcome>,
+  each: (progress: TrainingProgress) => void = () => undefined,
 ): Promise<Outcome> {
   let next = await generator.next();
   for (; !next.done; next = await generator.next()) each(next.value);
@@ -80,11 +80,15 @@ function content(run: Run): Map<string, string> {
   return new Map(files.sort().map((file) => [file, readFileSync(join(run.folder, file)).toString("base64")]));
 }
 
-const settings = (more: Partial<TrainOptions> = {}): TrainOptions => ({ svd: engine, ...more });
+const settings = (more: Partial<TrainOptions> = {}): TrainOptions => ({
+  streams: { init: 5, order: 5 },
+  svd: engine,
+  ...more,
+});
 
 test("a run measures what its probes ask for, when they ask", async () => {
   const run = newRun();
-  const outcome = await finish(train(experiment(), run, 5, settings()));
+  const outcome = await finish(train(experiment(), run, settings()));
   run.close();
   assert.deepEqual(outcome, { status: "finished", step: 40, epoch: 10 }); // 29 examples in batches of 8: 4 steps an epoch
   const rows = run.rows();
@@ -108,7 +112,7 @@ test("a run measures what its probes ask for, when they ask", async () => {
 
 test("the loss falls, and the mean batch loss is recorded", async () => {
   const run = newRun();
-  await finish(train(experiment({ length: "120ep" }, 1e-2), run, 5, settings()));
+  await finish(train(experiment({ length: "120ep" }, 1e-2), run, settings()));
   run.close();
   const losses = run
     .rows()
@@ -120,7 +124,7 @@ test("the loss falls, and the mean batch loss is recorded", async () => {
 
 test("a run interrupted at any step, any number of times, ends with the same bytes", async () => {
   const whole = newRun();
-  await finish(train(experiment(), whole, 5, settings()));
+  await finish(train(experiment(), whole, settings()));
   whole.close();
   for (const stops of [[0], [1], [4], [7, 8, 9], [13, 20, 39], [40]]) {
     const name = `stopped${stops}`;
@@ -128,7 +132,7 @@ test("a run interrupted at any step, any number of times, ends with the same byt
       const run = newRun(name);
       const abort = new AbortController();
       const outcome = await finish(
-        train(experiment(), run, 5, settings({ signal: abort.signal, checkpointSeconds: stop % 2 ? 0 : 20 })),
+        train(experiment(), run, settings({ signal: abort.signal, checkpointSeconds: stop % 2 ? 0 : 20 })),
         ({ step }) => step >= stop && abort.abort(),
       );
       run.close();
@@ -143,7 +147,7 @@ test("a NaN ends training with an error that names step and parameter, and keeps
   const run = newRun();
   const diverging = experiment({ length: "50ep" }, 1e38);
   await assert.rejects(
-    finish(train(diverging, run, 5, settings())),
+    finish(train(diverging, run, settings())),
     (error: unknown) =>
       error instanceof TrainingError &&
       /step \d+: expected a finite loss, found .*parameter "/.test(error.message),
@@ -160,7 +164,7 @@ test("a matrix that became NaN is an error that names it", async () => {
       svdSync({ ...matrix, data: matrix.data.map((x, i) => (i === 3 ? NaN : x)) }, options),
   };
   await assert.rejects(
-    finish(train(experiment(), run, 5, settings({ svd: broken }))),
+    finish(train(experiment(), run, settings({ svd: broken }))),
     /encoder\.weight.*NaN.*3/s,
   );
   run.close();
@@ -169,7 +173,7 @@ test("a matrix that became NaN is an error that names it", async () => {
 test("training stops early where its goal is met, and measures its end", async () => {
   const run = newRun();
   const goal = { split: "train", metric: "error", below: 0.5, then: "4ep" };
-  const outcome = await finish(train(experiment({ length: "200ep", stop: goal }), run, 5, settings()));
+  const outcome = await finish(train(experiment({ length: "200ep", stop: goal }), run, settings()));
   run.close();
   const errors = run
     .rows()
@@ -182,7 +186,7 @@ test("training stops early where its goal is met, and measures its end", async (
 test("training leaves no tensors behind", async () => {
   const before = tf.memory().numTensors;
   const run = newRun();
-  await finish(train(experiment(), run, 5, settings()));
+  await finish(train(experiment(), run, settings()));
   run.close();
   assert.equal(tf.memory().numTensors, before);
 });
