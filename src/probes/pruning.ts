@@ -26,8 +26,9 @@ export function pruningProbe(when: When): Probe {
       for (const half of HALVES) {
         const parameters = await prunedParameters(snapshot, half);
         const { model, buffers: old, training, evaluations } = snapshot;
-        const buffers = await recalibrate(model, parameters, old, training, Object.values(evaluations)[0]);
+        let buffers: Parameters = new Map();
         try {
+          buffers = await recalibrate(model, parameters, old, training, Object.values(evaluations)[0]);
           for (const split of Object.keys(evaluations)) {
             rows.push(...metricRows(split, half, await snapshot.evaluate(split, { parameters, buffers })));
           }
@@ -50,12 +51,13 @@ function shortSide({ name, rows, columns }: MatrixView): SvdRequest {
 }
 
 async function prunedParameters<Batch>(snapshot: Snapshot<Batch>, half: Half): Promise<Parameters> {
+  const views = hiddenMatrices(snapshot.model);
+  const spectra = await Promise.all(
+    views.map(({ name }) => Promise.all([snapshot.matrix(name), snapshot.svd({ matrix: name })])),
+  ); // all before the first tensor is made: any may fail
   const pruned = new Map([...snapshot.parameters].map(([name, tensor]) => [name, tensor.clone()]));
-  for (const view of hiddenMatrices(snapshot.model)) {
-    const [matrix, svd] = await Promise.all([
-      snapshot.matrix(view.name),
-      snapshot.svd({ matrix: view.name }),
-    ]);
+  for (const [i, view] of views.entries()) {
+    const [matrix, svd] = spectra[i];
     const old = pruned.get(view.parameter)!;
     pruned.set(
       view.parameter,

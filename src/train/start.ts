@@ -130,7 +130,11 @@ export function stateOf(
 }
 
 /** The tensors of an optimiser's memory, in place of a fresh one, which is freed. */
-function remembered(place: string, memory: NonNullable<Start["memory"]>, fresh: OptimiserState): OptimiserState {
+function remembered(
+  place: string,
+  memory: NonNullable<Start["memory"]>,
+  fresh: OptimiserState,
+): OptimiserState {
   const expected = [...fresh.slots].map(([name, { shape }]) => `${name} [${shape}]`);
   const names = [...fresh.slots.keys()];
   disposeParameters(fresh.slots);

@@ -1,9 +1,9 @@
 import * as tf from "@tensorflow/tfjs";
 import assert from "node:assert/strict";
-import { mkdtempSync, readdirSync, readFileSync, rmSync } from "node:fs";
-import { tmpdir } from "node:os";
+import { readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
-import { after, before, test } from "node:test";
+import { before, test } from "node:test";
+import { setTimeout } from "node:timers/promises";
 import { startBackend } from "spectral-lab/backend/start";
 import { TrainingError } from "spectral-lab/core/errors";
 import { any, at, every } from "spectral-lab/core/time";
@@ -16,17 +16,15 @@ import { alignmentProbe } from "spectral-lab/probes/alignment";
 import { metricsProbe } from "spectral-lab/probes/metrics";
 import { pruningProbe } from "spectral-lab/probes/pruning";
 import { spectraProbe } from "spectral-lab/probes/spectra";
-import { openRun, type Run } from "spectral-lab/store/run";
+import type { Run } from "spectral-lab/store/run";
+import { magnitudeMasks } from "spectral-lab/train/edits/masks";
 import { asTensors, type Examples } from "spectral-lab/train/examples";
 import type { Experiment } from "spectral-lab/train/experiment";
 import type { SvdEngine } from "spectral-lab/train/measure";
-import { type Outcome, train, type TrainingProgress, type TrainOptions } from "spectral-lab/train/loop";
+import { type Outcome, train, type TrainingProgress } from "spectral-lab/train/loop";
+import { newRun, options as settings } from "./toy.js";
 
-const root = mkdtempSync(join(tmpdir(), "spectral-loop-"));
 before(() => startBackend({ backend: "wasm" }));
-after(() => rmSync(root, { recursive: true, force: true }));
-
-const engine: SvdEngine = { svd: async (matrix, options) => svdSync(matrix, options) };
 
 function experiment(
   changes: Partial<Experiment<AdditionTensors>> = {},
@@ -58,11 +56,6 @@ function experiment(
   };
 }
 
-let runs = 0;
-function newRun(name = `run${runs++}`): Run {
-  return openRun(root, { task: name, seed: 5, config: { a: 1 }, defaults: { a: 1 } });
-}
-
 async function finish(
   generator: AsyncGenerator<TrainingProgress, Outcome>,
   each: (progress: TrainingProgress) => void = () => undefined,
@@ -79,12 +72,6 @@ function content(run: Run): Map<string, string> {
   );
   return new Map(files.sort().map((file) => [file, readFileSync(join(run.folder, file)).toString("base64")]));
 }
-
-const settings = (more: Partial<TrainOptions> = {}): TrainOptions => ({
-  streams: { init: 5, order: 5 },
-  svd: engine,
-  ...more,
-});
 
 test("a run measures what its probes ask for, when they ask", async () => {
   const run = newRun();
@@ -181,6 +168,71 @@ test("training stops early where its goal is met, and measures its end", async (
   const first = errors.find((row) => Number(row.value) < 0.5)!;
   assert.equal(outcome.step, Number(first.step) + 16);
   assert.ok(run.rows().some((row) => row.probe === "pruning" && row.step === outcome.step));
+});
+
+test("a checkpoint without the optimiser's count is an error that names it", async () => {
+  const run = newRun();
+  const weights = new Map([...experiment().model.init(5)]);
+  run.writeCheckpoint(4, weights, { optimiserStep: "4", runningSum: "0", runningCount: "0" });
+  await assert.rejects(finish(train(experiment(), run, settings())), {
+    name: "DataError",
+    message: /4\.safetensors: expected a number "optimiserCount" as metadata, found none/,
+  });
+  run.close();
+});
+
+test("abandoned training waits for what is under way and frees everything", async () => {
+  const before = tf.memory().numTensors;
+  for (const [yields, masks] of [
+    [1, false],
+    [2, true],
+    [6, false],
+  ] as const) {
+    let pending = 0;
+    const slow: SvdEngine = {
+      async svd(matrix, options) {
+        pending++;
+        await setTimeout(20);
+        pending--;
+        return svdSync(matrix, options);
+      },
+    };
+    const { model } = experiment();
+    const weights = model.init(5);
+    const start = { step: 0, weights, ...(masks && { masks: magnitudeMasks(model, weights, 0.5) }) };
+    const run = newRun();
+    let seen = 0;
+    for await (const _progress of train(experiment(), run, settings({ svd: slow, start }))) {
+      if (++seen === yields) break;
+    }
+    assert.equal(pending, 0);
+    assert.equal(tf.memory().numTensors, before, `after ${yields} yields`);
+    assert.ok(
+      run.rows().some((row) => row.probe === "spectra"),
+      "what was measured stays",
+    );
+    run.close();
+  }
+});
+
+test("training that fails, or whose probe fails, leaves no tensors behind", async () => {
+  const before = tf.memory().numTensors;
+  const failing: SvdEngine = {
+    async svd(matrix, options) {
+      await setTimeout(5);
+      if (matrix.rows === 8 && matrix.columns === 8) throw new Error("no decomposition");
+      return svdSync(matrix, options);
+    },
+  };
+  for (const [changes, message] of [
+    [experiment(), /no decomposition/],
+    [experiment({ length: "50ep" }, 1e38), /expected a finite loss|no decomposition/],
+  ] as const) {
+    const run = newRun();
+    await assert.rejects(finish(train(changes, run, settings({ svd: failing }))), message);
+    assert.equal(tf.memory().numTensors, before);
+    run.close();
+  }
 });
 
 test("training leaves no tensors behind", async () => {

@@ -98,11 +98,11 @@ export function maskArrays(arrays: NamedArrays, masks: NamedArrays = new Map()):
   );
 }
 
-function masked({ shape, data }: NdArray, mask: NdArray): NdArray {
-  const values = data as Float32Array;
+function masked({ shape, data }: NdArray, { data: mask }: NdArray): NdArray {
+  const kept = mask as Float32Array;
   return float32(
     shape,
-    values.map((value, i) => (mask.data[i] === 0 ? 0 : value)),
+    (data as Float32Array).map((value, i) => value * kept[i]), // as on the device, signs of zeros included
   );
 }
 
