@@ -120,7 +120,7 @@ export async function trainFor(
     optimiser: optimiser.init(parameters),
   };
   for (let step = 0; step < steps; step++) {
-    const next = trainStep(model, optimiser, state, [batch]);
+    const next = trainStep(model, optimiser, state, [batch], step);
     disposeState(state, next.state);
     state = next.state;
     await after(next.loss);

@@ -81,6 +81,7 @@ export function modularAddition(sizes: ModularAdditionSizes): Model<AdditionTens
       ...blockContacts(BLOCK, { matrix: "decoder.weight", as: "decoder" }, { width, heads }),
     ],
     outputLayer: ["decoder.weight"],
+    embedding: ["encoder.weight"],
   };
 }
 

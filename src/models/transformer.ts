@@ -83,6 +83,7 @@ export function transformer(sizes: TransformerSizes): Model<TextTensors> {
       }),
     ],
     outputLayer: ["decoder.weight"],
+    embedding: ["encoder.weight"],
   };
 }
 

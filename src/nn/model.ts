@@ -45,6 +45,8 @@ export interface Model<Batch> {
   readonly contacts: readonly Contact[];
   /** Names of the matrices of the last layer, which pruning leaves whole. */
   readonly outputLayer: readonly string[];
+  /** Names of the matrices that are embedding tables, which perturbations leave as they are. Default none. */
+  readonly embedding?: readonly string[];
   /**
    * Recomputes running statistics after weights were edited: called with every training batch in turn, starting from
    * `initBuffers`; `seen` batches went before. Absent where the model keeps none.

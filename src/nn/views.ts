@@ -2,7 +2,7 @@ import type { NamedArrays, NdArray } from "../core/array.js";
 import { float32 } from "../core/array.js";
 import { SpectralError } from "../core/errors.js";
 import type { Matrix } from "../linalg/svd.js";
-import type { MatrixView } from "./model.js";
+import type { MatrixView, Model } from "./model.js";
 
 /** Reads a parameter as the matrix of a view. Shares memory with the parameter where the layout is "flatten". */
 export function matrixOf(view: MatrixView, parameters: NamedArrays): Matrix {
@@ -35,6 +35,14 @@ function swapOuterAxes(data: Float32Array, [a, b, ...inner]: readonly number[]):
     }
   }
   return swapped;
+}
+
+/** All matrices but the last layer's: those that pruning, masks and perturbations change. */
+export function hiddenMatrices({
+  matrices,
+  outputLayer,
+}: Pick<Model<never>, "matrices" | "outputLayer">): MatrixView[] {
+  return matrices.filter(({ name }) => !outputLayer.includes(name));
 }
 
 /** The views of all matrices and higher arrays of `shapes` that lie as outputs x (everything else), under their own names. */

@@ -22,17 +22,17 @@ export function adamw(options: AdamWOptions): Optimiser {
   const { learningRate, beta1 = 0.9, beta2 = 0.999, epsilon = 1e-8, weightDecay = 0 } = options;
   return {
     init: (parameters) => ({
-      step: 0,
+      count: 0,
       slots: new Map(
         ["m", "v"].flatMap((slot) =>
           [...parameters].map(([name, p]): [string, tf.Tensor] => [`${slot}/${name}`, tf.zeros(p.shape)]),
         ),
       ),
     }),
-    update(gradients, state, parameters) {
-      const step = state.step + 1;
-      const rate = at(learningRate, state.step);
-      const settings = { learningRate: rate, beta1, beta2, epsilon, weightDecay, step };
+    update(gradients, state, parameters, step) {
+      const count = state.count + 1;
+      const rate = at(learningRate, step);
+      const settings = { learningRate: rate, beta1, beta2, epsilon, weightDecay, step: count };
       const apply = fused().adamw ?? composedAdamW;
       const next = new Map<string, tf.Tensor>();
       const slots = new Map(state.slots);
@@ -43,7 +43,7 @@ export function adamw(options: AdamWOptions): Optimiser {
         next.set(name, newP);
         slots.set(`m/${name}`, newM).set(`v/${name}`, newV);
       }
-      return { parameters: next, state: { step, slots } };
+      return { parameters: next, state: { count, slots } };
     },
   };
 }

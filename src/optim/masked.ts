@@ -4,17 +4,18 @@ import { mapParameters } from "../nn/parameters.js";
 import type { Optimiser } from "./optimiser.js";
 
 /**
- * Holds weights at 0 where their mask is 0, for lottery tickets: masks the gradients before `inner` sees them and the
- * weights after. Start from `applyMasks(parameters, masks)`, so that the first batch already sees masked weights (the
- * authors' code masks them after it: docs/quirks.md).
+ * Holds weights at exactly 0 where their mask is 0, for lottery tickets: masks the gradients before `inner` sees them
+ * (so that clipping and moments do without them) and the weights after, whatever momentum and decay made of them. Start
+ * from masked weights, so that the first batch sees them, as in the authors' code; it masks gradients only after the
+ * optimiser's step, when nothing reads them any more (docs/quirks.md).
  * @param masks 0/1 tensors by parameter name; parameters without one are free. The caller keeps and disposes them.
  */
 export function masked(masks: Parameters, inner: Optimiser): Optimiser {
   return {
     init: inner.init,
-    update(gradients, state, parameters) {
+    update(gradients, state, parameters, step) {
       const held = applyMasks(gradients, masks);
-      const updated = inner.update(held, state, parameters);
+      const updated = inner.update(held, state, parameters, step);
       const next = applyMasks(updated.parameters, masks);
       held.forEach((tensor) => tensor.dispose());
       updated.parameters.forEach((tensor) => tensor.dispose());

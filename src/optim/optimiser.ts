@@ -1,18 +1,24 @@
 import type { Tensor } from "@tensorflow/tfjs";
 import type { Parameters } from "../nn/model.js";
 
-/** A number that may change from step to step; `step` counts from 0 for the first update. */
+/** A number that may change with the run's step: the updates made before this one, 0 for a run's first. */
 export type Schedule = number | ((step: number) => number);
 
-/** What an optimiser remembers: tensors under names such as "m/embedding.weight", and the updates made so far. */
+/** What an optimiser remembers. */
 export interface OptimiserState {
-  readonly step: number;
+  /**
+   * Updates that the slots have seen, for bias correction. Not the run's step: training that starts from another run's
+   * weights with fresh slots counts from 0 while schedules go on.
+   */
+  readonly count: number;
+  /** Tensors under names such as "m/embedding.weight", each of its parameter's shape. */
   readonly slots: ReadonlyMap<string, Tensor>;
 }
 
 /**
  * A pair of pure functions, composed by wrapping (as in optax): `clipByGlobalNorm(1, adamw({...}))`.
  * `update` makes new tensors and disposes none; the training loop disposes the old parameters, slots and gradients.
+ * Schedules see the run's `step` (from 0), bias correction the state's own `count`.
  */
 export interface Optimiser {
   init(parameters: Parameters): OptimiserState;
@@ -20,6 +26,7 @@ export interface Optimiser {
     gradients: Parameters,
     state: OptimiserState,
     parameters: Parameters,
+    step: number,
   ): { readonly parameters: Parameters; readonly state: OptimiserState };
 }
 

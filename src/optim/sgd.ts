@@ -16,11 +16,11 @@ export interface SgdOptions {
 export function sgd({ learningRate, momentum = 0, weightDecay = 0 }: SgdOptions): Optimiser {
   return {
     init: (parameters) => ({
-      step: 0,
+      count: 0,
       slots: new Map([...parameters].map(([name, p]) => [`v/${name}`, tf.zeros(p.shape)])),
     }),
-    update(gradients, state, parameters) {
-      const settings = { learningRate: at(learningRate, state.step), momentum, weightDecay };
+    update(gradients, state, parameters, step) {
+      const settings = { learningRate: at(learningRate, step), momentum, weightDecay };
       const apply = fused().sgd ?? composedSgd;
       const next = new Map<string, tf.Tensor>();
       const slots = new Map<string, tf.Tensor>();
@@ -29,7 +29,7 @@ export function sgd({ learningRate, momentum = 0, weightDecay = 0 }: SgdOptions)
         next.set(name, newP);
         slots.set(`v/${name}`, newV);
       }
-      return { parameters: next, state: { step: state.step + 1, slots } };
+      return { parameters: next, state: { count: state.count + 1, slots } };
     },
   };
 }

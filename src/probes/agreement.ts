@@ -5,7 +5,8 @@ import type { Measurement, Probe } from "../train/measure.js";
 import { LEADING } from "./alignment.js";
 
 /**
- * Agreement of every matrix with its own initialisation (Eqn 5): how far the singular vectors have turned. A row per
+ * Agreement of every matrix with itself at the run's reference (Eqn 5), usually the initialisation: how far the singular
+ * vectors have turned. A row per
  * matrix with its score; and the array `agreement/<matrix>` with the diagonal S_ii, i <= 100.
  */
 export function agreementProbe(when: When): Probe {
@@ -19,7 +20,7 @@ export function agreementProbe(when: When): Probe {
         matrices.map(async ({ name }) => {
           const [now, then] = await Promise.all([
             snapshot.svd({ matrix: name }),
-            snapshot.initialSvd({ matrix: name }),
+            snapshot.referenceSvd({ matrix: name }),
           ]);
           return agreementDiagonal(now, then, LEADING);
         }),

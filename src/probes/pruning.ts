@@ -2,8 +2,9 @@ import * as tf from "@tensorflow/tfjs";
 import type { When } from "../core/time.js";
 import type { Matrix, Svd } from "../linalg/svd.js";
 import type { Decomposition } from "../nn/contacts.js";
-import type { MatrixView, Model, Parameters } from "../nn/model.js";
+import type { MatrixView, Parameters } from "../nn/model.js";
 import { disposeParameters } from "../nn/parameters.js";
+import { hiddenMatrices } from "../nn/views.js";
 import type { Measurement, Probe, Snapshot } from "../train/measure.js";
 import { recalibrate } from "../train/recalibrate.js";
 import { metricRows } from "./metrics.js";
@@ -22,14 +23,15 @@ export function pruningProbe(when: When): Probe {
   return {
     name: "pruning",
     when,
-    needs: (model) => prunedMatrices(model).map(shortSide),
+    needs: (model) => hiddenMatrices(model).map(shortSide),
     async measure(snapshot): Promise<Measurement> {
       const rows: Measurement["rows"][number][] = [];
       for (const half of HALVES) {
         const parameters = await prunedParameters(snapshot, half);
         const { model, buffers: old, training, evaluations } = snapshot;
-        const buffers = await recalibrate(model, parameters, old, training, Object.values(evaluations)[0]);
+        let buffers: Parameters = new Map();
         try {
+          buffers = await recalibrate(model, parameters, old, training, Object.values(evaluations)[0]);
           for (const split of Object.keys(evaluations)) {
             rows.push(...metricRows(split, half, await snapshot.evaluate(split, { parameters, buffers })));
           }
@@ -41,14 +43,6 @@ export function pruningProbe(when: When): Probe {
       return { rows };
     },
   };
-}
-
-/** The matrices that pruning changes: all but the last layer's. */
-export function prunedMatrices({
-  matrices,
-  outputLayer,
-}: Pick<Model<never>, "matrices" | "outputLayer">): MatrixView[] {
-  return matrices.filter(({ name }) => !outputLayer.includes(name));
 }
 
 /** Number of singular triplets in the top half of a rows x columns matrix. */
@@ -65,20 +59,21 @@ function shortSide({ name, rows, columns }: MatrixView): Decomposition {
 }
 
 /**
- * The parameters of a snapshot with one half of every pruned matrix, in PyTorch's layouts; all others are as they were.
+ * The parameters of a snapshot with one half of every hidden matrix, in PyTorch's layouts; all others are as they were.
  * New handles, the caller's to dispose.
- * @param snapshot its `svd` must answer for every matrix of `prunedMatrices`
+ * @param snapshot its `svd` must answer for every matrix of `hiddenMatrices`
  */
 export async function prunedParameters<Batch>(
   snapshot: Pick<Snapshot<Batch>, "model" | "parameters" | "matrix" | "svd">,
   half: Half,
 ): Promise<Parameters> {
+  const views = hiddenMatrices(snapshot.model);
+  const spectra = await Promise.all(
+    views.map(({ name }) => Promise.all([snapshot.matrix(name), snapshot.svd({ matrix: name })])),
+  ); // all before the first tensor is made: any may fail
   const pruned = new Map([...snapshot.parameters].map(([name, tensor]) => [name, tensor.clone()]));
-  for (const view of prunedMatrices(snapshot.model)) {
-    const [matrix, svd] = await Promise.all([
-      snapshot.matrix(view.name),
-      snapshot.svd({ matrix: view.name }),
-    ]);
+  for (const [i, view] of views.entries()) {
+    const [matrix, svd] = spectra[i];
     const old = pruned.get(view.parameter)!;
     pruned.set(
       view.parameter,

@@ -40,7 +40,7 @@ export interface OpenRunOptions {
  * A run that this process trains. Nothing is ever half written, and everything is on the disk when a method returns.
  * Each method that writes first sees to it that the run's lock is still this process's; else it throws a StoreError.
  *
- * Between two checkpoints write arrays, weights and rows of each measured step, in this order; then the checkpoint of
+ * Between two checkpoints write arrays, memory, weights and rows of each measured step, in this order; then the checkpoint of
  * the last of these steps. A process killed at any instant leaves a run that `resumeFrom` puts back exactly to its
  * newest checkpoint, so that deterministic training ends with the same bytes as without the interruption.
  */
@@ -54,12 +54,17 @@ export interface Run extends RunReader {
   /** Keeps the weights of a step for later analyses; replaces those that are there. @throws StoreError */
   writeWeights(step: number, weights: NamedArrays): void;
   /**
+   * Keeps what training remembers at a step besides its weights, for runs that branch off there: write it before the
+   * weights, so that weights that are there never lack it. Replaces what is there. @throws StoreError
+   */
+  writeMemory(step: number, slots: NamedArrays, metadata: Metadata): void;
+  /**
    * Writes what training needs to go on from a step: everything measured up to it must have been written. Keeps this
    * checkpoint and the one before, in case this one is damaged later. @throws StoreError
    */
   writeCheckpoint(step: number, arrays: NamedArrays, metadata?: Metadata): void;
   /**
-   * Goes back to the newest whole checkpoint and drops the rows, arrays and weights that lie after it. Without any
+   * Goes back to the newest whole checkpoint and drops the rows, arrays, weights and memory that lie after it. Without any
    * checkpoint it goes back to the start and drops them all: training makes them again. A damaged checkpoint is passed
    * over with a warning. The record says "running" again.
    * @returns what to go on from; undefined means from the start
@@ -177,8 +182,7 @@ function prepareRecord(
 
 // A run.json is written before anything else, so a folder with content and without it lost it.
 function hasContent(folder: string): boolean {
-  const places = [layout.rows, layout.steps, layout.weights, layout.checkpoints];
-  return places.some((place) => fs.existsSync(place(folder)));
+  return Object.entries(layout).some(([name, place]) => name !== "lock" && fs.existsSync(place(folder)));
 }
 
 function setAsideFile(path: string): string {
@@ -190,8 +194,9 @@ function setAsideFile(path: string): string {
 
 // What killed processes left: half-written files aside, and a row cut short.
 function cleanUp(folder: string, warn: Warn): void {
-  const places = [folder, layout.steps(folder), layout.weights(folder), layout.checkpoints(folder)];
-  for (const place of places) removeStaleTemporaries(place);
+  const { steps, weights, moments, checkpoints } = layout;
+  for (const place of [steps, weights, moments, checkpoints]) removeStaleTemporaries(place(folder));
+  removeStaleTemporaries(folder);
   const rows = layout.rows(folder);
   if (!fs.existsSync(rows)) writeFileAtomic(rows, "");
   const { bytes, tornBytes } = readRows(rows);
@@ -204,6 +209,7 @@ function writableRun(folder: string, opened: RunRecord, lock: Lock, warn: Warn):
   const rows = layout.rows(folder);
   const steps = layout.steps(folder);
   const weights = layout.weights(folder);
+  const moments = layout.moments(folder);
   const checkpoints = layout.checkpoints(folder);
   let record = opened;
   let open = true;
@@ -237,6 +243,10 @@ function writableRun(folder: string, opened: RunRecord, lock: Lock, warn: Warn):
       mustBeOurs();
       writeSafetensors(stepFile(weights, step), arrays);
     },
+    writeMemory(step, slots, metadata) {
+      mustBeOpen();
+      writeSafetensors(stepFile(moments, step), slots, metadata);
+    },
     writeCheckpoint(step, arrays, metadata = {}) {
       mustBeOurs();
       writeCheckpoint(checkpoints, step, arrays, metadata, fs.statSync(rows).size);
@@ -251,7 +261,8 @@ function writableRun(folder: string, opened: RunRecord, lock: Lock, warn: Warn):
         throw new StoreError(`run ${folder} is finished: there is nothing to resume`);
       const found = findCheckpoint(checkpoints, fs.statSync(rows).size, warn);
       truncateRows(rows, found?.rowsBytes ?? 0);
-      for (const place of [steps, weights]) dropSteps(place, (step) => step > (found?.checkpoint.step ?? -1));
+      const reached = found?.checkpoint.step ?? -1;
+      for (const place of [steps, weights, moments]) dropSteps(place, (step) => step > reached);
       if (record.status !== "running") update({ status: "running", failure: undefined });
       return found?.checkpoint;
     },

@@ -4,7 +4,7 @@ import { StoreError } from "../core/errors.js";
 import { holderOf } from "../core/files/lock.js";
 import { readRecord, recordPath, type RunRecord } from "./record.js";
 import { readRows, type Row } from "./rows.js";
-import { openSafetensors } from "./safetensors.js";
+import { openSafetensors, readSafetensors, type Safetensors } from "./safetensors.js";
 import { stepFile, stepsIn } from "./step-files.js";
 
 /** A run as figures and analyses read it, whether it was trained here or came with the repository. */
@@ -26,6 +26,10 @@ export interface RunReader {
   weightSteps(): readonly number[];
   /** Weights at a step, under PyTorch's names. @throws DataError if they are missing or damaged */
   readWeights(step: number): NamedArrays;
+  /** Steps of which the optimiser's memory was kept, rising: those of the weights, but for the first and last step. */
+  memorySteps(): readonly number[];
+  /** What training remembered at a step besides the weights; undefined where none was kept. @throws DataError if damaged */
+  readMemory(step: number): Safetensors | undefined;
 }
 
 /** The files of a run. */
@@ -33,6 +37,7 @@ export const layout = {
   rows: (folder: string): string => join(folder, "rows.jsonl"),
   steps: (folder: string): string => join(folder, "steps"),
   weights: (folder: string): string => join(folder, "weights"),
+  moments: (folder: string): string => join(folder, "moments"),
   checkpoints: (folder: string): string => join(folder, "checkpoints"),
   lock: (folder: string): string => join(folder, "lock"),
 };
@@ -52,6 +57,7 @@ export function readRun(folder: string): RunReader {
 
 /** What reads a run's files, without its record. */
 export function readerOf(folder: string): Omit<RunReader, "record"> {
+  const memorySteps = (): number[] => stepsIn(layout.moments(folder));
   return {
     folder,
     rows: () => readRows(layout.rows(folder)).rows,
@@ -59,6 +65,9 @@ export function readerOf(folder: string): Omit<RunReader, "record"> {
     readArrays: (step, names) => readNamed(stepFile(layout.steps(folder), step), names),
     weightSteps: () => stepsIn(layout.weights(folder)),
     readWeights: (step) => readNamed(stepFile(layout.weights(folder), step)),
+    memorySteps,
+    readMemory: (step) =>
+      memorySteps().includes(step) ? readSafetensors(stepFile(layout.moments(folder), step)) : undefined,
   };
 }
 

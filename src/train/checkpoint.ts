@@ -1,19 +1,15 @@
 import type { NamedArrays } from "../core/array.js";
-import { StoreError } from "../core/errors.js";
-import { toArrays, toTensors } from "../nn/parameters.js";
+import { DataError } from "../core/errors.js";
+import { toArrays } from "../nn/parameters.js";
+import type { Checkpoint } from "../store/checkpoints.js";
+import type { Metadata, Safetensors } from "../store/safetensors.js";
+import type { Start } from "./start.js";
 import type { TrainingState } from "./step.js";
 
 /** The mean training loss since the last measurement, carried across an interruption so that no row changes. */
 export interface RunningLoss {
   sum: number;
   count: number;
-}
-
-/** What a resumed run starts from. */
-export interface Resumed {
-  readonly step: number;
-  readonly state: TrainingState;
-  readonly running: RunningLoss;
 }
 
 const OPTIMISER = "optimiser."; // no PyTorch module of ours is called that
@@ -23,57 +19,59 @@ export async function weightsOf({ parameters, buffers }: TrainingState): Promise
   return new Map([...(await toArrays(parameters)), ...(await toArrays(buffers))]);
 }
 
-/** Everything that training needs to go on as if it had never stopped: arrays, and metadata for the file's header. */
-export async function packState(
-  state: TrainingState,
+/**
+ * What training remembers besides the weights: the optimiser's slots, and metadata for the file's header.
+ * @param end the step at which the run stops early, if that is known by now
+ */
+export async function packMemory(
+  { optimiser }: TrainingState,
   running: RunningLoss,
-): Promise<{ arrays: NamedArrays; metadata: Record<string, string> }> {
-  const slots = [...(await toArrays(state.optimiser.slots))];
-  return {
-    arrays: new Map([
-      ...(await weightsOf(state)),
-      ...slots.map(([name, array]) => [OPTIMISER + name, array] as const),
-    ]),
-    metadata: {
-      optimiserStep: String(state.optimiser.step),
-      runningSum: String(running.sum), // shortest text that reads back as the same double
-      runningCount: String(running.count),
-    },
+  end?: number,
+): Promise<Safetensors> {
+  const metadata: Metadata = {
+    optimiserCount: String(optimiser.count),
+    runningSum: String(running.sum), // shortest text that reads back as the same double
+    runningCount: String(running.count),
+    ...(end !== undefined && { end: String(end) }),
   };
+  return { arrays: await toArrays(optimiser.slots), metadata };
 }
 
 /**
- * The state that `packState` packed.
- * @param like names of the parameters and buffers that must be there
- * @throws StoreError if a name is missing: the checkpoint belongs to another model
+ * The memory that `packMemory` packed.
+ * @param source what errors call it, usually a path
+ * @throws DataError if a number is missing from the metadata
  */
-export function unpackState(
+export function unpackMemory(
   source: string,
-  step: number,
-  packed: { readonly arrays: NamedArrays; readonly metadata: Readonly<Record<string, string>> },
-  like: { readonly parameters: Iterable<string>; readonly buffers: Iterable<string> },
-): Resumed {
-  const pick = (names: Iterable<string>): NamedArrays =>
-    new Map(
-      [...names].map((name) => {
-        const array = packed.arrays.get(name);
-        if (!array)
-          throw new StoreError(
-            `${source}: expected an array "${name}", found none: not a checkpoint of this model`,
-          );
-        return [name, array] as const;
-      }),
-    );
-  const slots = [...packed.arrays]
-    .filter(([name]) => name.startsWith(OPTIMISER))
-    .map(([name, array]) => [name.slice(OPTIMISER.length), array] as const);
-  return {
-    step,
-    state: {
-      parameters: toTensors(pick(like.parameters)),
-      buffers: toTensors(pick(like.buffers)),
-      optimiser: { step: Number(packed.metadata.optimiserStep), slots: toTensors(new Map(slots)) },
-    },
-    running: { sum: Number(packed.metadata.runningSum), count: Number(packed.metadata.runningCount) },
+  { arrays: slots, metadata }: Safetensors,
+): Required<Pick<Start, "memory" | "running">> & Pick<Start, "end"> {
+  const number = (field: string): number => {
+    const found = metadata[field] ?? "none";
+    if (Number.isFinite(Number(found))) return Number(found);
+    throw new DataError(`${source}: expected a number "${field}" as metadata, found ${found}`);
   };
+  return {
+    memory: { count: number("optimiserCount"), slots },
+    running: { sum: number("runningSum"), count: number("runningCount") },
+    ...(metadata.end !== undefined && { end: number("end") }),
+  };
+}
+
+/** Everything that training needs to go on as if it had never stopped: weights and memory in one. */
+export async function packState(state: TrainingState, running: RunningLoss): Promise<Safetensors> {
+  const { arrays, metadata } = await packMemory(state, running);
+  const slots = [...arrays].map(([name, array]) => [OPTIMISER + name, array] as const);
+  return { arrays: new Map([...(await weightsOf(state)), ...slots]), metadata };
+}
+
+/** What a checkpoint of `packState` holds. @throws DataError as `unpackMemory` */
+export function unpackState({ path, step, arrays, metadata }: Checkpoint): Start {
+  const [weights, slots] = [new Map(arrays), new Map()];
+  for (const [name, array] of arrays) {
+    if (!name.startsWith(OPTIMISER)) continue;
+    slots.set(name.slice(OPTIMISER.length), array);
+    weights.delete(name);
+  }
+  return { step, weights, ...unpackMemory(path, { arrays: slots, metadata }) };
 }

@@ -1,31 +1,52 @@
-import * as tf from "@tensorflow/tfjs";
 import { setImmediate } from "node:timers/promises";
+import type { NamedArrays } from "../core/array.js";
+import { DataError } from "../core/errors.js";
 import type { Clock } from "../core/time.js";
 import { stepsOf, toSteps } from "../core/time.js";
-import { randomStream } from "../core/random.js";
-import { toTensors } from "../nn/parameters.js";
+import { disposeParameters, toTensors } from "../nn/parameters.js";
+import { masked } from "../optim/masked.js";
 import type { Row } from "../store/rows.js";
 import type { Run } from "../store/run.js";
-import type { Resumed, RunningLoss } from "./checkpoint.js";
-import { packState, unpackState, weightsOf } from "./checkpoint.js";
-import { batchesOfStep, epochOrder, stepsPerEpoch } from "./examples.js";
+import { Batches } from "./batches.js";
+import { CheckpointClock } from "./checkpoint-clock.js";
+import { packMemory, packState, type RunningLoss, unpackState, weightsOf } from "./checkpoint.js";
+import { stepsPerEpoch } from "./examples.js";
 import type { Experiment } from "./experiment.js";
 import { PendingLosses } from "./losses.js";
 import type { Decomposer } from "./measure.js";
 import { MeasurementQueue } from "./queue.js";
+import { ReferenceSvds } from "./snapshot.js";
+import { initialisation, splitFor, type Start, stateOf } from "./start.js";
 import { disposeState, trainStep } from "./step.js";
 
-/** How training is carried out; nothing here changes a number. */
+/** The seeds of a run's streams of chance. */
+export interface Streams {
+  /** Draws the initialisation. */
+  readonly init: number;
+  /** Draws the order of examples, and everything random in batches. */
+  readonly order: number;
+}
+
+/** What is trained from, and how training is carried out. */
 export interface TrainOptions {
+  readonly streams: Streams;
+  /** Default the initialisation of `streams.init`, at step 0. */
+  readonly start?: Start;
+  /** The weights that probes compare with. Default those of `start`, else the initialisation. */
+  readonly reference?: NamedArrays;
   readonly svd: Decomposer;
   /** Stops training at the next step, with a checkpoint. */
   readonly signal?: AbortSignal;
-  /** Seconds between checkpoints to resume from. Default 20. */
+  /**
+   * Least seconds between checkpoints to resume from; more where they would take more than 3 % of the time. Default 20.
+   */
   readonly checkpointSeconds?: number;
+  /** Keeps the optimiser's memory at the end too, for runs that go on from there. Default false. */
+  readonly keepLastMemory?: boolean;
 }
 
 /** Where training is; yielded every few steps. */
-export interface Progress {
+export interface TrainingProgress {
   readonly step: number;
   readonly totalSteps: number;
   readonly epoch: number;
@@ -55,35 +76,45 @@ export function clockOf(experiment: Experiment): Clock {
 }
 
 /**
- * Trains an experiment into a run folder: from its last checkpoint if it has one, else from the initialisation.
+ * Trains an experiment into a run folder: from its last checkpoint if it has one, else from `options.start`, else from
+ * the initialisation, to the experiment's end. Schedules, epochs and order go by the global step: a start inside an epoch
+ * takes the batches at the remaining positions of that epoch's own shuffle.
  * Between any two steps: what is due is measured, then (now and then) a checkpoint is written, then the next update is
  * made. Rows and arrays are written before the checkpoint that covers them, and what lies after a checkpoint is dropped
- * on resuming, so that a run stopped at any moment ends with the same bytes as one that never stopped.
+ * on resuming, so that a run stopped at any moment ends with the same bytes as one that never stopped. Whoever resumes
+ * gives the same options, masks included. An abandoned generator (`return()`, `break`) waits for the measurements under
+ * way and frees all tensors.
  * @throws TrainingError on a NaN or infinite loss; everything written so far stays
+ * @throws DataError for a start that is another model's or lies beyond the end
  */
 export async function* train<Batch>(
   experiment: Experiment<Batch>,
   run: Run,
-  seed: number,
   options: TrainOptions,
-): AsyncGenerator<Progress, Outcome> {
-  const { model, optimiser, training, batching } = experiment;
+): AsyncGenerator<TrainingProgress, Outcome> {
+  const { model, training, batching } = experiment;
+  const { streams, start, signal } = options;
   const clock = clockOf(experiment as Experiment);
+  checkStep(start, clock);
   const kept = new Set(stepsOf(experiment.checkpoints, clock));
   const losses = new PendingLosses();
-  const checkpointMs = 1000 * (options.checkpointSeconds ?? 20);
   const epochAt = (step: number): number => step / clock.stepsPerEpoch;
 
-  const resumed = await resume(experiment, run);
-  const queue = new MeasurementQueue(experiment, clock, run, options.svd, seed);
-  const from = resumed ?? initialise(experiment, seed);
-  const running: RunningLoss = from.running;
-  let state = from.state;
-  let step = from.step;
-  let measured = resumed !== undefined; // a checkpoint is written after the measurement of its step
-  let order: { epoch: number; indices: Int32Array } | undefined;
-  let fullBatch: Batch | undefined;
-  let lastCheckpoint = performance.now();
+  const found = run.resumeFrom();
+  const from = found ? unpackState(found) : start;
+  const place = found?.path ?? "start";
+  const split = from ? splitFor(place, model, from.weights) : initialisation(model, streams.init);
+  const reference = options.reference ?? start?.weights;
+  const svds = new ReferenceSvds(model, () => reference ?? model.init(streams.init), options.svd);
+  const queue = new MeasurementQueue(experiment, clock, run, options.svd, svds, start?.end);
+  const running: RunningLoss = { sum: 0, count: 0, ...from?.running };
+  const checkpoints = new CheckpointClock(1000 * (options.checkpointSeconds ?? 20));
+  const batches = new Batches(training, batching, streams.order);
+  let state = stateOf(place, split, experiment.optimiser, { memory: from?.memory, masks: start?.masks });
+  const masks = toTensors(start?.masks ?? new Map());
+  const optimiser = start?.masks ? masked(masks, experiment.optimiser) : experiment.optimiser;
+  let step = from?.step ?? 0;
+  let measured = found !== undefined; // a checkpoint is written after the measurement of its step
   let lastReport = -Infinity; // where training begins is reported at once
 
   const settle = async (): Promise<number[]> => {
@@ -93,20 +124,19 @@ export async function* train<Batch>(
     return values;
   };
   const checkpoint = async (): Promise<void> => {
-    await queue.drain();
-    const { arrays, metadata } = await packState(state, running);
-    run.writeCheckpoint(step, arrays, metadata);
-    lastCheckpoint = performance.now();
+    await settle();
+    await queue.drain(); // training and measuring that is waited for here is no cost of the checkpoint
+    await checkpoints.write(async () => {
+      const { arrays, metadata } = await packState(state, running);
+      run.writeCheckpoint(step, arrays, metadata);
+    });
   };
-  const batchesOf = (at: number): Batch[] => {
-    const epoch = Math.floor(at / clock.stepsPerEpoch);
-    const stepInEpoch = at % clock.stepsPerEpoch;
-    if (order?.epoch !== epoch) {
-      order = { epoch, indices: epochOrder(training.count, batching.batchSize, seed, epoch) };
+  const keep = async (): Promise<void> => {
+    if (step > 0 && (step < queue.end || options.keepLastMemory)) {
+      const { arrays, metadata } = await packMemory(state, running, queue.goalMet ? queue.end : undefined);
+      run.writeMemory(step, arrays, metadata);
     }
-    return batchesOfStep(order.indices, batching, stepInEpoch).map((indices, i) =>
-      training.batch(indices, randomStream(seed, `batch/epoch/${epoch}/step/${stepInEpoch}/${i}`)),
-    );
+    run.writeWeights(step, await weightsOf(state));
   };
 
   try {
@@ -114,23 +144,22 @@ export async function* train<Batch>(
       const due = !measured && queue.isDue(step);
       measured = false;
       const report = losses.count >= LOSSES_IN_FLIGHT || performance.now() - lastReport > REPORT_MS;
-      if (due || report || kept.has(step) || step >= queue.end || options.signal?.aborted) {
+      if (due || report || kept.has(step) || step >= queue.end || signal?.aborted) {
         const values = await settle();
         if (due) await queue.measure(step, epochAt(step), state, takeRunning(running));
         yield { step, totalSteps: queue.end, epoch: epochAt(step), losses: values, rows: queue.takeRows() };
         lastReport = performance.now();
       }
-      if (kept.has(step)) run.writeWeights(step, await weightsOf(state));
-      if (step >= queue.end) break;
-      if (options.signal?.aborted || performance.now() - lastCheckpoint > checkpointMs) {
-        await settle();
+      const last = step >= queue.end;
+      if (last || kept.has(step)) await keep();
+      if (last) break;
+      if (signal?.aborted || checkpoints.isDue()) {
         await checkpoint();
-        if (options.signal?.aborted) return { status: "interrupted", step, epoch: epochAt(step) };
+        if (signal?.aborted) return { status: "interrupted", step, epoch: epochAt(step) };
       }
-      const reuse = training.fixed && clock.stepsPerEpoch === 1 && (batching.accumulation ?? 1) === 1;
-      const batches = reuse ? [(fullBatch ??= batchesOf(step)[0])] : batchesOf(step);
-      const next = trainStep(model, optimiser, state, batches);
-      if (!reuse) tf.dispose(batches as tf.TensorContainer);
+      const held = batches.of(step);
+      const next = trainStep(model, optimiser, state, held, step);
+      batches.release(held);
       losses.push(step, next.loss);
       disposeState(state, next.state);
       state = next.state;
@@ -138,15 +167,13 @@ export async function* train<Batch>(
     }
     await queue.drain();
     yield { step, totalSteps: step, epoch: epochAt(step), losses: [], rows: queue.takeRows() };
-    run.writeWeights(step, await weightsOf(state));
     return { status: "finished", step, epoch: epochAt(step) };
-  } catch (error) {
-    await queue.drain().catch(() => undefined); // keep what other measurements found; report the first failure
-    throw error;
   } finally {
+    await queue.close(); // keeps what other measurements found where one failed
     losses.dispose();
+    batches.dispose();
     disposeState(state);
-    if (fullBatch) tf.dispose(fullBatch as tf.TensorContainer);
+    disposeParameters(masks);
   }
 }
 
@@ -156,21 +183,7 @@ function takeRunning(running: RunningLoss): number | undefined {
   return mean;
 }
 
-function initialise<Batch>({ model, optimiser }: Experiment<Batch>, seed: number): Resumed {
-  const parameters = toTensors(model.init(seed));
-  const buffers = toTensors(model.initBuffers(seed));
-  return {
-    step: 0,
-    state: { parameters, buffers, optimiser: optimiser.init(parameters) },
-    running: { sum: 0, count: 0 },
-  };
-}
-
-async function resume<Batch>({ model }: Experiment<Batch>, run: Run): Promise<Resumed | undefined> {
-  const found = run.resumeFrom();
-  if (!found) return undefined;
-  return unpackState(found.path, found.step, found, {
-    parameters: model.init(0).keys(),
-    buffers: model.initBuffers(0).keys(),
-  });
+function checkStep(start: Start | undefined, { totalSteps }: Clock): void {
+  if (!start || (Number.isInteger(start.step) && start.step >= 0 && start.step <= totalSteps)) return;
+  throw new DataError(`start: expected a step in 0 .. ${totalSteps}, the run's end, found ${start.step}`);
 }

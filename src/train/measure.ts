@@ -6,7 +6,10 @@ import type { Metrics, Model, Parameters } from "../nn/model.js";
 import type { Row } from "../store/rows.js";
 import type { Examples } from "./examples.js";
 
-/** The network at one moment of its training, shared by all probes that measure there. */
+/**
+ * The network at one moment of its training, shared by all probes that measure there. All that it hands out is its own:
+ * a probe disposes no tensor of it and changes no array. It lives until the last probe of its step is done.
+ */
 export interface Snapshot<Batch = unknown> {
   /** Optimiser steps made so far. */
   readonly step: number;
@@ -25,9 +28,12 @@ export interface Snapshot<Batch = unknown> {
   matrix(name: string): Promise<Matrix>;
   /** A decomposition that this or another probe of the step has declared in `needs`; computed once, off this thread. */
   svd(request: Pick<Decomposition, "matrix" | "rows" | "columns">): Promise<Svd>;
-  /** The same decomposition of the network as it was initialised. */
-  initialSvd(request: Pick<Decomposition, "matrix" | "rows" | "columns">): Promise<Svd>;
-  /** Metrics on a data set of `evaluations`, of the snapshot's own weights (computed once) or of edited ones. */
+  /** The same decomposition of the run's reference: the weights that it started from, if the caller gave no others. */
+  referenceSvd(request: Pick<Decomposition, "matrix" | "rows" | "columns">): Promise<Svd>;
+  /**
+   * Metrics on a data set of `evaluations`, of the snapshot's own weights (computed once) or of edited ones, which the
+   * probe made and disposes itself once the promise is settled.
+   */
   evaluate(split: string, edited?: { parameters: Parameters; buffers: Parameters }): Promise<Metrics>;
 }
 
@@ -51,6 +57,10 @@ export interface Probe<Batch = unknown> {
   readonly when: When;
   /** The decompositions that `measure` will read, so that all probes of a step share one per matrix. */
   needs?(model: Model<Batch>): readonly Decomposition[];
+  /**
+   * Measures a snapshot while training goes on. Must dispose every tensor that it makes, also when it fails, and none of
+   * the snapshot's; what it returns lies on the host. Its rejection ends the run with that error.
+   */
   measure(snapshot: Snapshot<Batch>): Promise<Measurement>;
 }
 

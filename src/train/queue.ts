@@ -6,7 +6,7 @@ import type { Run } from "../store/run.js";
 import type { Experiment } from "./experiment.js";
 import type { Decomposer, Probe } from "./measure.js";
 import { mergeRequests } from "./measure.js";
-import { InitialSvds, takeSnapshot } from "./snapshot.js";
+import { type ReferenceSvds, takeSnapshot } from "./snapshot.js";
 import type { TrainingState } from "./step.js";
 
 interface Measured {
@@ -25,30 +25,36 @@ const IN_FLIGHT = 3;
 export class MeasurementQueue<Batch> {
   readonly #probesAt = new Map<number, Probe<Batch>[]>();
   readonly #pending: Promise<Measured>[] = [];
-  readonly #initial: InitialSvds;
   #rows: Row[] = [];
   #end: number;
+  #goalMet = false;
 
   constructor(
     readonly experiment: Experiment<Batch>,
     readonly clock: Clock,
     readonly run: Run,
     readonly engine: Decomposer,
-    seed: number,
+    readonly reference: ReferenceSvds,
+    end?: number,
   ) {
-    this.#initial = new InitialSvds(experiment.model, seed, engine);
     for (const probe of experiment.probes) {
       for (const step of stepsOf(probe.when, clock)) {
         this.#probesAt.set(step, [...(this.#probesAt.get(step) ?? []), probe]);
       }
     }
     this.#end = clock.totalSteps;
+    if (end !== undefined) this.#endAt(end);
     run.rows().forEach((row) => this.#considerStop(row));
   }
 
   /** The step after which the run is over: the last of its length, or an earlier one where its `stop` is met. */
   get end(): number {
     return this.#end;
+  }
+
+  /** Whether `end` is settled: the goal of the experiment's `stop` was met. */
+  get goalMet(): boolean {
+    return this.#goalMet;
   }
 
   isDue(step: number): boolean {
@@ -77,6 +83,14 @@ export class MeasurementQueue<Batch> {
     while (this.#pending.length > 0) await this.#writeNext();
   }
 
+  /** Waits until nothing is under way any more, whatever fails, and writes what was measured before the first failure. */
+  async close(): Promise<void> {
+    const pending = [...this.#pending];
+    await this.drain().catch(() => undefined);
+    await Promise.allSettled(pending);
+    this.#pending.length = 0;
+  }
+
   /** The rows written since the last call. */
   takeRows(): Row[] {
     const rows = this.#rows;
@@ -98,10 +112,11 @@ export class MeasurementQueue<Batch> {
     state: TrainingState,
     meanLoss: number | undefined,
   ): Promise<Measured> {
+    const { reference } = this;
     const { model, training, evaluations } = this.experiment;
     const requests = mergeRequests(probes.flatMap((probe) => probe.needs?.(model) ?? []));
     const { parameters, buffers } = state;
-    const source = { step, epoch, model, training, evaluations, parameters, buffers, initial: this.#initial };
+    const source = { step, epoch, model, training, evaluations, parameters, buffers, reference };
     const snapshot = takeSnapshot(source, requests, this.engine);
     const rows: Row[] = [];
     const arrays = new Map<string, NonNullable<ReturnType<NamedArrays["get"]>>>();
@@ -117,8 +132,10 @@ export class MeasurementQueue<Batch> {
       });
     }
     try {
-      const found = await Promise.all(probes.map((probe) => probe.measure(snapshot)));
-      found.forEach((measurement, i) => {
+      const found = await Promise.allSettled(probes.map((probe) => probe.measure(snapshot)));
+      found.forEach((result, i) => {
+        if (result.status === "rejected") throw result.reason;
+        const measurement = result.value;
         rows.push(...measurement.rows.map((row) => ({ step, epoch, probe: probes[i].name, ...row })));
         measurement.arrays?.forEach((array, name) => arrays.set(name, array));
       });
@@ -140,7 +157,11 @@ export class MeasurementQueue<Batch> {
     const { stop } = this.experiment;
     if (!stop || row.probe !== "metrics" || row.variant !== "full") return;
     if (row.split !== stop.split || row.metric !== stop.metric || !(Number(row.value) < stop.below)) return;
-    const last = Number(row.step) + toSteps(stop.then, this.clock);
-    this.#end = Math.min(this.#end, last);
+    this.#endAt(Number(row.step) + toSteps(stop.then, this.clock));
+  }
+
+  #endAt(step: number): void {
+    this.#goalMet = true;
+    this.#end = Math.min(this.#end, step);
   }
 }

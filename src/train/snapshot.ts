@@ -18,18 +18,18 @@ export interface SnapshotSource<Batch> {
   readonly buffers: Parameters;
   readonly training: Examples<Batch>;
   readonly evaluations: Readonly<Record<string, Evaluation<Batch>>>;
-  /** The decompositions of the initial weights that earlier snapshots of the run asked for; added to. */
-  readonly initial: InitialSvds;
+  /** The decompositions of the reference weights that earlier snapshots of the run asked for; added to. */
+  readonly reference: ReferenceSvds;
 }
 
-/** Decompositions of a network's initial weights, each made when it is first asked for. */
-export class InitialSvds {
+/** Decompositions of the weights that a run is compared with, each made when it is first asked for. */
+export class ReferenceSvds {
   readonly #known = new Map<string, { request: Decomposition; svd: Promise<Svd> }>();
   #weights: NamedArrays | undefined;
 
   constructor(
-    readonly model: Pick<Model<never>, "matrices" | "init" | "name">,
-    readonly seed: number,
+    readonly model: Pick<Model<never>, "matrices" | "name">,
+    readonly weights: () => NamedArrays,
     readonly engine: Decomposer,
   ) {}
 
@@ -37,8 +37,8 @@ export class InitialSvds {
     const key = svdKey(request);
     const known = this.#known.get(key);
     if (known && serves(known.request, request)) return known.svd;
-    this.#weights ??= this.model.init(this.seed);
-    const svd = decompose(request, this.model, this.#weights, this.engine, "initialisation");
+    this.#weights ??= this.weights();
+    const svd = decompose(request, this.model, this.#weights, this.engine, "reference");
     this.#known.set(key, { request, svd });
     return svd;
   }
@@ -90,7 +90,7 @@ export function takeSnapshot<Batch>(
       }
       return result;
     },
-    initialSvd: (asked) => source.initial.get(requestFor(asked)),
+    referenceSvd: (asked) => source.reference.get(requestFor(asked)),
     evaluate(split, edited) {
       const on = source.evaluations[split];
       if (!on) {

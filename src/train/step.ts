@@ -53,12 +53,14 @@ export function gradientsOf<Batch>(
 /**
  * One optimiser step over one or more batches, whose gradients are averaged with equal weight.
  * The old state is left as it is; the caller disposes it, and the returned loss (mean over the batches).
+ * @param step updates that the run made before this one: what schedules go by
  */
 export function trainStep<Batch>(
   model: Model<Batch>,
   optimiser: Optimiser,
   state: TrainingState,
   batches: readonly Batch[],
+  step: number,
 ): { readonly state: TrainingState; readonly loss: tf.Scalar } {
   let total = gradientsOf(model, state.parameters, state.buffers, batches[0]);
   for (const batch of batches.slice(1)) {
@@ -73,7 +75,7 @@ export function trainStep<Batch>(
     disposeGradients(total, total.buffers, state.buffers);
     total = mean;
   }
-  const updated = keepMaps(() => optimiser.update(total.gradients, state.optimiser, state.parameters));
+  const updated = keepMaps(() => optimiser.update(total.gradients, state.optimiser, state.parameters, step));
   total.gradients.forEach((tensor) => tensor.dispose());
   return {
     state: { parameters: updated.parameters, buffers: total.buffers, optimiser: updated.state },

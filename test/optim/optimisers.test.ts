@@ -6,7 +6,7 @@ import type { Parameters } from "spectral-lab/nn/model";
 import { adamw } from "spectral-lab/optim/adamw";
 import { clipByGlobalNorm, globalNorm } from "spectral-lab/optim/clip";
 import { applyMasks, masked } from "spectral-lab/optim/masked";
-import type { Optimiser } from "spectral-lab/optim/optimiser";
+import type { Optimiser, OptimiserState } from "spectral-lab/optim/optimiser";
 import { sgd } from "spectral-lab/optim/sgd";
 
 before(async () => {
@@ -20,11 +20,11 @@ async function run(optimiser: Optimiser, start: number[], gradients: number[][])
   let parameters = vector(...start);
   let state = optimiser.init(parameters);
   const path: number[][] = [];
-  for (const gradient of gradients) {
-    ({ parameters, state } = optimiser.update(vector(...gradient), state, parameters));
+  for (const [step, gradient] of gradients.entries()) {
+    ({ parameters, state } = optimiser.update(vector(...gradient), state, parameters, step));
     path.push(Array.from(await parameters.get("w")!.data()));
   }
-  assert.equal(state.step, gradients.length);
+  assert.equal(state.count, gradients.length);
   return path;
 }
 
@@ -49,6 +49,40 @@ test("AdamW follows its equations, with a rate that changes", async () => {
   }
   const optimiser = adamw({ learningRate: rate, beta1, beta2, epsilon, weightDecay });
   assertClose(await run(optimiser, [0.7], gradients), expected);
+});
+
+test("schedules go by the run's step, bias correction by the optimiser's own count", async () => {
+  const rate = (step: number): number => 0.1 * (step + 1);
+  for (const optimiser of [adamw({ learningRate: rate }), sgd({ learningRate: rate, momentum: 0.9 })]) {
+    const parameters = vector(1);
+    const first = optimiser.update(vector(1), optimiser.init(parameters), parameters, 6);
+    const [change] = tf.sub(parameters.get("w")!, first.parameters.get("w")!).dataSync();
+    assert.ok(Math.abs(change - 0.7) < 1e-5, `${change}`); // AdamW with a count of 7 would give 0.355
+    assert.equal(first.state.count, 1);
+    const wrapped = clipByGlobalNorm(10, masked(new Map(), optimiser));
+    const same = wrapped.update(vector(1), wrapped.init(parameters), parameters, 6);
+    assert.deepEqual(same.parameters.get("w")!.dataSync(), first.parameters.get("w")!.dataSync());
+  }
+});
+
+test("masked weights are exactly 0 whatever momentum and decay an optimiser brings along", () => {
+  const masks: Parameters = new Map([["w", tf.tensor1d([1, 0])]]);
+  for (const inner of [
+    sgd({ learningRate: 0.1, momentum: 0.9, weightDecay: 0.1 }),
+    adamw({ learningRate: 0.1, weightDecay: 0.1 }),
+  ]) {
+    const optimiser = masked(masks, inner);
+    let parameters = vector(1, 0);
+    const slots = new Map(
+      [...inner.init(parameters).slots.keys()].map((name) => [name, tf.tensor1d([2, 3])]),
+    );
+    let state: OptimiserState = { count: 5, slots };
+    for (let step = 5; step < 9; step++) {
+      ({ parameters, state } = optimiser.update(vector(0.5, -7), state, parameters, step));
+      const [free, held] = parameters.get("w")!.dataSync();
+      assert.ok(held === 0 && free !== 0 && free !== 1);
+    }
+  }
 });
 
 test("AdamW's first step is the learning rate against the gradient's sign, whatever its size", async () => {
@@ -93,7 +127,7 @@ test("masked weights stay at 0 and their gradients out of the moments; the other
     [free[1][0], 0],
   ]);
   const optimiser = masked(masks, inner);
-  const { state } = optimiser.update(vector(1, 5), optimiser.init(held), held);
+  const { state } = optimiser.update(vector(1, 5), optimiser.init(held), held, 0);
   assert.equal((await state.slots.get("m/w")!.data())[1], 0);
 });
 
@@ -108,7 +142,7 @@ test("an update leaves what it was given, and nothing behind but what it returns
     const [parameters, gradients] = [vector(1, 2), vector(3, 4)];
     const state = optimiser.init(parameters);
     const before = tf.memory().numTensors;
-    const updated = optimiser.update(gradients, state, parameters);
+    const updated = optimiser.update(gradients, state, parameters, 0);
     assert.equal(tf.memory().numTensors - before, 1 + state.slots.size);
     assert.deepEqual([...updated.state.slots.keys()], [...state.slots.keys()]);
     for (const tensor of [...parameters.values(), ...gradients.values(), ...state.slots.values()]) {
@@ -120,5 +154,5 @@ test("an update leaves what it was given, and nothing behind but what it returns
 test("a gradient that is missing is an error that names the parameter", () => {
   const optimiser = sgd({ learningRate: 1 });
   const parameters = vector(1);
-  assert.throws(() => optimiser.update(new Map(), optimiser.init(parameters), parameters), /"w"/);
+  assert.throws(() => optimiser.update(new Map(), optimiser.init(parameters), parameters, 0), /"w"/);
 });

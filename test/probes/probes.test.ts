@@ -22,7 +22,7 @@ import { describeSpectrum, spectraProbe } from "spectral-lab/probes/spectra";
 import type { Row } from "spectral-lab/store/rows";
 import { asTensors, type Examples } from "spectral-lab/train/examples";
 import { mergeRequests, type Measurement, type Probe } from "spectral-lab/train/measure";
-import { InitialSvds, takeSnapshot } from "spectral-lab/train/snapshot";
+import { ReferenceSvds, takeSnapshot } from "spectral-lab/train/snapshot";
 
 before(() => startBackend({ backend: "wasm" }));
 
@@ -59,7 +59,7 @@ async function measure(probe: Probe, seed: number): Promise<Measurement> {
       buffers: new Map(),
       training: examples,
       evaluations: { train: { examples, batchSize: 8 } },
-      initial: new InitialSvds(model, 0, engine),
+      reference: new ReferenceSvds(model, () => model.init(0), engine),
     },
     mergeRequests(probe.needs?.(model as never) ?? []),
     engine,

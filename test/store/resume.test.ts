@@ -67,11 +67,12 @@ describe("a run killed at any instant", () => {
 describe("resumeFrom", () => {
   const arrays = new Map([["w", { dtype: "F32", shape: [1], data: Float32Array.of(1) } as const]]);
 
-  /** A run with rows, arrays and weights at steps 0..5 and checkpoints at 2 and 4, closed. */
+  /** A run with rows, arrays, weights and memory at steps 0..5 and checkpoints at 2 and 4, closed. */
   function makeRun(root: string): string {
     const run = openRun(root, toy);
     for (let step = 0; step <= 5; step++) {
       run.writeArrays(step, arrays);
+      run.writeMemory(step, arrays, { count: String(step) });
       run.writeWeights(step, arrays);
       run.appendRows([{ step, value: step }]);
       if (step === 2 || step === 4) run.writeCheckpoint(step, arrays, { at: String(step) });
@@ -97,6 +98,7 @@ describe("resumeFrom", () => {
     );
     assert.deepEqual(run.steps(), [0, 1, 2, 3, 4]);
     assert.deepEqual(run.weightSteps(), [0, 1, 2, 3, 4]);
+    assert.deepEqual(run.memorySteps(), [0, 1, 2, 3, 4]);
     assert.deepEqual([run.record.status, run.record.failure], ["running", undefined]);
     run.close();
   });
@@ -152,7 +154,7 @@ describe("resumeFrom", () => {
     fs.rmSync(join(folder, "checkpoints"), { recursive: true });
     const run = openRun(root, toy);
     assert.equal(run.resumeFrom(), undefined);
-    assert.deepEqual([run.rows(), run.steps(), run.weightSteps()], [[], [], []]);
+    assert.deepEqual([run.rows(), run.steps(), run.weightSteps(), run.memorySteps()], [[], [], [], []]);
     run.close();
   });
 

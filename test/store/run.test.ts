@@ -39,6 +39,7 @@ function makeFinished(root: string, of: RunDescription = description): string {
     run.writeArrays(step, arrays);
     run.appendRows([{ step, value: step / 3 }]);
   }
+  run.writeMemory(10, arrays, { optimiserCount: "3" });
   run.writeWeights(10, arrays);
   run.update({
     status: "finished",
@@ -94,6 +95,9 @@ describe("a run", () => {
     assert.deepEqual(run.readArrays(10), arrays);
     assert.deepEqual([...run.readArrays(10, ["u"]).keys()], ["u"]);
     assert.deepEqual([run.weightSteps(), run.readWeights(10)], [[10], arrays]);
+    assert.deepEqual(run.memorySteps(), [10]);
+    assert.deepEqual(run.readMemory(10), { arrays, metadata: { optimiserCount: "3" } });
+    assert.equal(run.readMemory(0), undefined);
     assert.throws(() => run.readArrays(5), {
       name: "DataError",
       message: /steps\/5\.safetensors: it does not exist/,

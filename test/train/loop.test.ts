@@ -1,9 +1,9 @@
 import * as tf from "@tensorflow/tfjs";
 import assert from "node:assert/strict";
-import { mkdtempSync, readdirSync, readFileSync, rmSync } from "node:fs";
-import { tmpdir } from "node:os";
+import { readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
-import { after, before, test } from "node:test";
+import { before, test } from "node:test";
+import { setTimeout } from "node:timers/promises";
 import { startBackend } from "spectral-lab/backend/start";
 import { TrainingError } from "spectral-lab/core/errors";
 import { any, at, every } from "spectral-lab/core/time";
@@ -16,17 +16,15 @@ import { alignmentProbe } from "spectral-lab/probes/alignment";
 import { metricsProbe } from "spectral-lab/probes/metrics";
 import { pruningProbe } from "spectral-lab/probes/pruning";
 import { spectraProbe } from "spectral-lab/probes/spectra";
-import { openRun, type Run } from "spectral-lab/store/run";
+import type { Run } from "spectral-lab/store/run";
+import { magnitudeMasks } from "spectral-lab/train/edits/masks";
 import { asTensors, type Examples } from "spectral-lab/train/examples";
 import type { Experiment } from "spectral-lab/train/experiment";
 import type { Decomposer } from "spectral-lab/train/measure";
-import { type Outcome, type Progress, train, type TrainOptions } from "spectral-lab/train/loop";
+import { type Outcome, train, type TrainingProgress } from "spectral-lab/train/loop";
+import { newRun, options as settings } from "./toy.js";
 
-const root = mkdtempSync(join(tmpdir(), "spectral-loop-"));
 before(() => startBackend({ backend: "wasm" }));
-after(() => rmSync(root, { recursive: true, force: true }));
-
-const engine: Decomposer = { svd: async (matrix, options) => svdSync(matrix, options) };
 
 function experiment(
   changes: Partial<Experiment<AdditionTensors>> = {},
@@ -58,14 +56,9 @@ function experiment(
   };
 }
 
-let runs = 0;
-function newRun(name = `run${runs++}`): Run {
-  return openRun(root, { task: name, seed: 5, config: { a: 1 }, defaults: { a: 1 } });
-}
-
 async function finish(
-  generator: AsyncGenerator<Progress, Outcome>,
-  each: (progress: Progress) => void = () => undefined,
+  generator: AsyncGenerator<TrainingProgress, Outcome>,
+  each: (progress: TrainingProgress) => void = () => undefined,
 ): Promise<Outcome> {
   let next = await generator.next();
   for (; !next.done; next = await generator.next()) each(next.value);
@@ -80,11 +73,9 @@ function content(run: Run): Map<string, string> {
   return new Map(files.sort().map((file) => [file, readFileSync(join(run.folder, file)).toString("base64")]));
 }
 
-const settings = (more: Partial<TrainOptions> = {}): TrainOptions => ({ svd: engine, ...more });
-
 test("a run measures what its probes ask for, when they ask", async () => {
   const run = newRun();
-  const outcome = await finish(train(experiment(), run, 5, settings()));
+  const outcome = await finish(train(experiment(), run, settings()));
   run.close();
   assert.deepEqual(outcome, { status: "finished", step: 40, epoch: 10 }); // 29 examples in batches of 8: 4 steps an epoch
   const rows = run.rows();
@@ -108,7 +99,7 @@ test("a run measures what its probes ask for, when they ask", async () => {
 
 test("the loss falls, and the mean batch loss is recorded", async () => {
   const run = newRun();
-  await finish(train(experiment({ length: "120ep" }, 1e-2), run, 5, settings()));
+  await finish(train(experiment({ length: "120ep" }, 1e-2), run, settings()));
   run.close();
   const losses = run
     .rows()
@@ -120,7 +111,7 @@ test("the loss falls, and the mean batch loss is recorded", async () => {
 
 test("a run interrupted at any step, any number of times, ends with the same bytes", async () => {
   const whole = newRun();
-  await finish(train(experiment(), whole, 5, settings()));
+  await finish(train(experiment(), whole, settings()));
   whole.close();
   for (const stops of [[0], [1], [4], [7, 8, 9], [13, 20, 39], [40]]) {
     const name = `stopped${stops}`;
@@ -128,7 +119,7 @@ test("a run interrupted at any step, any number of times, ends with the same byt
       const run = newRun(name);
       const abort = new AbortController();
       const outcome = await finish(
-        train(experiment(), run, 5, settings({ signal: abort.signal, checkpointSeconds: stop % 2 ? 0 : 20 })),
+        train(experiment(), run, settings({ signal: abort.signal, checkpointSeconds: stop % 2 ? 0 : 20 })),
         ({ step }) => step >= stop && abort.abort(),
       );
       run.close();
@@ -143,7 +134,7 @@ test("a NaN ends training with an error that names step and parameter, and keeps
   const run = newRun();
   const diverging = experiment({ length: "50ep" }, 1e38);
   await assert.rejects(
-    finish(train(diverging, run, 5, settings())),
+    finish(train(diverging, run, settings())),
     (error: unknown) =>
       error instanceof TrainingError &&
       /step \d+: expected a finite loss, found .*parameter "/.test(error.message),
@@ -160,7 +151,7 @@ test("a matrix that became NaN is an error that names it", async () => {
       svdSync({ ...matrix, data: matrix.data.map((x, i) => (i === 3 ? NaN : x)) }, options),
   };
   await assert.rejects(
-    finish(train(experiment(), run, 5, settings({ svd: broken }))),
+    finish(train(experiment(), run, settings({ svd: broken }))),
     /encoder\.weight.*NaN.*3/s,
   );
   run.close();
@@ -169,7 +160,7 @@ test("a matrix that became NaN is an error that names it", async () => {
 test("training stops early where its goal is met, and measures its end", async () => {
   const run = newRun();
   const goal = { split: "train", metric: "error", below: 0.5, then: "4ep" };
-  const outcome = await finish(train(experiment({ length: "200ep", stop: goal }), run, 5, settings()));
+  const outcome = await finish(train(experiment({ length: "200ep", stop: goal }), run, settings()));
   run.close();
   const errors = run
     .rows()
@@ -179,10 +170,75 @@ test("training stops early where its goal is met, and measures its end", async (
   assert.ok(run.rows().some((row) => row.probe === "pruning" && row.step === outcome.step));
 });
 
+test("a checkpoint without the optimiser's count is an error that names it", async () => {
+  const run = newRun();
+  const weights = new Map([...experiment().model.init(5)]);
+  run.writeCheckpoint(4, weights, { optimiserStep: "4", runningSum: "0", runningCount: "0" });
+  await assert.rejects(finish(train(experiment(), run, settings())), {
+    name: "DataError",
+    message: /4\.safetensors: expected a number "optimiserCount" as metadata, found none/,
+  });
+  run.close();
+});
+
+test("abandoned training waits for what is under way and frees everything", async () => {
+  const before = tf.memory().numTensors;
+  for (const [yields, masks] of [
+    [1, false],
+    [2, true],
+    [6, false],
+  ] as const) {
+    let pending = 0;
+    const slow: Decomposer = {
+      async svd(matrix, options) {
+        pending++;
+        await setTimeout(20);
+        pending--;
+        return svdSync(matrix, options);
+      },
+    };
+    const { model } = experiment();
+    const weights = model.init(5);
+    const start = { step: 0, weights, ...(masks && { masks: magnitudeMasks(model, weights, 0.5) }) };
+    const run = newRun();
+    let seen = 0;
+    for await (const _progress of train(experiment(), run, settings({ svd: slow, start }))) {
+      if (++seen === yields) break;
+    }
+    assert.equal(pending, 0);
+    assert.equal(tf.memory().numTensors, before, `after ${yields} yields`);
+    assert.ok(
+      run.rows().some((row) => row.probe === "spectra"),
+      "what was measured stays",
+    );
+    run.close();
+  }
+});
+
+test("training that fails, or whose probe fails, leaves no tensors behind", async () => {
+  const before = tf.memory().numTensors;
+  const failing: Decomposer = {
+    async svd(matrix, options) {
+      await setTimeout(5);
+      if (matrix.rows === 8 && matrix.columns === 8) throw new Error("no decomposition");
+      return svdSync(matrix, options);
+    },
+  };
+  for (const [changes, message] of [
+    [experiment(), /no decomposition/],
+    [experiment({ length: "50ep" }, 1e38), /expected a finite loss|no decomposition/],
+  ] as const) {
+    const run = newRun();
+    await assert.rejects(finish(train(changes, run, settings({ svd: failing }))), message);
+    assert.equal(tf.memory().numTensors, before);
+    run.close();
+  }
+});
+
 test("training leaves no tensors behind", async () => {
   const before = tf.memory().numTensors;
   const run = newRun();
-  await finish(train(experiment(), run, 5, settings()));
+  await finish(train(experiment(), run, settings()));
   run.close();
   assert.equal(tf.memory().numTensors, before);
 });

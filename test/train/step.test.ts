@@ -23,8 +23,8 @@ const batch = (from: number, to: number): ImageTensors => ({
 });
 
 test("accumulated batches make the step of the whole batch", async () => {
-  const whole = trainStep(model, optimiser, start(), [batch(0, 8)]);
-  const parts = trainStep(model, optimiser, start(), [batch(0, 4), batch(4, 8)]);
+  const whole = trainStep(model, optimiser, start(), [batch(0, 8)], 0);
+  const parts = trainStep(model, optimiser, start(), [batch(0, 4), batch(4, 8)], 0);
   const expected = await toArrays(whole.state.parameters);
   for (const [name, { data }] of await toArrays(parts.state.parameters)) {
     const other = expected.get(name)!.data;
@@ -40,7 +40,7 @@ test("a step leaves nothing behind", () => {
     let state = start();
     const counts: number[] = [];
     for (let i = 0; i < 5; i++) {
-      const next = trainStep(model, optimiser, state, batches);
+      const next = trainStep(model, optimiser, state, batches, i);
       next.loss.dispose();
       disposeState(state, next.state);
       state = next.state;

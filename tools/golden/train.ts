@@ -52,7 +52,7 @@ export async function trainGolden(
     if (step === 0) gradientNorms = await normsOf(gradients);
     globalNorms.push(await readScalar(globalNorm(gradients)));
     disposeParameters(gradients);
-    const next = trainStep(model, optimiser, state, [batch]);
+    const next = trainStep(model, optimiser, state, [batch], step);
     losses.push(await readScalar(next.loss));
     disposeState(state, next.state);
     state = next.state;

@@ -1,0 +1,89 @@
+import type { NamedArrays } from "../../core/array.js";
+import { ConfigError } from "../../core/errors.js";
+import type { Model } from "../../nn/model.js";
+
+/**
+ * Keeps a share of the weights of all matrices but the last layer's and holds the others at 0: those of largest magnitude,
+ * as many at random in each matrix, or the former with new values.
+ */
+export type MaskEdit = {
+  readonly mask: "magnitude" | "random" | "reinit";
+  /** Share in (0, 1]. */
+  readonly keep: number;
+  /** The step of the trunk by whose weights magnitudes are ranked. */
+  readonly rankedAt: number | "end";
+};
+
+/** Adds noise to every hidden matrix and rescales it to its old norm. */
+export type PerturbEdit = {
+  /** Norm of the noise in units of the matrix' norm; 0 or larger. */
+  readonly perturb: number;
+  /** Of the noise: equal seeds perturb alike, whatever the branch. */
+  readonly seed: number;
+};
+
+/** Rescales every matrix to the norm that it has in another run. */
+export type RescaleEdit = { readonly rescale: { readonly run: string; readonly step: number | "end" } };
+
+/** What is done to weights before training goes on from them: a value, with a text form, that JSON can hold. */
+export type Edit = MaskEdit | PerturbEdit | RescaleEdit;
+
+/** What an edit works on and draws from. Host arrays; none is changed. */
+export interface EditContext {
+  readonly model: Pick<Model<never>, "name" | "matrices" | "outputLayer" | "embedding" | "init">;
+  /** Parameters and buffers to edit, under PyTorch's names. */
+  readonly weights: NamedArrays;
+  /** Of the branch: random masks and new weights are drawn from it. */
+  readonly seed: number;
+  /** The weights that `weightsReadBy(edit)` names. */
+  readonly other?: NamedArrays;
+}
+
+/** Weights after an edit, in the order of those before. Running statistics are the old ones. */
+export interface Edited {
+  readonly weights: NamedArrays;
+  /** 0/1 by parameter name, if training is to hold weights at 0. */
+  readonly masks?: NamedArrays;
+}
+
+/** Which other weights an edit reads: those of a run, or without one of the trunk. */
+export interface WeightsRead {
+  readonly run?: string;
+  readonly step: number | "end";
+}
+
+/** One kind of edit: one file of this folder, listed in edit.ts. */
+export interface EditKind<E extends Edit = Edit> {
+  /** The text form, for usage lines and errors. */
+  readonly form: string;
+  /** Reads what stands after "<kind>:". @param place begins an error's message. @throws ConfigError */
+  parse(rest: string, place: string): E;
+  /** The inverse of `parse`. */
+  print(edit: E): string;
+  reads?(edit: E): WeightsRead;
+  apply(edit: E, context: EditContext): Edited;
+}
+
+/** A number as an edit's text has it. @throws ConfigError unless `fits` */
+export function numberIn(
+  text: string,
+  place: string,
+  expected: string,
+  fits: (value: number) => boolean,
+): number {
+  const value = /^\d+(\.\d+)?(e[+-]?\d+)?$/.test(text) ? Number(text) : NaN;
+  if (fits(value)) return value;
+  throw new ConfigError(`${place}: expected ${expected}, found "${text}"`);
+}
+
+/** "end", or a whole number of steps. @throws ConfigError */
+export function stepIn(text: string, place: string): number | "end" {
+  if (text === "end") return text;
+  return numberIn(text, place, 'a step (a whole number >= 0, or "end") after "@"', Number.isSafeInteger);
+}
+
+/** The other weights of a context. @throws ConfigError if there are none */
+export function otherWeights({ other }: EditContext, what: string): NamedArrays {
+  if (!other) throw new ConfigError(`edit: expected ${what} as "other" weights, found none`);
+  return other;
+}
