@@ -1,38 +1,27 @@
 import * as fs from "node:fs";
 import type { NamedArrays } from "../core/array.js";
-import { DataError, StoreError } from "../core/errors.js";
-import { removeStaleTemporaries, writeFileAtomic } from "./atomic.js";
+import { StoreError } from "../core/errors.js";
 import { findCheckpoint, writeCheckpoint, type Checkpoint } from "./checkpoints.js";
-import { storeError } from "./io-error.js";
-import { acquireLock, type Lock } from "./lock.js";
+import { openFolder, rowsPath, type OpenFolder, type OpenOptions } from "./folder.js";
 import {
   checkSameConfig,
-  damaged,
   newRecord,
-  readRecord,
   recordPath,
+  RUN,
   runFolder,
-  writeRecord,
   type RunIdentity,
   type RunProgress,
   type RunRecord,
 } from "./record.js";
-import { appendRows, readRows, truncateRows, type Row } from "./rows.js";
+import { truncateRows, type Row } from "./rows.js";
 import { writeSafetensors, type Metadata } from "./safetensors.js";
 import { dropSteps, stepFile, stepsIn } from "./step-files.js";
 import { layout, readerOf, readRun, type RunReader } from "./stored-run.js";
 
 export type { Checkpoint } from "./checkpoints.js";
-export type { RunIdentity, RunProgress, RunRecord, RunStatus } from "./record.js";
+export type { OpenOptions } from "./folder.js";
+export type { RunIdentity, RunProgress, RunRecord } from "./record.js";
 export { runFolder, runId } from "./record.js";
-
-/** How a run is opened. */
-export interface OpenOptions {
-  /** Renames a damaged or missing run.json to run.json.damaged-<n> and goes on from the last checkpoint. */
-  readonly setAsideDamaged?: boolean;
-  /** Told what was repaired or passed over. Default: a process warning. */
-  readonly onWarning?: (message: string) => void;
-}
 
 /**
  * A run that this process trains. Nothing is ever half written, and everything is on the disk when a method returns.
@@ -76,108 +65,37 @@ export interface Run extends RunReader {
  */
 export function openRun(root: string, identity: RunIdentity, options: OpenOptions = {}): Run {
   const folder = runFolder(root, identity);
-  const warn =
-    options.onWarning ?? ((message: string): void => process.emitWarning(message, "SpectralWarning"));
-  try {
-    fs.mkdirSync(folder, { recursive: true });
-  } catch (error) {
-    throw storeError("make the run folder", folder, error);
-  }
-  const lock = acquireLock(layout.lock(folder), `run ${folder}`);
-  try {
-    const record = prepareRecord(folder, identity, options.setAsideDamaged ?? false, warn);
-    cleanUp(folder, warn);
-    return writableRun(folder, record, lock, warn);
-  } catch (error) {
-    lock.release();
-    throw error;
-  }
+  const opened = openFolder<RunRecord>(RUN, folder, {
+    ...options,
+    create: () => newRecord(identity),
+    check: (stored) => checkSameConfig(folder, stored, identity),
+  });
+  return writableRun(folder, opened);
 }
 
 /** The run of an identity under `root`, for reading; undefined if there is none. @throws DataError if it is damaged */
 export function findRun(root: string, identity: RunIdentity): RunReader | undefined {
   const folder = runFolder(root, identity);
-  if (readRecord(folder) === undefined) return undefined;
+  if (!fs.existsSync(recordPath(folder))) return undefined;
   const run = readRun(folder);
   checkSameConfig(folder, run.record, identity);
   return run;
 }
 
-type Warn = (message: string) => void;
-
-function prepareRecord(folder: string, identity: RunIdentity, setAside: boolean, warn: Warn): RunRecord {
-  const path = recordPath(folder);
-  let stored: RunRecord | undefined;
-  try {
-    stored = readRecord(folder);
-    if (stored === undefined && hasContent(folder))
-      throw damaged(path, "the record of this run", "no such file");
-  } catch (error) {
-    if (!setAside || !(error instanceof DataError)) throw error;
-    if (fs.existsSync(path)) warn(`${path} is damaged; kept as ${setAsideFile(path)}`);
-  }
-  if (stored !== undefined) {
-    checkSameConfig(folder, stored, identity);
-    return stored;
-  }
-  const record = newRecord(identity);
-  writeRecord(folder, record);
-  return record;
-}
-
-// A run.json is written before anything else, so a folder with content and without it lost it.
-function hasContent(folder: string): boolean {
-  const places = [layout.rows, layout.steps, layout.weights, layout.checkpoints];
-  return places.some((place) => fs.existsSync(place(folder)));
-}
-
-function setAsideFile(path: string): string {
-  let n = 1;
-  while (fs.existsSync(`${path}.damaged-${n}`)) n++;
-  fs.renameSync(path, `${path}.damaged-${n}`);
-  return `${path}.damaged-${n}`;
-}
-
-// What killed processes left: half-written files aside, and a row cut short.
-function cleanUp(folder: string, warn: Warn): void {
-  const places = [folder, layout.steps(folder), layout.weights(folder), layout.checkpoints(folder)];
-  for (const place of places) removeStaleTemporaries(place);
-  const rows = layout.rows(folder);
-  if (!fs.existsSync(rows)) writeFileAtomic(rows, "");
-  const { bytes, tornBytes } = readRows(rows);
-  if (tornBytes === 0) return;
-  warn(`${rows}: dropped a last row that was cut short (${tornBytes} bytes)`);
-  truncateRows(rows, bytes);
-}
-
-function writableRun(folder: string, opened: RunRecord, lock: Lock, warn: Warn): Run {
-  const rows = layout.rows(folder);
+function writableRun(folder: string, opened: OpenFolder<RunRecord>): Run {
+  const rows = rowsPath(folder);
   const steps = layout.steps(folder);
   const weights = layout.weights(folder);
   const checkpoints = layout.checkpoints(folder);
-  let record = opened;
-  let open = true;
-  const mustBeOpen = (): void => {
-    if (!open) throw new StoreError(`run ${folder} was closed: open it again before writing`);
-  };
-
-  const update = (progress: RunProgress): void => {
-    mustBeOpen();
-    const next = { ...record, ...progress };
-    writeRecord(folder, next);
-    record = next;
-  };
-
+  const { update, appendRows, warn, mustBeOpen, close } = opened;
   return {
     ...readerOf(folder),
     get record() {
-      return record;
+      return opened.record;
     },
     update,
-    appendRows(added) {
-      mustBeOpen();
-      appendRows(rows, added);
-    },
+    appendRows,
+    close,
     writeArrays(step, arrays) {
       mustBeOpen();
       writeSafetensors(stepFile(steps, step), arrays);
@@ -196,12 +114,12 @@ function writableRun(folder: string, opened: RunRecord, lock: Lock, warn: Warn):
     },
     resumeFrom() {
       mustBeOpen();
-      if (record.status === "finished")
+      if (opened.record.status === "finished")
         throw new StoreError(`run ${folder} is finished: there is nothing to resume`);
       const found = findCheckpoint(checkpoints, fs.statSync(rows).size, warn);
       truncateRows(rows, found?.rowsBytes ?? 0);
       for (const place of [steps, weights]) dropSteps(place, (step) => step > (found?.checkpoint.step ?? -1));
-      if (record.status !== "running") update({ status: "running", failure: undefined });
+      if (opened.record.status !== "running") update({ status: "running", failure: undefined });
       return found?.checkpoint;
     },
     pruneCheckpoints(keep) {
@@ -209,10 +127,6 @@ function writableRun(folder: string, opened: RunRecord, lock: Lock, warn: Warn):
       const newestFirst = stepsIn(checkpoints).reverse();
       const kept = new Set(newestFirst.slice(0, keep));
       dropSteps(checkpoints, (step) => !kept.has(step));
-    },
-    close() {
-      open = false;
-      lock.release();
     },
   };
 }
