@@ -6,10 +6,11 @@ import { data } from "./data.js";
 import { doctor } from "./doctor.js";
 import { figures } from "./figures.js";
 import { spectra } from "./spectra.js";
+import { study } from "./study.js";
 import { tasks } from "./tasks.js";
 import { train } from "./train.js";
 
-const COMMANDS: readonly Command[] = [tasks, train, spectra, figures, data, doctor];
+const COMMANDS: readonly Command[] = [tasks, train, spectra, study, figures, data, doctor];
 
 const USAGE = `spectral: a laboratory for the spectral dynamics of neural network weights
 
