@@ -24,6 +24,11 @@ export { runTask, type RunProgress, type RunRequest } from "./tasks/run.js";
 
 export * from "./analysis/tables.js";
 export * from "./analysis/summaries.js";
+export * from "./analysis/index.js";
+export { runAtStep, type RunAtStep } from "./store/run-at-step.js";
+export { runStudy, type StudyProgress, type StudyRequest } from "./analysis/study.js";
+export { studyTable } from "./analysis/study-table.js";
+export { findStudies, type StudyReader } from "./store/study.js";
 export type { RunReader } from "./store/stored-run.js";
 export { findRuns } from "./store/find-runs.js";
 export { openSafetensors, readSafetensors, writeSafetensors } from "./store/safetensors.js";

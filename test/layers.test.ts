@@ -15,8 +15,8 @@ const MAY_IMPORT: Record<string, readonly string[]> = {
   optim: ["core", "linalg", "data", "store", "backend", "nn"],
   train: ["core", "linalg", "data", "store", "backend", "nn", "models", "optim"],
   probes: ["core", "linalg", "data", "store", "backend", "nn", "models", "optim", "train"],
-  analysis: ["core", "linalg", "data", "store", "backend", "nn", "models", "optim", "train", "probes"],
-  tasks: [
+  tasks: ["core", "linalg", "data", "store", "backend", "nn", "models", "optim", "train", "probes"],
+  analysis: [
     "core",
     "linalg",
     "data",
@@ -27,7 +27,7 @@ const MAY_IMPORT: Record<string, readonly string[]> = {
     "optim",
     "train",
     "probes",
-    "analysis",
+    "tasks",
   ],
   figures: ["core"],
   kernel: [],

@@ -13,11 +13,11 @@ import { basename, join } from "node:path";
 import { isDeepStrictEqual, parseArgs } from "node:util";
 import { startBackend } from "spectral-lab/backend/start";
 import type { Config } from "spectral-lab/core/config";
-import { readRecord, type RunRecord, runFolder, type Stretch, writeRecord } from "spectral-lab/store/record";
+import { identityOf, type RunRecord, runFolder, type Stretch, writeRecord } from "spectral-lab/store/record";
+import { readRun } from "spectral-lab/store/stored-run";
 import { encodeRow, readRows, type Row } from "spectral-lab/store/rows";
 import { coverageOf } from "spectral-lab/tasks/coverage";
 import { taskNamed } from "spectral-lab/tasks/index";
-import { identityOf } from "spectral-lab/store/record";
 import { configOf, trainingFields } from "spectral-lab/tasks/task";
 
 /** What is read of a record of format 1. */
@@ -112,7 +112,7 @@ async function migrate(root: string, folder: string, old: OldRecord): Promise<st
   writeFileSync(rowsFile, after.map((row) => `${encodeRow(row)}\n`).join(""));
   if (target !== folder) renameSync(folder, target);
   writeRecord(target, migrated);
-  if (readRecord(target) === undefined) throw new Error(`${target}: cannot be read back`);
+  readRun(target); // throws if it cannot be
   return basename(target);
 }
 

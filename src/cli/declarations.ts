@@ -30,6 +30,23 @@ export const train = {
   example: "train mnist-mlp --setting decay --set epochs=4",
 } as const satisfies Declaration;
 
+export const study = {
+  name: "study",
+  summary: "compares the weights of stored runs; the last line is one JSON object",
+  positionals: {
+    KIND: "agreement",
+    "RUN@STEP...": 'a run (its id or the beginning of it, task/id, or a folder) at a step, or at its "end"',
+  },
+  options: {
+    set: { value: "KEY=VALUE", text: "a parameter of the kind of study", multiple: true },
+    runs: { value: "DIR", text: "folder of runs (default: SPECTRAL_RUNS, else data/runs)" },
+    studies: { value: "DIR", text: "folder of studies (default: SPECTRAL_STUDIES, else data/studies)" },
+    json: { text: "prints the last line only" },
+  },
+  statuses: { 0: "the study is finished", 130: "interrupted: the same command goes on" },
+  example: "study agreement 320342d6aa20@0 320342d6aa20@end",
+} as const satisfies Declaration;
+
 export const spectra = {
   name: "spectra",
   summary: "ranks and singular values of every matrix in a file of weights",

@@ -1,7 +1,7 @@
 import { lstatSync } from "node:fs";
 import { StoreError } from "../core/errors.js";
 import { breakLock, describeHolder, type LockState } from "../core/files/lock.js";
-import { layout } from "../store/stored-run.js";
+import { lockPath } from "../store/folder.js";
 import type { Given } from "./command.js";
 import type { unlock } from "./declarations.js";
 
@@ -19,7 +19,7 @@ function lockAt(place: string): string {
   const found = lstatSync(place, { throwIfNoEntry: false });
   if (found === undefined)
     throw new StoreError(`${place}: expected a run folder or a lock file, found neither`);
-  return found.isDirectory() ? layout.lock(place) : place;
+  return found.isDirectory() ? lockPath(place) : place;
 }
 
 function reasonFor(state: LockState | undefined): string {

@@ -43,7 +43,8 @@ function compare(a: string, b: string): number {
   return a < b ? -1 : a > b ? 1 : 0;
 }
 
-function foldersIn(folder: string): string[] {
+/** The names of the folders in a folder; none if it does not exist. @throws StoreError */
+export function foldersIn(folder: string): string[] {
   try {
     const entries = fs.readdirSync(folder, { withFileTypes: true });
     return entries.filter((entry) => entry.isDirectory()).map((entry) => entry.name);

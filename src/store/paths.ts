@@ -18,6 +18,12 @@ export function runsFolder(environment: NodeJS.ProcessEnv = process.env): string
   return environment.SPECTRAL_RUNS ? resolve(environment.SPECTRAL_RUNS) : join(projectRoot(), "data", "runs");
 }
 
+/** Where studies live: SPECTRAL_STUDIES if set, else data/studies of the project. Not committed. */
+export function studiesFolder(environment: NodeJS.ProcessEnv = process.env): string {
+  const { SPECTRAL_STUDIES } = environment;
+  return SPECTRAL_STUDIES ? resolve(SPECTRAL_STUDIES) : join(projectRoot(), "data", "studies");
+}
+
 /** Where the compact results of our own runs lie: data/results of the project. Committed. */
 export function resultsFolder(): string {
   return join(projectRoot(), "data", "results");

@@ -1,12 +1,10 @@
-import * as fs from "node:fs";
-import { basename, dirname, join } from "node:path";
+import { join } from "node:path";
 import type { Config } from "../core/config.js";
-import { DataError, StoreError, messageOf } from "../core/errors.js";
-import { writeFileAtomic } from "../core/files/atomic.js";
-import { codeOf, storeError } from "../core/files/io-error.js";
+import { StoreError } from "../core/errors.js";
 import { hashOf, type Json } from "../core/hash.js";
 import type { When } from "../core/time.js";
 import type { Code } from "./code.js";
+import { writeRecordOf, type FolderKind, type FolderRecord } from "./record-file.js";
 
 /**
  * What makes a run that run: all that its weights depend on, and nothing else. Hashed into its name.
@@ -84,35 +82,21 @@ export interface Stretch {
   readonly code: Code;
 }
 
-/** Where a run stands. "interrupted" can be resumed; so can "failed", once its cause is gone. */
-export type RunStatus = "running" | "interrupted" | "finished" | "failed";
-
 /** What is known about a run: the content of its run.json. */
-export interface RunRecord extends Omit<RunIdentity, "data"> {
-  /** Version of the layout of the run's folder. */
-  readonly format: number;
-  readonly id: string;
+export interface RunRecord extends FolderRecord, Omit<RunIdentity, "data"> {
   /** How the configuration was chosen, for the reader: "quick". */
   readonly profile?: string;
   /** The full configuration, measuring fields included. */
   readonly config: Config;
   readonly data: DataRecord;
   readonly coverage: Coverage;
-  readonly status: RunStatus;
-  /** ISO 8601 times. */
-  readonly created: string;
-  readonly finished?: string;
   /** Optimiser steps and epochs reached. */
   readonly step?: number;
   readonly epoch?: number;
-  /** In order; the last is the one under way. */
+  /** In order; the last is the one under way. `timings.training` is their sum. */
   readonly stretches: readonly Stretch[];
-  /** Seconds, by what they were spent on; `training` adds up over stretches. */
-  readonly timings: Readonly<Record<string, number>>;
   /** The most memory that the processes that trained it held, in bytes (resident; whatever else they did included). */
   readonly peakMemory?: number;
-  /** Why it failed. */
-  readonly failure?: string;
 }
 
 /** A run that is to be opened: its identity, and what its record says beside it. */
@@ -128,8 +112,25 @@ export interface RunDescription extends Pick<RunRecord, "task" | "training" | "s
 /** The part of a record that changes while a run goes on. */
 export type RecordChange = Partial<Omit<RunRecord, "format" | "created" | keyof RunIdentity | "id">>;
 
-const FORMAT = 2;
-const STATUSES: readonly string[] = ["running", "interrupted", "finished", "failed"];
+/** A run's folder. */
+export const RUN: FolderKind = {
+  name: "run",
+  file: "run.json",
+  format: 2,
+  older: "npm run migrate -- FOLDER brings such runs up to date",
+  fields: {
+    task: "text",
+    training: "an object",
+    seed: "a whole number",
+    config: "an object",
+    data: "an object",
+    coverage: "an object",
+    stretches: "a list",
+  },
+  nameOf: (record) => runId(identityOf(record as unknown as RunRecord)),
+  places: ["steps", "weights", "moments", "checkpoints"],
+  rest: "the last checkpoint",
+};
 
 /** The identity of a run that is described or stored. */
 export function identityOf(of: Pick<RunRecord, keyof RunIdentity>): RunIdentity {
@@ -160,13 +161,13 @@ export function runFolder(root: string, identity: RunIdentity): string {
 
 /** The path of a run's record. */
 export function recordPath(folder: string): string {
-  return join(folder, "run.json");
+  return join(folder, RUN.file);
 }
 
 /** The record of a run that starts now. */
 export function newRecord({ measuring: _, ...description }: RunDescription): RunRecord {
   return {
-    format: FORMAT,
+    format: RUN.format,
     id: runId(identityOf(description)),
     ...description,
     status: "running",
@@ -178,39 +179,7 @@ export function newRecord({ measuring: _, ...description }: RunDescription): Run
 
 /** Writes a record, atomically. @throws StoreError */
 export function writeRecord(folder: string, record: RunRecord): void {
-  writeFileAtomic(recordPath(folder), `${JSON.stringify(record, null, 2)}\n`);
-}
-
-/**
- * Reads the record of a run; undefined if there is none.
- * @throws DataError naming the file, what is wrong and what to do; StoreError if it cannot be read
- */
-export function readRecord(folder: string): RunRecord | undefined {
-  const path = recordPath(folder);
-  let text: string;
-  try {
-    text = fs.readFileSync(path, "utf8");
-  } catch (error) {
-    if (codeOf(error) === "ENOENT") return undefined;
-    throw storeError("read", path, error);
-  }
-  let record: unknown;
-  try {
-    record = JSON.parse(text);
-  } catch (error) {
-    throw damaged(path, "JSON", messageOf(error));
-  }
-  const problem = problemOf(record, folder);
-  if (problem !== undefined) throw damaged(path, problem.expected, problem.found);
-  return record as RunRecord;
-}
-
-/** An error for a run.json that cannot be used: it says how to go on without losing anything. */
-export function damaged(path: string, expected: string, found: string): DataError {
-  const way =
-    `Nothing was changed. Repair the file, or open the run with { setAsideDamaged: true }: it renames the file to ` +
-    `run.json.damaged-<n> and goes on from the last checkpoint in ${dirname(path)}`;
-  return new DataError(`${path}: expected ${expected}, found ${found}. ${way}`);
+  writeRecordOf(RUN, folder, record);
 }
 
 /**
@@ -232,44 +201,4 @@ export function checkSameTraining(
     `${folder}: expected a run with ${list(asked.config)}, found one with ${list(stored.config)}: ` +
       `a default of task ${asked.task} was changed since. Move that folder away, or use another runs folder`,
   );
-}
-
-function problemOf(record: unknown, folder: string): { expected: string; found: string } | undefined {
-  if (!isObject(record)) return { expected: "an object", found: describe(record) };
-  if (record.format === 1) {
-    return {
-      expected: `format ${FORMAT}`,
-      found: "format 1, of an earlier version (npm run migrate -- FOLDER brings such runs up to date)",
-    };
-  }
-  if (record.format !== FORMAT) {
-    return {
-      expected: `format ${FORMAT}, which this version reads`,
-      found: `format ${describe(record.format)}`,
-    };
-  }
-  const wrong = (field: string, expected: string): { expected: string; found: string } => ({
-    expected: `${expected} as "${field}"`,
-    found: describe(record[field]),
-  });
-  for (const field of ["task", "created"]) if (typeof record[field] !== "string") return wrong(field, "text");
-  for (const field of ["config", "training", "data", "coverage", "timings"]) {
-    if (!isObject(record[field])) return wrong(field, "an object");
-  }
-  if (!Array.isArray(record.stretches)) return wrong("stretches", "a list");
-  if (!Number.isSafeInteger(record.seed)) return wrong("seed", "a whole number");
-  if (!STATUSES.includes(record.status as string)) return wrong("status", `one of ${STATUSES.join(", ")}`);
-  if (record.id !== basename(folder)) return wrong("id", `the folder's name ${basename(folder)}`);
-  const named = runId(identityOf(record as unknown as RunRecord));
-  if (record.id !== named)
-    return { expected: `content whose name is ${record.id}`, found: `that of ${named}` };
-  return undefined;
-}
-
-function isObject(value: unknown): value is Record<string, unknown> {
-  return typeof value === "object" && value !== null && !Array.isArray(value);
-}
-
-function describe(value: unknown): string {
-  return value === undefined ? "nothing" : JSON.stringify(value).slice(0, 80);
 }

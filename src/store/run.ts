@@ -1,40 +1,28 @@
 import * as fs from "node:fs";
-import { basename, dirname, join } from "node:path";
 import type { NamedArrays } from "../core/array.js";
-import { DataError, StoreError } from "../core/errors.js";
-import { removeStaleTemporaries, writeFileAtomic } from "../core/files/atomic.js";
+import { StoreError } from "../core/errors.js";
+import { emitWarning, openFolder, rowsPath, type OpenFolder, type OpenOptions } from "./folder.js";
 import { findCheckpoint, writeCheckpoint, type Checkpoint } from "./checkpoints.js";
-import { storeError } from "../core/files/io-error.js";
-import { acquireLock, type Lock } from "../core/files/lock.js";
 import {
   checkSameTraining,
-  damaged,
   identityOf,
   newRecord,
-  readRecord,
   recordPath,
+  RUN,
   runFolder,
-  writeRecord,
   type RecordChange,
   type RunDescription,
   type RunRecord,
 } from "./record.js";
-import { appendRows, readRows, truncateRows, type Row } from "./rows.js";
+import { truncateRows, type Row } from "./rows.js";
 import { writeSafetensors, type Metadata } from "./safetensors.js";
 import { dropSteps, stepFile, stepsIn } from "./step-files.js";
 import { layout, readerOf, readRun, type RunReader } from "./stored-run.js";
 
 export type { Checkpoint } from "./checkpoints.js";
-export type { RunDescription, RunRecord, RunStatus } from "./record.js";
+export type { OpenOptions } from "./folder.js";
+export type { RunDescription, RunRecord } from "./record.js";
 export { runFolder, runId } from "./record.js";
-
-/** How a run is opened. */
-export interface OpenRunOptions {
-  /** Renames a damaged or missing run.json to run.json.damaged-<n> and goes on from the last checkpoint. */
-  readonly setAsideDamaged?: boolean;
-  /** Told what was repaired or passed over. Default: a process warning. */
-  readonly onWarning?: (message: string) => void;
-}
 
 /**
  * A run that this process trains. Nothing is ever half written, and everything is on the disk when a method returns.
@@ -83,23 +71,14 @@ export interface Run extends RunReader {
  * @throws StoreError if another process has it, the folder cannot be written, or it was trained with other defaults
  * @throws DataError if its run.json is damaged or missing (see `setAsideDamaged`)
  */
-export function openRun(root: string, description: RunDescription, options: OpenRunOptions = {}): Run {
+export function openRun(root: string, description: RunDescription, options: OpenOptions = {}): Run {
   const folder = runFolder(root, identityOf(description));
-  const warn = options.onWarning ?? emitWarning;
-  try {
-    fs.mkdirSync(folder, { recursive: true });
-  } catch (error) {
-    throw storeError("make the run folder", folder, error);
-  }
-  const lock = acquireLock(layout.lock(folder), `run ${folder}`);
-  try {
-    const record = prepareRecord(folder, description, options.setAsideDamaged ?? false, warn);
-    cleanUp(folder, warn);
-    return writableRun(folder, record, lock, warn);
-  } catch (error) {
-    lock.release();
-    throw error;
-  }
+  const opened = openFolder<RunRecord>(RUN, folder, {
+    ...options,
+    create: () => newRecord(description),
+    check: (stored) => warnOfAdded(folder, checkSameTraining(folder, stored, description), options.onWarning),
+  });
+  return writableRun(folder, opened);
 }
 
 /**
@@ -110,131 +89,35 @@ export function openRun(root: string, description: RunDescription, options: Open
 export function findRun(
   root: string,
   description: RunDescription,
-  { onWarning = emitWarning }: Pick<OpenRunOptions, "onWarning"> = {},
+  { onWarning }: Pick<OpenOptions, "onWarning"> = {},
 ): RunReader | undefined {
   const folder = runFolder(root, identityOf(description));
-  if (readRecord(folder) === undefined) return undefined;
+  if (!fs.existsSync(recordPath(folder))) return undefined;
   const run = readRun(folder);
   warnOfAdded(folder, checkSameTraining(folder, run.record, description), onWarning);
   return run;
 }
 
-/**
- * Moves a run aside, out of the sight of every search, so that it can be trained again: to <root>/<task>/.replaced/<id>-<n>.
- * @returns where it lies now
- * @throws StoreError if another process has it
- */
-export function moveRunAside(folder: string): string {
-  const lock = acquireLock(layout.lock(folder), `run ${folder}`);
-  try {
-    const aside = join(dirname(folder), ".replaced");
-    fs.mkdirSync(aside, { recursive: true });
-    let n = 1;
-    while (fs.existsSync(join(aside, `${basename(folder)}-${n}`))) n++;
-    const target = join(aside, `${basename(folder)}-${n}`);
-    fs.renameSync(folder, target);
-    fs.rmSync(layout.lock(target), { force: true });
-    return target;
-  } catch (error) {
-    throw storeError("move aside", folder, error);
-  } finally {
-    lock.release();
-  }
+function warnOfAdded(folder: string, added: readonly string[], warn = emitWarning): void {
+  if (added.length === 0) return;
+  warn(`${folder}: trained before the task had ${added.join(", ")}: its record does not say what it had there`);
 }
 
-type Warn = (message: string) => void;
-
-function emitWarning(message: string): void {
-  process.emitWarning(message, "SpectralWarning");
-}
-
-function warnOfAdded(folder: string, added: readonly string[], warn: Warn): void {
-  if (added.length > 0)
-    warn(
-      `${folder}: trained before the task had ${added.join(", ")}: its record does not say what it had there`,
-    );
-}
-
-function prepareRecord(
-  folder: string,
-  description: RunDescription,
-  setAside: boolean,
-  warn: Warn,
-): RunRecord {
-  const path = recordPath(folder);
-  let stored: RunRecord | undefined;
-  try {
-    stored = readRecord(folder);
-    if (stored === undefined && hasContent(folder))
-      throw damaged(path, "the record of this run", "no such file");
-  } catch (error) {
-    if (!setAside || !(error instanceof DataError)) throw error;
-    if (fs.existsSync(path)) warn(`${path} is damaged; kept as ${setAsideFile(path)}`);
-  }
-  if (stored !== undefined) {
-    warnOfAdded(folder, checkSameTraining(folder, stored, description), warn);
-    return stored;
-  }
-  const record = newRecord(description);
-  writeRecord(folder, record);
-  return record;
-}
-
-// A run.json is written before anything else, so a folder with content and without it lost it.
-function hasContent(folder: string): boolean {
-  return Object.entries(layout).some(([name, place]) => name !== "lock" && fs.existsSync(place(folder)));
-}
-
-function setAsideFile(path: string): string {
-  let n = 1;
-  while (fs.existsSync(`${path}.damaged-${n}`)) n++;
-  fs.renameSync(path, `${path}.damaged-${n}`);
-  return `${path}.damaged-${n}`;
-}
-
-// What killed processes left: half-written files aside, and a row cut short.
-function cleanUp(folder: string, warn: Warn): void {
-  const { steps, weights, moments, checkpoints } = layout;
-  for (const place of [steps, weights, moments, checkpoints]) removeStaleTemporaries(place(folder));
-  removeStaleTemporaries(folder);
-  const rows = layout.rows(folder);
-  if (!fs.existsSync(rows)) writeFileAtomic(rows, "");
-  const { bytes, tornBytes } = readRows(rows);
-  if (tornBytes === 0) return;
-  warn(`${rows}: dropped a last row that was cut short (${tornBytes} bytes)`);
-  truncateRows(rows, bytes);
-}
-
-function writableRun(folder: string, opened: RunRecord, lock: Lock, warn: Warn): Run {
-  const rows = layout.rows(folder);
+function writableRun(folder: string, opened: OpenFolder<RunRecord>): Run {
+  const rows = rowsPath(folder);
   const steps = layout.steps(folder);
   const weights = layout.weights(folder);
   const moments = layout.moments(folder);
   const checkpoints = layout.checkpoints(folder);
-  let record = opened;
-  let open = true;
-  const mustBeOurs = (): void => {
-    if (!open) throw new StoreError(`run ${folder} was closed: open it again before writing`);
-    lock.check();
-  };
-
-  const update = (change: RecordChange): void => {
-    mustBeOurs();
-    const next = { ...record, ...change };
-    writeRecord(folder, next);
-    record = next;
-  };
-
+  const { update, appendRows, warn, mustBeOurs, close } = opened;
   return {
     ...readerOf(folder),
     get record() {
-      return record;
+      return opened.record;
     },
     update,
-    appendRows(added) {
-      mustBeOurs();
-      appendRows(rows, added);
-    },
+    appendRows,
+    close,
     writeArrays(step, arrays) {
       mustBeOurs();
       writeSafetensors(stepFile(steps, step), arrays);
@@ -244,7 +127,7 @@ function writableRun(folder: string, opened: RunRecord, lock: Lock, warn: Warn):
       writeSafetensors(stepFile(weights, step), arrays);
     },
     writeMemory(step, slots, metadata) {
-      mustBeOpen();
+      mustBeOurs();
       writeSafetensors(stepFile(moments, step), slots, metadata);
     },
     writeCheckpoint(step, arrays, metadata = {}) {
@@ -257,13 +140,13 @@ function writableRun(folder: string, opened: RunRecord, lock: Lock, warn: Warn):
     },
     resumeFrom() {
       mustBeOurs();
-      if (record.status === "finished")
+      if (opened.record.status === "finished")
         throw new StoreError(`run ${folder} is finished: there is nothing to resume`);
       const found = findCheckpoint(checkpoints, fs.statSync(rows).size, warn);
       truncateRows(rows, found?.rowsBytes ?? 0);
       const reached = found?.checkpoint.step ?? -1;
       for (const place of [steps, weights, moments]) dropSteps(place, (step) => step > reached);
-      if (record.status !== "running") update({ status: "running", failure: undefined });
+      if (opened.record.status !== "running") update({ status: "running", failure: undefined });
       return found?.checkpoint;
     },
     pruneCheckpoints(keep) {
@@ -271,10 +154,6 @@ function writableRun(folder: string, opened: RunRecord, lock: Lock, warn: Warn):
       const newestFirst = stepsIn(checkpoints).reverse();
       const kept = new Set(newestFirst.slice(0, keep));
       dropSteps(checkpoints, (step) => !kept.has(step));
-    },
-    close() {
-      open = false;
-      lock.release();
     },
   };
 }

@@ -63,11 +63,16 @@ export function writeSafetensors(path: string, arrays: NamedArrays, metadata: Me
   writeFileAtomic(path, pieces(arrays, metadata));
 }
 
-/** Reads a whole file. @throws DataError if it cannot be read, is damaged or is something else */
-export function readSafetensors(path: string): Safetensors {
+/**
+ * Reads a file.
+ * @param names which arrays; default all
+ * @throws DataError if it cannot be read, is damaged or is something else, or has no array of such a name
+ */
+export function readSafetensors(path: string, names?: readonly string[]): Safetensors {
   const file = openSafetensors(path);
   try {
-    return { arrays: new Map(file.names.map((name) => [name, file.read(name)])), metadata: file.metadata };
+    const arrays = new Map((names ?? file.names).map((name) => [name, file.read(name)]));
+    return { arrays, metadata: file.metadata };
   } finally {
     file.close();
   }

@@ -1,10 +1,9 @@
 import { join } from "node:path";
 import type { NamedArrays } from "../core/array.js";
-import { StoreError } from "../core/errors.js";
-import { holderOf } from "../core/files/lock.js";
-import { readRecord, recordPath, type RunRecord } from "./record.js";
+import { currentRecord, rowsPath } from "./folder.js";
+import { RUN, type RunRecord } from "./record.js";
 import { readRows, type Row } from "./rows.js";
-import { openSafetensors, readSafetensors, type Safetensors } from "./safetensors.js";
+import { readSafetensors, type Safetensors } from "./safetensors.js";
 import { stepFile, stepsIn } from "./step-files.js";
 
 /** A run as figures and analyses read it, whether it was trained here or came with the repository. */
@@ -32,14 +31,12 @@ export interface RunReader {
   readMemory(step: number): Safetensors | undefined;
 }
 
-/** The files of a run. */
+/** The folders of a run's files. */
 export const layout = {
-  rows: (folder: string): string => join(folder, "rows.jsonl"),
   steps: (folder: string): string => join(folder, "steps"),
   weights: (folder: string): string => join(folder, "weights"),
   moments: (folder: string): string => join(folder, "moments"),
   checkpoints: (folder: string): string => join(folder, "checkpoints"),
-  lock: (folder: string): string => join(folder, "lock"),
 };
 
 /**
@@ -48,11 +45,7 @@ export const layout = {
  * @throws StoreError if there is no run in the folder; DataError if its run.json is damaged
  */
 export function readRun(folder: string): RunReader {
-  const stored = readRecord(folder);
-  if (stored === undefined) throw new StoreError(`${recordPath(folder)}: expected a run, found no such file`);
-  const dead = stored.status === "running" && holderOf(layout.lock(folder)) === undefined;
-  const record: RunRecord = dead ? { ...stored, status: "interrupted" } : stored;
-  return { record, ...readerOf(folder) };
+  return { record: currentRecord(RUN, folder), ...readerOf(folder) };
 }
 
 /** What reads a run's files, without its record. */
@@ -60,22 +53,13 @@ export function readerOf(folder: string): Omit<RunReader, "record"> {
   const memorySteps = (): number[] => stepsIn(layout.moments(folder));
   return {
     folder,
-    rows: () => readRows(layout.rows(folder)).rows,
+    rows: () => readRows(rowsPath(folder)).rows,
     steps: () => stepsIn(layout.steps(folder)),
-    readArrays: (step, names) => readNamed(stepFile(layout.steps(folder), step), names),
+    readArrays: (step, names) => readSafetensors(stepFile(layout.steps(folder), step), names).arrays,
     weightSteps: () => stepsIn(layout.weights(folder)),
-    readWeights: (step) => readNamed(stepFile(layout.weights(folder), step)),
+    readWeights: (step) => readSafetensors(stepFile(layout.weights(folder), step)).arrays,
     memorySteps,
     readMemory: (step) =>
       memorySteps().includes(step) ? readSafetensors(stepFile(layout.moments(folder), step)) : undefined,
   };
-}
-
-function readNamed(path: string, names?: readonly string[]): NamedArrays {
-  const file = openSafetensors(path);
-  try {
-    return new Map((names ?? file.names).map((name) => [name, file.read(name)]));
-  } finally {
-    file.close();
-  }
 }

@@ -6,8 +6,9 @@ import type { DataOptions } from "../data/dataset.js";
 import { SvdPool } from "../linalg/pool.js";
 import { thisCode } from "../store/code.js";
 import { runsFolder } from "../store/paths.js";
-import type { RunDescription, Stretch } from "../store/record.js";
-import { findRun, moveRunAside, openRun, type Run } from "../store/run.js";
+import { RUN, type RunDescription, type Stretch } from "../store/record.js";
+import { moveAside } from "../store/folder.js";
+import { findRun, openRun, type Run } from "../store/run.js";
 import type { RunReader } from "../store/stored-run.js";
 import type { Experiment } from "../train/experiment.js";
 import { type Outcome, type TrainingProgress, train } from "../train/loop.js";
@@ -110,7 +111,7 @@ export async function* runPrepared(
 ): AsyncGenerator<RunProgress, { run: RunReader; outcome: Outcome }> {
   const { request, description } = prepared;
   const done = finishedRun(prepared);
-  if (done && request.retrain) moveRunAside(done.folder);
+  if (done && request.retrain) moveAside(RUN, done.folder);
   else if (done) return finishedOutcome(await covered(done, prepared));
   const run = openRun(request.runs ?? runsFolder(), description);
   if (run.record.status === "finished") {

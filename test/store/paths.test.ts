@@ -4,10 +4,10 @@ import * as fs from "node:fs";
 import { join, resolve } from "node:path";
 import { it } from "node:test";
 import { build } from "esbuild";
-import { projectRoot, resultsFolder, runsFolder } from "spectral-lab/store/paths";
+import { projectRoot, resultsFolder, runsFolder, studiesFolder } from "spectral-lab/store/paths";
 import { temporaryFolder } from "./temporary-folder.js";
 
-it("the project is found from the package, and SPECTRAL_RUNS moves the runs", () => {
+it("the project is found from the package, and SPECTRAL_RUNS and SPECTRAL_STUDIES move what is made", () => {
   const root = projectRoot();
   assert.equal(
     (JSON.parse(fs.readFileSync(join(root, "package.json"), "utf8")) as { name: string }).name,
@@ -15,6 +15,8 @@ it("the project is found from the package, and SPECTRAL_RUNS moves the runs", ()
   );
   assert.equal(runsFolder({}), join(root, "data", "runs"));
   assert.equal(runsFolder({ SPECTRAL_RUNS: "elsewhere" }), resolve("elsewhere"));
+  assert.equal(studiesFolder({}), join(root, "data", "studies"));
+  assert.equal(studiesFolder({ SPECTRAL_STUDIES: "elsewhere" }), resolve("elsewhere"));
   assert.equal(resultsFolder(), join(root, "data", "results"));
 });
 

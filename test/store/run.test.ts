@@ -4,10 +4,10 @@ import { join } from "node:path";
 import { describe, it } from "node:test";
 import { float32 } from "spectral-lab/core/array";
 import { findRuns } from "spectral-lab/store/find-runs";
-import { identityOf } from "spectral-lab/store/record";
+import { moveAside } from "spectral-lab/store/folder";
+import { identityOf, RUN } from "spectral-lab/store/record";
 import {
   findRun,
-  moveRunAside,
   openRun,
   type RunDescription,
   runFolder,
@@ -212,14 +212,14 @@ describe("a run", () => {
     const root = temporaryFolder(t);
     const folder = makeFinished(root);
     const open = openRun(root, description);
-    assert.throws(() => moveRunAside(folder), /is already open in this process/);
+    assert.throws(() => moveAside(RUN, folder), /is already open in this process/);
     open.close();
-    const aside = moveRunAside(folder);
+    const aside = moveAside(RUN, folder);
     assert.equal(findRun(root, description), undefined);
     assert.deepEqual(findRuns(root), []);
     assert.equal(fs.readFileSync(join(aside, "rows.jsonl"), "utf8").split("\n").length, 3);
     makeFinished(root);
-    assert.notEqual(moveRunAside(folder), aside);
+    assert.notEqual(moveAside(RUN, folder), aside);
   });
 
   it("is read from a read-only disk, also without its lock, and not opened for writing there", (t) => {
@@ -271,7 +271,7 @@ describe("a damaged run.json", () => {
     ["zeros", "\0\0\0", /expected JSON, found/],
     ["not an object", "[]", /expected an object, found \[\]/],
     ["of another format", '{"format": 3}', /expected format 2, which this version reads, found format 3/],
-    ["of an earlier format", '{"format": 1}', /expected format 2, found format 1, .*npm run migrate/],
+    ["of an earlier format", '{"format": 1}', /expected format 2, found format 1 \(npm run migrate/],
     ["without a task", '{"format": 2}', /expected text as "task", found nothing/],
     ["missing", undefined, /expected the record of this run, found no such file/],
   ];

@@ -1,0 +1,226 @@
+import type { NamedArrays } from "../core/array.js";
+import { type Checks, type Config, configure } from "../core/config.js";
+import { messageOf } from "../core/errors.js";
+import { canonicalJson } from "../core/hash.js";
+import { SvdPool } from "../linalg/pool.js";
+import type { Model } from "../nn/model.js";
+import type { OpenOptions } from "../store/folder.js";
+import { thisCode } from "../store/code.js";
+import { studiesFolder } from "../store/paths.js";
+import type { Status } from "../store/record-file.js";
+import {
+  findStudy,
+  openStudy,
+  readStudy,
+  type Study,
+  type StudyIdentity,
+  type StudyInput,
+  type StudyReader,
+} from "../store/study.js";
+import type { Measurement } from "../train/measure.js";
+import { modelOf } from "./model.js";
+import type { RunAtStep } from "../store/run-at-step.js";
+
+/** What a study computes with. */
+export interface StudyContext<C extends Config = Config> {
+  readonly inputs: readonly RunAtStep[];
+  readonly parameters: C;
+  readonly svd: SvdPool;
+  readonly signal: AbortSignal;
+  /** The weights of an input, read once. @throws DataError if they are missing or damaged */
+  weights(input: number): NamedArrays;
+  /** The network of an input. @throws as modelOf */
+  model(input: number): Promise<Model<unknown>>;
+}
+
+/** A kind of study, declared: what it is about, its parameters, its parts and how one is computed. */
+export interface StudyKind<C extends Config = Config> {
+  /** "agreement": what the command line calls it, and the folder of its studies. */
+  readonly kind: string;
+  readonly title: string;
+  /** The parameters, flat. Each of them changes numbers; a default is never changed. */
+  readonly defaults: C;
+  readonly checks?: Checks<C>;
+  /** Checks the inputs: how many, of which runs. @throws ConfigError in one sentence */
+  needs(inputs: readonly RunAtStep[], parameters: C): void;
+  /** The names of the parts ("alpha/0.3"), each once, in the order of their rows. A function of inputs and parameters. */
+  parts(context: StudyContext<C>): readonly string[] | Promise<readonly string[]>;
+  /** Rows (at least one, without a column `part`) and arrays of a part: a function of inputs, parameters and part. */
+  compute(part: string, context: StudyContext<C>): Promise<Measurement>;
+  /** Parts that are computed at the same time; they are written in order. Default 1. */
+  readonly together?: number;
+}
+
+/** A kind whose parameters are checked against its own defaults when it is used, not by the compiler. */
+export function defineStudy<C extends Config>(kind: StudyKind<C>): StudyKind {
+  return kind as unknown as StudyKind;
+}
+
+/** A study that is asked for. */
+export interface StudyRequest {
+  readonly kind: StudyKind;
+  readonly inputs: readonly RunAtStep[];
+  /** The parameters that differ from the defaults. */
+  readonly set?: Readonly<Record<string, unknown>>;
+}
+
+/** How a study is computed. */
+export interface StudyOptions extends OpenOptions {
+  /** Folder of studies; default `studiesFolder()`. */
+  readonly studies?: string;
+  /** Stops as soon as the part under way can be given up or ends; what is written stays. */
+  readonly signal?: AbortSignal;
+}
+
+/** Where a study is. */
+export interface StudyProgress {
+  readonly folder: string;
+  /** Parts that are written. */
+  readonly done: number;
+  /** Parts in all. */
+  readonly total: number;
+}
+
+/**
+ * The identity of a request, which names its folder.
+ * @throws ConfigError for inputs that the kind cannot take, an unknown parameter or a value out of range
+ */
+export function studyIdentity({ kind, inputs, set = {} }: StudyRequest): StudyIdentity {
+  const parameters = configure(kind.kind, kind.defaults, set, kind.checks);
+  kind.needs(inputs, parameters);
+  return { kind: kind.kind, inputs: inputs.map(described), parameters, defaults: kind.defaults };
+}
+
+/**
+ * Computes a study, or goes on with it where it was stopped; a finished one is returned as it is.
+ * @returns the study, "finished", or "interrupted" if the signal stopped it. A generator that is given up (`break`,
+ *   `return()`) leaves it "interrupted" too
+ * @throws ConfigError, DataError, StoreError (among others if another process computes it); its record then says "failed"
+ *   and why, unless it could not be opened, and every part that was written stays
+ * @example
+ * const inputs = [runAtStep("320342d6aa20@0"), runAtStep("320342d6aa20@end")];
+ * for await (const { done, total } of runStudy({ kind: agreement, inputs })) console.log(`${done} of ${total}`);
+ */
+export async function* runStudy(
+  request: StudyRequest,
+  { studies = studiesFolder(), signal, ...options }: StudyOptions = {},
+): AsyncGenerator<StudyProgress, StudyReader> {
+  const identity = studyIdentity(request);
+  const known = options.setAsideDamaged ? undefined : findStudy(studies, identity);
+  if (known?.record.status === "finished") return known;
+  const code = thisCode();
+  const study = openStudy(studies, identity, code, options);
+  try {
+    // Another process may have finished it a moment ago.
+    if (study.record.status !== "finished") {
+      study.update({ status: "running", failure: undefined, code });
+      yield* compute(study, request, identity.parameters, signal);
+    }
+  } finally {
+    study.close();
+  }
+  return readStudy(study.folder);
+}
+
+/** Computes the parts that are missing, and says in the record how it ended, however it ends. */
+async function* compute(
+  study: Study,
+  { kind, inputs }: StudyRequest,
+  parameters: Config,
+  signal?: AbortSignal,
+): AsyncGenerator<StudyProgress, void> {
+  const givenUp = new AbortController();
+  const stop = signal ? AbortSignal.any([signal, givenUp.signal]) : givenUp.signal;
+  const { context, close } = openContext(inputs, parameters, stop);
+  const end = endingOf(study);
+  const underWay: Promise<Measurement>[] = [];
+  let status: Status = "interrupted"; // also where the generator is given up, which runs only what stands under `finally`
+  let failure: string | undefined;
+  try {
+    stop.throwIfAborted();
+    const parts = await kind.parts(context);
+    const missing = study.resume(parts);
+    const waiting = missing.values();
+    let done = parts.length - missing.length;
+    yield { folder: study.folder, done, total: parts.length };
+    for (const part of missing) {
+      while (underWay.length < (kind.together ?? 1)) {
+        const next = waiting.next();
+        if (next.done) break;
+        underWay.push(started(kind.compute(next.value, context)));
+      }
+      const { rows, arrays } = await underWay.shift()!;
+      stop.throwIfAborted();
+      study.writePart(part, rows, arrays);
+      yield { folder: study.folder, done: ++done, total: parts.length };
+    }
+    status = "finished";
+  } catch (error) {
+    if (signal?.aborted) return;
+    [status, failure] = ["failed", messageOf(error)];
+    throw error;
+  } finally {
+    givenUp.abort();
+    await close();
+    await Promise.allSettled(underWay);
+    end(status, failure);
+  }
+}
+
+/** What writes into a study's record how its computing ended, with the seconds since now. */
+function endingOf(study: Study): (status: Status, failure?: string) => void {
+  const started = performance.now();
+  const { computing = 0 } = study.record.timings;
+  return (status, failure) => {
+    const timings = { ...study.record.timings, computing: computing + (performance.now() - started) / 1000 };
+    const finished = status === "finished" ? new Date().toISOString() : undefined;
+    try {
+      study.update({ status, failure, timings, finished });
+    } catch (error) {
+      if (status !== "failed") throw error; // else what made it fail is thrown: a full disk, perhaps
+    }
+  };
+}
+
+/** A promise that is awaited later: until then a rejection is nobody's. */
+function started<T>(promise: Promise<T>): Promise<T> {
+  promise.catch(() => undefined);
+  return promise;
+}
+
+/** What a study computes with, each thing made when it is first asked for; `close` it afterwards. */
+function openContext(
+  inputs: readonly RunAtStep[],
+  parameters: Config,
+  signal: AbortSignal,
+): { readonly context: StudyContext; close(): Promise<void> } {
+  const weights = new Map<number, NamedArrays>();
+  const models = new Map<string, Promise<Model<unknown>>>();
+  let pool: SvdPool | undefined;
+  const context: StudyContext = {
+    inputs,
+    parameters,
+    get svd() {
+      return (pool ??= new SvdPool());
+    },
+    signal,
+    weights: (input) => once(weights, input, () => inputs[input].weights()),
+    model(input) {
+      const { record } = inputs[input].run;
+      const network = canonicalJson({ task: record.task, config: record.config });
+      return once(models, network, () => modelOf(record, signal));
+    },
+  };
+  return { context, close: async () => pool?.close() };
+}
+
+function once<K, V>(known: Map<K, V>, key: K, make: () => V): V {
+  const value = known.get(key) ?? make();
+  known.set(key, value);
+  return value;
+}
+
+function described({ run: { record }, step, edit }: RunAtStep): StudyInput {
+  const { id, task, seed, data } = record;
+  return { run: id, task, step, ...(edit && { edit }), seed, data: data && { ...data, source: undefined } };
+}

@@ -1,0 +1,74 @@
+import { studyNamed } from "../analysis/index.js";
+import { runAtStep } from "../store/run-at-step.js";
+import { runStudy, type StudyOptions, type StudyRequest } from "../analysis/study.js";
+import { parseSetting } from "../core/config.js";
+import { resultsFolder, runsFolder } from "../store/paths.js";
+import type { Row } from "../store/rows.js";
+import type { StudyReader } from "../store/study.js";
+import { columns, type Given } from "./command.js";
+import type { study } from "./declarations.js";
+
+/** Computes a study of stored runs, goes on with it, or shows a finished one. */
+export async function run({ values, positionals }: Given<typeof study>): Promise<number> {
+  const [name, ...inputs] = positionals;
+  const kind = studyNamed(name);
+  const roots = [values.runs ?? runsFolder(), resultsFolder()];
+  const request: StudyRequest = {
+    kind,
+    inputs: inputs.map((text) => runAtStep(text, roots)),
+    set: Object.assign({}, ...values.set.map((text) => parseSetting(name, kind.defaults, text))),
+  };
+  const log = values.json ? (): void => undefined : (line: string): void => console.log(line);
+  log(kind.title);
+  const found = await follow(request, { studies: values.studies }, log);
+  log(tableText(found.rows()));
+  console.log(JSON.stringify(summary(found)));
+  return found.record.status === "finished" ? 0 : 130;
+}
+
+/** Computes, with a line every few seconds; SIGINT and SIGTERM stop it, and what was written stays. */
+async function follow(
+  request: StudyRequest,
+  options: StudyOptions,
+  log: (line: string) => void,
+): Promise<StudyReader> {
+  const stop = new AbortController();
+  const interrupt = (): void => stop.abort();
+  process.on("SIGINT", interrupt).on("SIGTERM", interrupt);
+  let last = performance.now();
+  try {
+    const computing = runStudy(request, { ...options, signal: stop.signal });
+    let next = await computing.next();
+    for (; !next.done; next = await computing.next()) {
+      if (performance.now() - last < 5000) continue;
+      last = performance.now();
+      log(`part ${next.value.done} of ${next.value.total}`);
+    }
+    return next.value;
+  } finally {
+    process.off("SIGINT", interrupt).off("SIGTERM", interrupt);
+  }
+}
+
+/** Rows as columns of text: all but `part`, numbers to four digits. */
+function tableText(rows: readonly Row[]): string {
+  const names = [...new Set(rows.flatMap((row) => Object.keys(row)))].filter((name) => name !== "part");
+  const cell = (value: Row[string] | undefined): string | number =>
+    typeof value === "number" ? Number(value.toPrecision(4)) : String(value ?? "");
+  return columns(
+    names,
+    rows.map((row) => names.map((name) => cell(row[name]))),
+  );
+}
+
+function summary({ record, folder }: StudyReader): Record<string, unknown> {
+  const { id, kind, status, inputs, parameters } = record;
+  return {
+    study: id,
+    kind,
+    status,
+    inputs: inputs.map(({ task, run, step }) => `${task}/${run}@${step}`),
+    ...parameters,
+    folder,
+  };
+}

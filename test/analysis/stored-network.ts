@@ -1,0 +1,35 @@
+import type { NamedArrays } from "spectral-lab/core/array";
+import { float32 } from "spectral-lab/core/array";
+import { randomStream } from "spectral-lab/core/random";
+import type { Model } from "spectral-lab/nn/model";
+import { modelOf } from "spectral-lab/analysis/model";
+import { openRun, type Run } from "spectral-lab/store/run";
+import type { Task } from "spectral-lab/tasks/task";
+import { identityOf } from "spectral-lab/tasks/run";
+
+/** A run as if it had been trained: weights of steps 0 (the initialisation) and 10 (moved at random), and nothing else. */
+export async function storedNetwork(
+  runs: string,
+  task: Task,
+  set: Readonly<Record<string, unknown>>,
+  seed = 0,
+): Promise<{ run: Run; model: Model<unknown>; weights: (step: number) => NamedArrays }> {
+  const run = openRun(runs, identityOf({ task, set, seed }));
+  const model = await modelOf(run.record);
+  const random = randomStream(seed, "moved");
+  const initial = model.init(seed);
+  const moved = new Map(
+    [...initial].map(([name, { shape, data }]) => [
+      name,
+      float32(
+        shape,
+        Float32Array.from(data as Float32Array, (x) => x + 0.1 * random.normal()),
+      ),
+    ]),
+  );
+  run.writeWeights(0, initial);
+  run.writeWeights(10, moved);
+  run.update({ status: "finished", step: 10 });
+  run.close();
+  return { run, model, weights: (step) => (step === 0 ? initial : moved) };
+}
