@@ -1,5 +1,7 @@
 import { ConfigError } from "../core/errors.js";
 import { changedFields, parseSetting } from "../core/config.js";
+import { runsFolder } from "../store/paths.js";
+import { runAtStep } from "../store/run-at-step.js";
 import type { RunReader } from "../store/stored-run.js";
 import { taskNamed } from "../tasks/index.js";
 import {
@@ -11,6 +13,7 @@ import {
   type RunRequest,
 } from "../tasks/run.js";
 import type { ProfileName } from "../tasks/task.js";
+import { parseEdit } from "../train/edits/edit.js";
 import type { Outcome } from "../train/loop.js";
 import { describeData } from "../data/provenance.js";
 import { report } from "./data.js";
@@ -27,8 +30,9 @@ export async function run({ values, positionals }: Given<typeof train>): Promise
     profile: values.profile as ProfileName,
     setting: values.setting,
     set: Object.assign({}, ...settings),
-    seed: wholeNumber("seed", values.seed),
+    seed: values.seed === undefined ? undefined : wholeNumber("seed", values.seed),
     order: values.order === undefined ? undefined : wholeNumber("order", values.order),
+    start: startOf(values),
     keep: values.keep?.split(","),
     probes: values.probes?.split(","),
     retrain: values.retrain,
@@ -45,6 +49,14 @@ export async function run({ values, positionals }: Given<typeof train>): Promise
   const { run, outcome } = await follow(prepared, stop, log);
   console.log(JSON.stringify(summary(run, outcome)));
   return outcome.status === "finished" ? 0 : 130;
+}
+
+/** @throws ConfigError, StoreError if there is no such run, or it did not keep the weights of that step */
+function startOf({ from, edit, runs }: Given<typeof train>["values"]): RunRequest["start"] {
+  if (from === undefined && edit === undefined) return undefined;
+  if (from === undefined) throw new ConfigError("--edit: expected --from RUN@STEP with it, found none");
+  const { run, step } = runAtStep(from, [runs ?? runsFolder()]);
+  return { run, step, edit: edit === undefined ? undefined : parseEdit(edit) };
 }
 
 function wholeNumber(option: string, text: string): number {

@@ -36,7 +36,8 @@ export const cifarDecay = defineTask({
       settings: { "no-decay": {}, decay: { weightDecay: 0.01 } },
     },
     lab: {
-      summary: "half of the channels, 10 epochs, decay 5e-3: a minute or two on one GPU with 9,000 images; about six with all 45,000",
+      summary:
+        "half of the channels, 10 epochs, decay 5e-3: a minute or two on one GPU with 9,000 images; about six with all 45,000",
       config: {},
       settings,
     },

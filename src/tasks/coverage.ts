@@ -1,12 +1,14 @@
 import { any, at, type Moment, stepsOf, type When } from "../core/time.js";
-import type { SvdPool } from "../linalg/pool.js";
+import type { NamedArrays } from "../core/array.js";
 import { toTensors } from "../nn/parameters.js";
+import { splitStateDict } from "../nn/state-dict.js";
 import type { Coverage } from "../store/record.js";
 import type { Run } from "../store/run.js";
 import type { RunReader } from "../store/stored-run.js";
 import type { Experiment } from "../train/experiment.js";
 import { clockOf } from "../train/loop.js";
 import { MeasurementQueue } from "../train/queue.js";
+import type { ReferenceSvds } from "../train/snapshot.js";
 import { disposeState } from "../train/step.js";
 
 /** What a request may change about what is measured and kept: nothing here changes a weight, or a run's name. */
@@ -85,12 +87,13 @@ export function beyondRepair(run: RunReader, { probes, evaluated, weights }: Mis
 /**
  * Measures from a finished run's kept weights what its rows lack, adds it to them, and widens the recorded coverage.
  * @param run open for writing
+ * @param svds of the weights that the run is compared with
  */
 export async function fillFromWeights(
   run: Run,
   experiment: Experiment,
   missing: Missing,
-  svd: SvdPool,
+  svds: ReferenceSvds,
 ): Promise<void> {
   const lacking = experiment.probes.filter(({ name }) => missing.probes.has(name));
   const probes = lacking.map((probe) => ({
@@ -98,25 +101,12 @@ export async function fillFromWeights(
     when: at(...missing.probes.get(probe.name)!.map((step) => `${step}it`)),
   }));
   const clock = clockOf(experiment);
-  const adding = Object.create(run, {
-    writeArrays: {
-      value: (step: number, arrays: ReturnType<Run["readArrays"]>) => {
-        const there = run.steps().includes(step) ? run.readArrays(step) : new Map();
-        run.writeArrays(step, new Map([...there, ...arrays]));
-      },
-    },
-  }) as Run;
-  const { model } = experiment;
-  const queue = new MeasurementQueue({ ...experiment, probes, stop: undefined }, clock, adding, svd, run.record.seed);
-  const names = { parameters: [...model.init(0).keys()], buffers: [...model.initBuffers(0).keys()] };
-  for (const step of new Set([...missing.probes.values()].flat().sort((a, b) => a - b))) {
-    const weights = run.readWeights(step);
-    const pick = (wanted: readonly string[]) => toTensors(new Map(wanted.map((name) => [name, weights.get(name)!])));
-    const state = {
-      parameters: pick(names.parameters),
-      buffers: pick(names.buffers),
-      optimiser: { step: 0, slots: new Map() },
-    };
+  const filling = { ...experiment, probes, stop: undefined };
+  const queue = new MeasurementQueue(filling, clock, addingArrays(run), svds.engine, svds);
+  for (const step of [...new Set([...missing.probes.values()].flat())].sort((a, b) => a - b)) {
+    const { parameters, buffers } = splitStateDict(experiment.model, run.readWeights(step));
+    const optimiser = { count: 0, slots: new Map() };
+    const state = { parameters: toTensors(parameters), buffers: toTensors(buffers), optimiser };
     try {
       await queue.measure(step, step / clock.stepsPerEpoch, state, undefined);
       await queue.drain();
@@ -124,11 +114,21 @@ export async function fillFromWeights(
       disposeState(state);
     }
   }
-  const { coverage } = run.record;
-  const widened = coverageOf(experiment);
-  const union = Object.entries(widened.probes).map(([name, when]) => {
-    const before = coverage.probes[name];
-    return [name, before && JSON.stringify(before) !== JSON.stringify(when) ? any(before, when) : when];
-  });
-  run.update({ coverage: { ...coverage, probes: { ...coverage.probes, ...Object.fromEntries(union) } } });
+  const before = run.record.coverage.probes;
+  const asked = coverageOf(experiment).probes;
+  const both = [...missing.probes.keys()].map((name) => [
+    name,
+    before[name] ? any(before[name], asked[name]) : asked[name],
+  ]);
+  const coverage = { ...run.record.coverage, probes: { ...before, ...Object.fromEntries(both) } };
+  run.update({ coverage });
+}
+
+/** The same run, but for arrays that join those which a step has already. */
+function addingArrays(run: Run): Run {
+  const writeArrays = (step: number, arrays: NamedArrays): void => {
+    const there = run.steps().includes(step) ? run.readArrays(step) : new Map();
+    run.writeArrays(step, new Map([...there, ...arrays]));
+  };
+  return Object.create(run, { writeArrays: { value: writeArrays } }) as Run;
 }

@@ -86,7 +86,8 @@ export const mlpLabels = defineTask({
       settings,
     },
     lab: {
-      summary: "the paper's MLP for 200 epochs at learning rate 0.01: 3 minutes on one H100 with 9,000 images; about 12 with all 45,000",
+      summary:
+        "the paper's MLP for 200 epochs at learning rate 0.01: 3 minutes on one H100 with 9,000 images; about 12 with all 45,000",
       config: { learningRate: 0.01, epochs: 200, measureEvery: 10, evaluationLimit: 5000 },
       settings,
     },

@@ -1,15 +1,19 @@
 import type { Backend } from "../backend/backend.js";
 import { startBackend } from "../backend/start.js";
-import type { Config } from "../core/config.js";
-import { messageOf, StoreError } from "../core/errors.js";
+import { dirname } from "node:path";
+import type { NamedArrays } from "../core/array.js";
+import { type Config, configure } from "../core/config.js";
+import { ConfigError, messageOf, StoreError } from "../core/errors.js";
 import type { DataOptions } from "../data/dataset.js";
 import { SvdPool } from "../linalg/pool.js";
 import { thisCode } from "../store/code.js";
 import { runsFolder } from "../store/paths.js";
-import { RUN, type RunDescription, type Stretch } from "../store/record.js";
+import { type Origin, RUN, type RunDescription, type Stretch } from "../store/record.js";
 import { moveAside } from "../store/folder.js";
 import { findRun, openRun, type Run } from "../store/run.js";
+import { runAtStep } from "../store/run-at-step.js";
 import type { RunReader } from "../store/stored-run.js";
+import { type Edit, printEdit, weightsReadBy } from "../train/edits/edit.js";
 import type { Experiment } from "../train/experiment.js";
 import { type Outcome, type TrainingProgress, train } from "../train/loop.js";
 import {
@@ -20,15 +24,19 @@ import {
   fillFromWeights,
   missingFrom,
 } from "./coverage.js";
+import { ReferenceSvds } from "../train/snapshot.js";
+import { type Start, startAfter, startFrom } from "../train/start.js";
 import { type Choice, configOf, type Task, trainingFields } from "./task.js";
 
 /** A training run that is asked for. */
 export interface RunRequest extends Choice, CoverageChoice {
   readonly task: Task;
-  /** Stream of the initialisation; default 0. */
+  /** Stream of the initialisation; default 0. A branch has its trunk's. */
   readonly seed?: number;
-  /** Stream of the order of examples; default the seed's own. */
+  /** Stream of the order of examples; default the seed's own, of a branch its trunk's. */
   readonly order?: number;
+  /** Another run of the task whose weights this one starts from, with its configuration but for `set`. */
+  readonly start?: Branching;
   /** Train even if the run is there and finished: the old one is moved aside. */
   readonly retrain?: boolean;
   /** A backend's name; default the best one. */
@@ -41,6 +49,15 @@ export interface RunRequest extends Choice, CoverageChoice {
   readonly checkpointSeconds?: number;
   /** How data are opened. */
   readonly data?: DataOptions;
+}
+
+/** Where a branch leaves its trunk. */
+export interface Branching {
+  /** The trunk, which kept its weights and the optimiser's memory at `step` (`RunRequest.keep`). */
+  readonly run: RunReader;
+  readonly step: number;
+  /** What is done to the weights first. */
+  readonly edit?: Edit;
 }
 
 /** A request whose data are open and whose experiment is made. */
@@ -67,8 +84,8 @@ const NOTE_SECONDS = 10;
  * @throws ConfigError, BackendError, DataError
  */
 export async function prepareRun(request: RunRequest): Promise<PreparedRun> {
-  const { task, seed = 0, order, profile = "quick" } = request;
-  const config = configOf(task, request);
+  const { task, start } = request;
+  const { config, profile, seed, order = seed } = start ? branchOf(request, start) : freshOf(request);
   const backend = await startBackend({ backend: request.backend });
   const allowDownload = profile === "quick" ? false : undefined;
   const data = await task.open(config, seed, { signal: request.signal, allowDownload, ...request.data });
@@ -77,7 +94,8 @@ export async function prepareRun(request: RunRequest): Promise<PreparedRun> {
     task: task.name,
     training: trainingFields(task, config),
     seed,
-    ...(order !== undefined && order !== seed && { order }),
+    ...(order !== seed && { order }),
+    ...(start && { origin: originOf(start) }),
     profile,
     config: config as Config,
     data: data.provenance,
@@ -85,6 +103,53 @@ export async function prepareRun(request: RunRequest): Promise<PreparedRun> {
     measuring: task.measuring,
   };
   return { request, backend, description, experiment };
+}
+
+type Chosen = Pick<RunDescription, "config" | "profile" | "seed" | "order">;
+
+function freshOf(request: RunRequest): Chosen {
+  const { task, profile = "quick", seed = 0, order } = request;
+  return { config: configOf(task, request), profile, seed, order };
+}
+
+/** @throws ConfigError if the trunk is of another task, or the seed asked for is not its own */
+function branchOf({ task, set = {}, seed, order }: RunRequest, { run: { record } }: Branching): Chosen {
+  if (record.task !== task.name)
+    throw new ConfigError(`start: expected a run of ${task.name}, found one of ${record.task}`);
+  if (seed !== undefined && seed !== record.seed)
+    throw new ConfigError(
+      `start: expected the trunk's seed ${record.seed}, found ${seed}: choose an order instead`,
+    );
+  const config = configure(task.name, task.defaults, { ...record.config, ...set }, task.checks);
+  return { config, profile: record.profile, seed: record.seed, order: order ?? record.order };
+}
+
+function originOf({ run, step, edit }: Branching): Origin {
+  return { run: run.record.id, step, ...(edit && { edit: printEdit(edit) }) };
+}
+
+/** What a branch starts from: the trunk's state at its step, after the edit; undefined of a run that is no branch. */
+async function startOf({ request, description, experiment }: PreparedRun): Promise<Start | undefined> {
+  if (!request.start) return undefined;
+  const { run, step, edit } = request.start;
+  const trunk = startFrom(run, step, experiment.model);
+  if (!edit) return trunk;
+  const { seed, order = seed } = description;
+  return startAfter(edit, trunk, {
+    experiment,
+    seed: order,
+    other: otherWeights(request.start, request.runs),
+  });
+}
+
+/** The weights that an edit reads besides those it edits: of the trunk at another step, or of another run. */
+function otherWeights({ run, edit }: Branching, runs = runsFolder()): NamedArrays | undefined {
+  const from = edit && weightsReadBy(edit);
+  if (!from) return undefined;
+  const { folder, record } = run;
+  const [name, roots] = from.run === undefined ? [folder, []] : [from.run, [runs, dirname(dirname(folder))]];
+  const named = from.run === undefined || name.includes("/") ? name : `${record.task}/${name}`;
+  return runAtStep(`${named}@${from.step}`, [...new Set(roots)]).weights();
 }
 
 /** The run of a request if it is there and finished. */
@@ -123,8 +188,9 @@ export async function* runPrepared(
 
 async function* trainOpened(
   run: Run,
-  { request, backend, description, experiment }: PreparedRun,
+  prepared: PreparedRun,
 ): AsyncGenerator<RunProgress, { run: RunReader; outcome: Outcome }> {
+  const { request, backend, description, experiment } = prepared;
   const { signal, checkpointSeconds } = request;
   const pool = new SvdPool();
   const started = performance.now();
@@ -141,15 +207,13 @@ async function* trainOpened(
     });
   };
   const { seed, order = seed } = description;
-  const training = train(experiment, run, {
-    streams: { init: seed, order },
-    svd: pool,
-    signal,
-    checkpointSeconds,
-  });
+  let training: ReturnType<typeof train> | undefined;
   try {
     const { config, coverage } = description; // of an interrupted run the rest may be measured otherwise
     run.update({ status: "running", failure: undefined, config, coverage });
+    const start = await startOf(prepared);
+    const streams = { init: seed, order };
+    training = train(experiment, run, { streams, start, svd: pool, signal, checkpointSeconds });
     const svd = await pool.description;
     let noted = -Infinity;
     let next = await training.next();
@@ -174,7 +238,7 @@ async function* trainOpened(
     run.update({ status: "failed", failure: messageOf(error) });
     throw error;
   } finally {
-    await training.return(undefined as never); // abandoned half-way: its tensors are freed
+    await training?.return(undefined as never); // abandoned half-way: its tensors are freed
     if (!ended) run.update({ status: "interrupted" });
     run.close();
     await pool.close();
@@ -191,7 +255,8 @@ function finishedOutcome(run: RunReader): { run: RunReader; outcome: Outcome } {
 }
 
 /** A finished run with all that is asked of it: measured now, where its kept weights suffice. */
-async function covered(run: RunReader, { request, description, experiment }: PreparedRun): Promise<RunReader> {
+async function covered(run: RunReader, prepared: PreparedRun): Promise<RunReader> {
+  const { request, description, experiment } = prepared;
   const missing = missingFrom(run, experiment);
   const lost = beyondRepair(run, missing);
   if (lost) {
@@ -203,7 +268,10 @@ async function covered(run: RunReader, { request, description, experiment }: Pre
   const writable = openRun(request.runs ?? runsFolder(), description);
   const pool = new SvdPool();
   try {
-    await fillFromWeights(writable, experiment, missing, pool);
+    const start = await startOf(prepared);
+    const reference = (): NamedArrays => start?.weights ?? experiment.model.init(description.seed);
+    const svds = new ReferenceSvds(experiment.model, reference, pool);
+    await fillFromWeights(writable, experiment, missing, svds);
   } finally {
     writable.close();
     await pool.close();
@@ -213,8 +281,10 @@ async function covered(run: RunReader, { request, description, experiment }: Pre
 
 /** The command that makes the run of a request. */
 export function commandOf(request: Omit<RunRequest, "signal">): string {
-  const { task, profile, setting, set = {}, seed, order, keep, probes } = request;
+  const { task, profile, setting, set = {}, seed, order, start, keep, probes } = request;
   const options: [string, unknown][] = [
+    ["from", start && `${start.run.folder}@${start.step}`],
+    ["edit", start?.edit && printEdit(start.edit)],
     ["profile", profile],
     ["setting", setting],
     ["seed", seed],
@@ -224,5 +294,7 @@ export function commandOf(request: Omit<RunRequest, "signal">): string {
     ["probes", probes?.join(",")],
   ];
   const given = options.filter(([, value]) => value !== undefined && value !== "");
-  return ["spectral train", task.name, ...given.map(([name, value]) => `--${name} ${String(value)}`)].join(" ");
+  return ["spectral train", task.name, ...given.map(([name, value]) => `--${name} ${String(value)}`)].join(
+    " ",
+  );
 }

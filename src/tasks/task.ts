@@ -59,7 +59,10 @@ export function standInOf({ standIn }: { standIn: boolean }, options: DataOption
 }
 
 /** The fields of a configuration that a run is named by: those that train, where they differ from the defaults. */
-export function trainingFields({ defaults, measuring }: Pick<Task, "defaults" | "measuring">, config: Config): Config {
+export function trainingFields(
+  { defaults, measuring }: Pick<Task, "defaults" | "measuring">,
+  config: Config,
+): Config {
   const changed = Object.entries(changedFields(config, defaults));
   return Object.fromEntries(changed.filter(([key]) => !(measuring as readonly string[]).includes(key)));
 }

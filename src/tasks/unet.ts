@@ -83,7 +83,8 @@ export const unet = defineTask({
       settings: {},
     },
     lab: {
-      summary: "the paper's UNet for 55 epochs at learning rate 2e-3: 3 minutes on one H200 with 8,100 images; about 20 with all 54,000",
+      summary:
+        "the paper's UNet for 55 epochs at learning rate 2e-3: 3 minutes on one H200 with 8,100 images; about 20 with all 54,000",
       config: { learningRate: 2e-3, epochs: 55, evaluationLimit: 1000 },
       settings: {},
     },
