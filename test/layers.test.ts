@@ -15,8 +15,8 @@ const MAY_IMPORT: Record<string, readonly string[]> = {
   optim: ["core", "linalg", "data", "store", "backend", "nn"],
   train: ["core", "linalg", "data", "store", "backend", "nn", "models", "optim"],
   probes: ["core", "linalg", "data", "store", "backend", "nn", "models", "optim", "train"],
-  analysis: ["core", "linalg", "data", "store", "backend", "nn", "models", "optim", "train", "probes"],
-  tasks: [
+  tasks: ["core", "linalg", "data", "store", "backend", "nn", "models", "optim", "train", "probes"],
+  analysis: [
     "core",
     "linalg",
     "data",
@@ -27,9 +27,10 @@ const MAY_IMPORT: Record<string, readonly string[]> = {
     "optim",
     "train",
     "probes",
-    "analysis",
+    "tasks",
   ],
   figures: ["core"],
+  paper: ["core", "data", "store", "nn", "tasks", "analysis", "figures"],
   kernel: [],
 };
 const TOP = ["lab", "cli", "."]; // may import everything but the kernel

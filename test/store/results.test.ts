@@ -4,9 +4,8 @@ import { join } from "node:path";
 import { describe, it } from "node:test";
 import { float32, type NdArray } from "spectral-lab/core/array";
 import { findRuns } from "spectral-lab/store/find-runs";
-import { exportRun, thin } from "spectral-lab/store/results";
+import { exportRun } from "spectral-lab/store/results";
 import { openRun } from "spectral-lab/store/run";
-import { tableOf, tableOfRuns } from "spectral-lab/store/table";
 import { temporaryFolder } from "./temporary-folder.js";
 import { identity } from "./toy-run.js";
 
@@ -71,47 +70,5 @@ describe("exportRun", () => {
     run.close();
     exportRun(run, results);
     assert.deepEqual(findRuns(results)[0].steps(), []);
-  });
-});
-
-describe("thin", () => {
-  it("keeps first and last and at most the wanted number", () => {
-    const steps = Array.from({ length: 101 }, (_, i) => i);
-    assert.deepEqual(thin(steps, 5), [0, 25, 50, 75, 100]);
-    assert.deepEqual(thin(steps, 1), [100]);
-    assert.deepEqual(thin(steps, 0), []);
-    assert.deepEqual(thin([1, 2], 5), [1, 2]);
-  });
-});
-
-describe("tables", () => {
-  it("have a column for every field of any row", () => {
-    const table = tableOf([
-      { step: 0, loss: 1 },
-      { step: 1, error: NaN },
-    ]);
-    assert.deepEqual(table.columnNames(), ["step", "loss", "error"]);
-    assert.deepEqual(table.objects(), [
-      { step: 0, loss: 1, error: null },
-      { step: 1, loss: null, error: NaN },
-    ]);
-    assert.equal(tableOf([]).numRows(), 0);
-  });
-
-  it("say which run a row is from", (t) => {
-    const run = makeRun(temporaryFolder(t));
-    run.close();
-    const table = tableOfRuns([run]);
-    assert.deepEqual(table.columnNames(), ["run", "task", "profile", "seed", "steps", "step", "loss"]);
-    assert.deepEqual(table.object(1), {
-      run: run.record.id,
-      task: "toy",
-      profile: "quick",
-      seed: 3,
-      steps: 120,
-      step: 2,
-      loss: 1 / 3,
-    });
-    assert.deepEqual(tableOfRuns([run], ({ seed }) => ({ seed })).columnNames(), ["seed", "step", "loss"]);
   });
 });

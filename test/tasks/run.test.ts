@@ -3,14 +3,7 @@ import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "no
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, test } from "node:test";
-import {
-  agreementChange,
-  learnedAt,
-  lookup,
-  prunedMetric,
-  rankChange,
-} from "spectral-lab/analysis/summaries";
-import { alignmentTable, metricsTable, ranksTable, spectrumTable } from "spectral-lab/analysis/tables";
+import { faceted, metricsTable, spectrumTable } from "spectral-lab/analysis/tables";
 import { ConfigError, StoreError } from "spectral-lab/core/errors";
 import { exportRun, readResult } from "spectral-lab/store/results";
 import { runFolder } from "spectral-lab/store/record";
@@ -102,32 +95,13 @@ test("a task trains, records what it ran on, is found again, and is exported and
   const again = await finish(request());
   assert.equal(again.run.record.created, record.created);
 
-  const labelled = [{ label: "tiny", run }];
-  assert.equal(metricsTable(labelled).numRows(), 5 * 4 + 4 + 3 * 8); // evaluations, batch means, prunings
-  assert.equal(ranksTable(labelled).numRows(), 5 * 6);
-  assert.equal(spectrumTable(labelled, { only: (name) => name === "encoder.weight" }).numRows(), 5 * 8);
-  assert.equal(
-    spectrumTable(labelled, { only: (name) => name === "encoder.weight", maxSteps: 2 }).numRows(),
-    2 * 8,
-  );
-  assert.ok(alignmentTable(labelled).numRows() > 0);
-  const ranks = rankChange(labelled);
-  const embedding = { matrix: "encoder.weight" };
-  assert.equal(
-    Number(lookup(ranks, embedding, "change")),
-    Number(lookup(ranks, embedding, "last")) - Number(lookup(ranks, embedding, "first")),
-  );
-  assert.ok(Math.abs(Number(lookup(agreementChange(labelled), embedding, "first")) - 1) < 1e-6);
-  assert.equal(prunedMetric(labelled, "validation", "error").get("step", 0), 20);
-  assert.equal(learnedAt(labelled, [{ split: "train", below: 2 }]).get("train error < 2 at step", 0), 0);
-  assert.throws(() => lookup(ranks, { matrix: "none" }, "last"), RangeError);
-
   const folder = exportRun(run, join(root, "results"), {
     arrays: (name) => name.startsWith("singular-values/"),
   });
-  const result = [{ label: "tiny", run: readResult(folder) }];
-  assert.deepEqual(metricsTable(result).objects(), metricsTable(labelled).objects());
-  assert.deepEqual(spectrumTable(result).objects(), spectrumTable(labelled).objects());
+  const [trained, result] = [[faceted(run)], [faceted(readResult(folder))]];
+  assert.equal(metricsTable(trained).numRows(), 5 * 4 + 4 + 3 * 8); // evaluations, batch means, prunings
+  assert.deepEqual(metricsTable(result).objects(), metricsTable(trained).objects());
+  assert.deepEqual(spectrumTable(result).objects(), spectrumTable(trained).objects());
 });
 
 test("another seed is another run", async () => {
