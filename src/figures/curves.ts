@@ -6,7 +6,7 @@ import { thin } from "../core/thin.js";
 import type { ColorKey, Panel, PanelAxis, Ticks } from "./panel.js";
 import { rounded, type Trace } from "./plotly.js";
 import { colorAt, rankScale, translucent } from "./theme.js";
-import { type Moment, moments, momentsDrawn, timeRange, type TimeAxis } from "./time.js";
+import { linearEpochs, type Moment, moments, momentsDrawn, timeRange } from "./time.js";
 
 /** One line of a loss panel: which rows it draws, its name and colour. */
 export interface Curve {
@@ -24,7 +24,7 @@ export interface Curve {
  *
  * @example
  *     const curve = { name: "train", color: roles.train, split: "train", metric: "loss" };
- *     lossCurves(where(metricsTable(runs), { task: "vgg" }), [curve], linearEpochs, { type: "log" })
+ *     lossCurves(where(metricsTable(runs), { task: "vgg" }), [curve], { type: "log" })
  *
  * @param metrics rows of one experiment, as `metricsTable` has them
  * @returns undefined where no row matches any curve
@@ -32,8 +32,8 @@ export interface Curve {
 export function lossCurves(
   metrics: ColumnTable,
   curves: readonly Curve[],
-  time: TimeAxis,
   y: PanelAxis,
+  time = linearEpochs,
 ): Panel | undefined {
   const traces: Trace[] = [];
   const times: number[] = [];
@@ -85,12 +85,16 @@ const linesDrawn = 48;
  * @example
  *     const matrix = "fc.weight";
  *     const spectra = spectrumTable(runs, { only: (name) => name === matrix, maxSteps: 200 });
- *     singularValues(where(spectra, { task: "vgg", matrix }), linearEpochs, { type: "linear" })
+ *     singularValues(where(spectra, { task: "vgg", matrix }))
  *
  * @param spectra rows of one matrix of one experiment, as `spectrumTable` has them
  * @returns undefined where there are none
  */
-export function singularValues(spectra: ColumnTable, time: TimeAxis, y: PanelAxis): Panel | undefined {
+export function singularValues(
+  spectra: ColumnTable,
+  y: PanelAxis = { type: "linear" },
+  time = linearEpochs,
+): Panel | undefined {
   if (spectra.numRows() === 0) return undefined;
   const last = Math.max(...(spectra.dedupe("rank").array("rank") as number[]));
   const drawn = new Set(ranksDrawn(last));

@@ -6,19 +6,19 @@ import { thin } from "../core/thin.js";
 import type { ColorKey, Panel, PanelAxis, Ticks } from "./panel.js";
 import { rounded, type Value } from "./plotly.js";
 import { effectiveRankScale, overlapScale } from "./theme.js";
-import { type Moment, moments, momentsDrawn, timeRange, type TimeAxis } from "./time.js";
+import { linearEpochs, type Moment, moments, momentsDrawn, timeRange, type TimeAxis } from "./time.js";
 
 /**
  * Effective rank as a heat map: a row per matrix (the first of the network on top), a column per moment, the mean over
  * seeds, on a colour scale fixed to [0, 1].
  *
  * @example
- *     rankHeatmap(where(ranksTable(runs), { task: "vgg", setting: null }), linearEpochs)
+ *     rankHeatmap(where(ranksTable(runs), { task: "vgg", setting: null }))
  *
  * @param ranks rows of one experiment, as `ranksTable` has them
  * @returns undefined where there are none
  */
-export function rankHeatmap(ranks: ColumnTable, time: TimeAxis): Panel | undefined {
+export function rankHeatmap(ranks: ColumnTable, time = linearEpochs): Panel | undefined {
   const key: ColorKey = { title: "effective rank", scale: effectiveRankScale, range: [0, 1] };
   return layersHeatmap(ranks, "matrix", "effectiveRank", time, key);
 }
@@ -29,7 +29,7 @@ export function rankHeatmap(ranks: ColumnTable, time: TimeAxis): Panel | undefin
  * @param highest top of the colour scale, which begins at 0
  * @returns undefined where there are none
  */
-export function scoreHeatmap(scores: ColumnTable, time: TimeAxis, highest: number): Panel | undefined {
+export function scoreHeatmap(scores: ColumnTable, highest: number, time = linearEpochs): Panel | undefined {
   const key: ColorKey = { title: "alignment score", scale: overlapScale, range: [0, highest] };
   return layersHeatmap(scores, "contact", "score", time, key);
 }
@@ -43,7 +43,11 @@ const diagonalLength = 100;
  * @param highest top of the colour scale, which begins at 0
  * @returns undefined where there are none
  */
-export function diagonalHeatmap(diagonal: ColumnTable, time: TimeAxis, highest: number): Panel | undefined {
+export function diagonalHeatmap(
+  diagonal: ColumnTable,
+  highest: number,
+  time = linearEpochs,
+): Panel | undefined {
   const shown = diagonal.filter(aq.escape((row: { rank: number }) => row.rank <= diagonalLength));
   const lines = [...(moments(shown, "rank", "value", time) as Map<number, Moment[]>)].sort(
     ([a], [b]) => a - b,

@@ -8,12 +8,8 @@ export interface TimeAxis {
   readonly scale: "linear" | "log";
 }
 
+/** The axis of every figure of the paper. */
 export const linearEpochs: TimeAxis = { unit: "epoch", scale: "linear" };
-
-/** The title of a time axis; it says so where the initialisation cannot be shown. */
-export function timeTitle({ unit, scale }: TimeAxis): string {
-  return scale === "log" ? `${unit} (from the first after 0)` : unit;
-}
 
 /** A quantity at one moment, over seeds. */
 export interface Moment {
@@ -32,7 +28,6 @@ export const momentsDrawn = 200;
  * "rank"). A seed that diverged (a value that is not finite, or missing) leaves a gap: no mean of the others takes its
  * place. Steps that not every seed reached show the seeds that did.
  * @param table with columns step, the axis's unit, `by` and `column`
- * @returns in the order of their first appearance
  */
 export function moments(
   table: ColumnTable,

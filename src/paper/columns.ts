@@ -4,7 +4,6 @@ import { drawGrid } from "../figures/grid.js";
 import type { Panel } from "../figures/panels.js";
 import type { Figure } from "../figures/plotly.js";
 import { completeOnes, type Experiment } from "../figures/selection.js";
-import { timeTitle, type TimeAxis } from "../figures/time.js";
 import { lstm, transformer, unet, vgg } from "../tasks/index.js";
 import type { Task } from "../tasks/task.js";
 import { dataOf, experimentsOf } from "./experiments.js";
@@ -20,7 +19,6 @@ export interface Column extends Experiment, Partial<Pick<Shown, "matrix" | "cont
 export interface ColumnOptions {
   /** From the left; default every experiment of the table. */
   readonly columns?: readonly Column[];
-  readonly time?: TimeAxis;
   /** Lines under the figure. */
   readonly notes?: readonly string[];
 }
@@ -86,7 +84,7 @@ const SHORT: Readonly<Record<string, string>> = {
  */
 export function drawColumns<C extends Column>(
   figure: string,
-  { columns, time, notes }: Required<ColumnOptions> & { readonly columns: readonly C[] },
+  { columns, notes }: Required<ColumnOptions> & { readonly columns: readonly C[] },
   build: (column: C) => Readonly<Record<string, Panel | undefined>>,
 ): Figure {
   let rowTitles: string[] = [];
@@ -102,7 +100,7 @@ export function drawColumns<C extends Column>(
     rowTitles,
     keys: "rows",
     link: "columns",
-    xTitle: timeTitle(time),
+    xTitle: "epoch",
     notes: [...notes, ...leftOut],
   });
 }

@@ -26,7 +26,6 @@ import {
   seedsNote,
 } from "../figures/selection.js";
 import { roles } from "../figures/theme.js";
-import { linearEpochs, timeTitle, type TimeAxis } from "../figures/time.js";
 import { dataNotes, experimentsOf } from "./experiments.js";
 import type { Drawn } from "./figure.js";
 import type { Shown } from "./shown.js";
@@ -50,7 +49,6 @@ export interface DynamicsOptions {
   readonly matrix?: string;
   /** The contact whose alignment is shown; default the middle one of the alignment table. */
   readonly contact?: string;
-  readonly time?: TimeAxis;
   /** Whether training and validation error have a panel each; default false. */
   readonly separate?: boolean;
   /** Lines under the figure. */
@@ -107,12 +105,7 @@ const errors: readonly Curve[] = [
 export function drawDynamics(
   figure: string,
   tables: DynamicsTables,
-  {
-    experiments = experimentsIn(tables.metrics),
-    time = linearEpochs,
-    separate = false,
-    ...options
-  }: DynamicsOptions = {},
+  { experiments = experimentsIn(tables.metrics), separate = false, ...options }: DynamicsOptions = {},
 ): Figure {
   const matrix = nameOrMiddle(options.matrix, tables.spectra, "matrix");
   const contact = nameOrMiddle(options.contact, tables.alignment, "contact");
@@ -125,15 +118,15 @@ export function drawDynamics(
     const axis = { type: "linear", range: [0, 1.02] as [number, number] } as const;
     const errorPanels = separate
       ? {
-          "training error": lossCurves(metrics, [errors[0]], time, axis),
-          "validation error": lossCurves(metrics, [errors[1]], time, axis),
+          "training error": lossCurves(metrics, [errors[0]], axis),
+          "validation error": lossCurves(metrics, [errors[1]], axis),
         }
-      : { error: lossCurves(metrics, errors, time, axis) };
+      : { error: lossCurves(metrics, errors, axis) };
     return {
       ...errorPanels,
-      "singular values": singularValues(own(spectra), time, { type: "linear" }),
-      "effective rank": rankHeatmap(own(tables.ranks), time),
-      alignment: diagonalHeatmap(own(diagonals), time, top),
+      "singular values": singularValues(own(spectra)),
+      "effective rank": rankHeatmap(own(tables.ranks)),
+      alignment: diagonalHeatmap(own(diagonals), top),
     };
   });
   const titles = complete.map(({ title }) => title);
@@ -149,7 +142,7 @@ export function drawDynamics(
     ],
     keys: "columns",
     link: "rows",
-    xTitle: timeTitle(time),
+    xTitle: "epoch",
     notes: [
       `Singular values of ${shortName(matrix)}; alignment of ${shortName(contact)}. ${seedsNote(tables.metrics, experiments, true)}`,
       ...(options.notes ?? []),

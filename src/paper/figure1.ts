@@ -10,7 +10,6 @@ import { type Panel, shortName, singularValues } from "../figures/panels.js";
 import type { Figure } from "../figures/plotly.js";
 import { type Experiment, experimentsIn, nameOrMiddle, seedsNote } from "../figures/selection.js";
 import { colorAt, ink, rankScale, textSize } from "../figures/theme.js";
-import { linearEpochs, timeTitle, type TimeAxis } from "../figures/time.js";
 import { transformer } from "../tasks/index.js";
 import { largeValuesGrow } from "./claims/figure1.js";
 import { dataNotes, experimentsOf } from "./experiments.js";
@@ -58,14 +57,14 @@ export function drawFigure1(runs: readonly FacetedRun[]): Drawn {
  */
 export function plotFigure1(
   tables: { readonly spectra: ColumnTable },
-  options: { experiment?: Experiment; matrix?: string; time?: TimeAxis; notes?: readonly string[] } = {},
+  options: { experiment?: Experiment; matrix?: string; notes?: readonly string[] } = {},
 ): Figure {
-  const { time = linearEpochs, experiment = experimentsIn(tables.spectra)[0] } = options;
+  const { experiment = experimentsIn(tables.spectra)[0] } = options;
   if (!experiment) throw new DataError("Figure 1: expected singular values of an experiment, found none");
   const own = where(tables.spectra, experiment.where);
   const matrix = nameOrMiddle(options.matrix, own, "matrix");
   const rows = where(own, { matrix });
-  const lines = singularValues(rows, time, { type: "linear", title: "singular value" });
+  const lines = singularValues(rows, { type: "linear", title: "singular value" });
   if (!lines) {
     const of = `${matrix || "any matrix"} of ${experiment.title}`;
     throw new DataError(`Figure 1: expected singular values of ${of}, found none`);
@@ -74,7 +73,7 @@ export function plotFigure1(
     description: `Figure 1: what the spectral dynamics of weights are, and the singular values of ${matrix} over training`,
     panels: [
       [
-        { ...schematic(rows, time), title: "the singular value decomposition of a weight matrix" },
+        { ...schematic(rows), title: "the singular value decomposition of a weight matrix" },
         { ...lines, title: `singular values of ${shortName(matrix)} during training` },
       ],
     ],
@@ -82,7 +81,7 @@ export function plotFigure1(
     panelHeight: 300,
     keys: "rows",
     link: "columns",
-    xTitle: timeTitle(time),
+    xTitle: "epoch",
     notes: [seedsNote(rows, [experiment], false), ...(options.notes ?? [])],
   });
 }
@@ -93,7 +92,7 @@ const directions = 6;
 const bars = 14;
 
 /** The drawing, in coordinates 0..100 to the right and 0..70 upwards. */
-function schematic(rows: ColumnTable, time: TimeAxis): Panel {
+function schematic(rows: ColumnTable): Panel {
   const shapes: Partial<Shape>[] = [];
   const texts: Partial<Annotation>[] = [];
   const box = ([x, y, width, height]: Box, fillcolor: string, line: string = ink.paper): void => {
@@ -118,7 +117,7 @@ function schematic(rows: ColumnTable, time: TimeAxis): Panel {
   };
   const colors = Array.from({ length: directions }, (_, i) => colorAt(rankScale, i / (directions - 1)));
   decomposition(box, write, colors);
-  threeSpectra(rows, time, box, write);
+  threeSpectra(rows, box, write);
   return {
     traces: [],
     x: { type: "linear", range: [0, 100] },
@@ -150,7 +149,7 @@ function decomposition(box: DrawBox, write: Write, colors: readonly string[]): v
 }
 
 /** Singular values of evenly chosen ranks at the start, the middle and the end, on one scale. */
-function threeSpectra(rows: ColumnTable, time: TimeAxis, box: DrawBox, write: Write): void {
+function threeSpectra(rows: ColumnTable, box: DrawBox, write: Write): void {
   const rising = (name: string): number[] => rows.dedupe(name).orderby(name).array(name) as number[];
   const steps = rising("step");
   const shown = [steps[0], steps[Math.floor((steps.length - 1) / 2)], steps[steps.length - 1]];
@@ -180,8 +179,8 @@ function threeSpectra(rows: ColumnTable, time: TimeAxis, box: DrawBox, write: Wr
       box([left + position * width, bottom, width, (tall * Number(means[position])) / highest], color);
     });
     box([left, bottom - 0.15, wide, 0.15], ink.axis, ink.axis);
-    const moment = Number(Number(now.get(time.unit)).toPrecision(3)).toLocaleString("en-US");
-    write(`${time.unit} ${moment}`, left + wide / 2, bottom - 4, textSize.labels, ink.muted);
+    const moment = Number(Number(now.get("epoch", 0)).toPrecision(3)).toLocaleString("en-US");
+    write(`epoch ${moment}`, left + wide / 2, bottom - 4, textSize.labels, ink.muted);
     if (i < 2) write("›", left + wide + 4.5, bottom + tall / 3, 26, ink.muted);
   });
 }

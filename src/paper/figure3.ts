@@ -5,7 +5,6 @@ import { type ColorKey, rankHeatmap, shortName, singularValues } from "../figure
 import type { Figure } from "../figures/plotly.js";
 import { experimentsIn, nameOrMiddle, seedsNote } from "../figures/selection.js";
 import { rankScale } from "../figures/theme.js";
-import { linearEpochs } from "../figures/time.js";
 import { rankFalls } from "./claims/figure3.js";
 import { type ColumnOptions, columnsOf, drawColumns, FOUR_TASKS } from "./columns.js";
 import type { Drawn, PaperFigure } from "./figure.js";
@@ -54,17 +53,17 @@ const commonKey: ColorKey = {
  */
 export function plotFigure3(
   { spectra, ranks }: { readonly spectra: ColumnTable; readonly ranks: ColumnTable },
-  { columns = experimentsIn(ranks), time = linearEpochs, notes = [] }: ColumnOptions = {},
+  { columns = experimentsIn(ranks), notes = [] }: ColumnOptions = {},
 ): Figure {
   const about = "Figure 3: singular values of one matrix and effective rank of all";
-  const options = { columns, time, notes: [seedsNote(ranks, columns, false), ...notes] };
+  const options = { columns, notes: [seedsNote(ranks, columns, false), ...notes] };
   return drawColumns(about, options, (column) => {
     const own = where(spectra, column.where);
     const matrix = nameOrMiddle(column.matrix, own, "matrix");
-    const lines = singularValues(where(own, { matrix }), time, { type: "linear" });
+    const lines = singularValues(where(own, { matrix }));
     return {
       "singular values": lines && { ...lines, title: shortName(matrix), key: commonKey },
-      "effective rank": rankHeatmap(where(ranks, column.where), time),
+      "effective rank": rankHeatmap(where(ranks, column.where)),
     };
   });
 }

@@ -5,7 +5,6 @@ import { type Curve, lossCurves, type Panel } from "../figures/panels.js";
 import type { Figure } from "../figures/plotly.js";
 import { experimentsIn, seedsNote } from "../figures/selection.js";
 import { roles } from "../figures/theme.js";
-import { linearEpochs } from "../figures/time.js";
 import { topHalfSuffices } from "./claims/figure4.js";
 import { type ColumnOptions, columnsOf, drawColumns, FOUR_TASKS } from "./columns.js";
 import type { Drawn, PaperFigure } from "./figure.js";
@@ -51,16 +50,16 @@ const curves = (split: string): readonly Curve[] => [
  */
 export function plotFigure4(
   { metrics }: { readonly metrics: ColumnTable },
-  { columns = experimentsIn(metrics), time = linearEpochs, notes = [] }: ColumnOptions = {},
+  { columns = experimentsIn(metrics), notes = [] }: ColumnOptions = {},
 ): Figure {
   const halves = '"top half" keeps the largest half of the singular values, "bottom half" the others.';
-  const options = { columns, time, notes: [`${halves} ${seedsNote(metrics, columns, true)}`, ...notes] };
+  const options = { columns, notes: [`${halves} ${seedsNote(metrics, columns, true)}`, ...notes] };
   return drawColumns("Figure 4: losses of full and pruned models", options, (column) => {
     const own = where(metrics, { ...column.where, metric: "loss" });
     const variants = own.dedupe("variant").array("variant");
     const pruned = variants.includes("top") && variants.includes("bottom");
     const panel = (split: string): Panel | undefined =>
-      pruned ? lossCurves(own, curves(split), time, { type: "log" }) : undefined;
+      pruned ? lossCurves(own, curves(split), { type: "log" }) : undefined;
     return { "training loss": panel("train"), "validation loss": panel("validation") };
   });
 }

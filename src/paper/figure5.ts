@@ -4,7 +4,6 @@ import { where } from "../core/facets.js";
 import { diagonalHeatmap, scaleTop, scoreHeatmap, shortName } from "../figures/panels.js";
 import type { Figure } from "../figures/plotly.js";
 import { experimentsIn, nameOrMiddle, seedsNote } from "../figures/selection.js";
-import { linearEpochs } from "../figures/time.js";
 import { alignedAtEnd, unalignedAtStart } from "./claims/figure5.js";
 import { type ColumnOptions, columnsOf, drawColumns, FOUR_TASKS } from "./columns.js";
 import type { Drawn, PaperFigure } from "./figure.js";
@@ -48,7 +47,7 @@ export function drawFigure5(runs: readonly FacetedRun[]): Drawn {
  */
 export function plotFigure5(
   { alignment, scores }: { readonly alignment: ColumnTable; readonly scores: ColumnTable },
-  { columns = experimentsIn(scores), time = linearEpochs, notes = [] }: ColumnOptions = {},
+  { columns = experimentsIn(scores), notes = [] }: ColumnOptions = {},
 ): Figure {
   const chosen = columns.map((column) => {
     const own = where(alignment, column.where);
@@ -62,12 +61,12 @@ export function plotFigure5(
   });
   const top = scaleTop(chosen.flatMap(({ diagonal }) => [...diagonal.array("value")]));
   const scoreTop = scaleTop(chosen.flatMap((column) => [...column.scores.array("score")]));
-  const options = { columns: chosen, time, notes: [seedsNote(scores, columns, false), ...notes] };
+  const options = { columns: chosen, notes: [seedsNote(scores, columns, false), ...notes] };
   return drawColumns("Figure 5: alignment of neighbouring layers", options, (column) => {
-    const panel = diagonalHeatmap(column.diagonal, time, top);
+    const panel = diagonalHeatmap(column.diagonal, top);
     return {
       alignment: panel && { ...panel, title: shortName(column.contact) },
-      "alignment score": scoreHeatmap(column.scores, time, scoreTop),
+      "alignment score": scoreHeatmap(column.scores, scoreTop),
     };
   });
 }

@@ -44,7 +44,7 @@ const losses = (values: Record<number, (number | null)[]>): ColumnTable => aq.fr
 const curve = { name: "train", color: "#0072B2", split: "train", metric: "loss" };
 
 test("a loss curve is the mean over seeds in a band of one sample standard deviation", () => {
-  const panel = lossCurves(losses({ 0: [1, 4], 1: [3, 4] }), [curve], linearEpochs, { type: "linear" });
+  const panel = lossCurves(losses({ 0: [1, 4], 1: [3, 4] }), [curve], { type: "linear" });
   const [band, line] = traces(panel);
   assert.deepEqual([line.x, line.y], [[0, 1], [2, 4]]); // prettier-ignore
   assert.deepEqual(band.x, [0, 1, 1, 0]);
@@ -54,28 +54,25 @@ test("a loss curve is the mean over seeds in a band of one sample standard devia
 
 test("on a logarithmic axis the band ends at the smallest seed; moments at 0 are not shown", () => {
   const rows = losses({ 0: [1, 0.1], 1: [3, 3] });
-  const panel = lossCurves(rows, [curve], { unit: "step", scale: "log" }, { type: "log" });
+  const panel = lossCurves(rows, [curve], { type: "log" }, { unit: "step", scale: "log" });
   const [band, line] = traces(panel);
   assert.deepEqual(line.x, [10]);
   assert.equal(band.y[1], 0.1);
-  assert.equal(
-    lossCurves(rows, [{ ...curve, split: "validation" }], linearEpochs, { type: "log" }),
-    undefined,
-  );
+  assert.equal(lossCurves(rows, [{ ...curve, split: "validation" }], { type: "log" }), undefined);
 });
 
 test("rows of pruned models belong to curves that ask for them", () => {
   const rows = lossRows({ 0: [1] });
   const both = aq.from([...rows, ...rows.map((row) => ({ ...row, variant: "top", value: 9 }))]);
-  const [line] = traces(lossCurves(both, [curve], linearEpochs, { type: "linear" }));
+  const [line] = traces(lossCurves(both, [curve], { type: "linear" }));
   assert.deepEqual(line.y, [1]);
   const top = { ...curve, variant: "top" };
-  assert.deepEqual(traces(lossCurves(both, [top], linearEpochs, { type: "linear" }))[0].y, [9]);
+  assert.deepEqual(traces(lossCurves(both, [top], { type: "linear" }))[0].y, [9]);
 });
 
 test("where one seed diverged there is a gap, not the mean of the others", () => {
   for (const lost of [NaN, null, Infinity]) {
-    const panel = lossCurves(losses({ 0: [1, lost, 5], 1: [3, 4, 7] }), [curve], linearEpochs, {
+    const panel = lossCurves(losses({ 0: [1, lost, 5], 1: [3, 4, 7] }), [curve], {
       type: "linear",
     });
     const [band, line] = traces(panel);
@@ -95,7 +92,7 @@ test("singular values: a line per rank, coloured by rank, rank 1 on top", () => 
       value: 10 / rank + epoch,
     })),
   );
-  const panel = singularValues(aq.from(rows), linearEpochs, { type: "linear" });
+  const panel = singularValues(aq.from(rows));
   const lines = traces(panel);
   assert.deepEqual(lines.map((line) => line.name), ["rank 3", "rank 2", "rank 1"]); // prettier-ignore
   assert.deepEqual(lines[2].y, [10, 11]);
@@ -127,7 +124,7 @@ test("effective rank: the first matrix on top, mean over seeds, gaps where a mom
     row("first", 0, 0, 1, 0.4),
     row("first", 0, 5, 0, 0.1),
   ];
-  const panel = rankHeatmap(aq.from(rows), linearEpochs);
+  const panel = rankHeatmap(aq.from(rows));
   const [map] = traces(panel);
   assert.deepEqual(map.y, ["first", "last"]);
   assert.deepEqual(map.x, [0, 5]);
@@ -140,7 +137,7 @@ test("an alignment diagonal shows at most 100 ranks; its scale begins at 0", () 
   const rows = Array.from({ length: 150 }, (_, i) => {
     return { seed: 0, step: 0, epoch: 0, contact: "a -> b", rank: i + 1, value: i / 200 };
   });
-  const panel = diagonalHeatmap(aq.from(rows), linearEpochs, 0.7);
+  const panel = diagonalHeatmap(aq.from(rows), 0.7);
   assert.equal(traces(panel)[0].z.length, 100);
   assert.deepEqual(panel?.key?.range, [0, 0.7]);
   assert.deepEqual([scaleTop([0.02]), scaleTop([0.31]), scaleTop([0.4]), scaleTop([1])], [0.1, 0.4, 0.4, 1]);
@@ -158,7 +155,6 @@ test("long series are thinned evenly and keep their ends, in order of time", () 
   const panel = lossCurves(
     aq.from(lossRows({ 0: Array.from({ length: 1001 }, (_, i) => i) }).reverse()),
     [curve],
-    linearEpochs,
     { type: "linear" },
   );
   const [line] = traces(panel);
