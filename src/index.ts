@@ -3,25 +3,23 @@
  * can also be imported by its own path, such as "spectral-lab/linalg/spectrum".
  */
 export * from "./lab/index.js";
-export { drawFigure1 } from "./lab/figure1.js";
-export { drawFigure2 } from "./lab/figure2.js";
-export { drawFigure3 } from "./lab/figure3.js";
-export { drawFigure4 } from "./lab/figure4.js";
-export { drawFigure5 } from "./lab/figure5.js";
-export { drawFigure8 } from "./lab/figure8.js";
-export { FOUR_TASKS } from "./lab/experiments.js";
-export { drawSamples, showSamples, type SamplesChoice } from "./lab/samples.js";
-export { shownOf, type Shown } from "./lab/shown.js";
-export { dynamicsOf, type DynamicsChoice } from "./lab/dynamics.js";
-export { type Drawn, present } from "./lab/drawn.js";
-export { PAPER_FIGURES, paperFigure, storedRuns, type PaperFigure } from "./lab/paper-figures.js";
-export { profileFromEnvironment, reproduce, type Reproduction } from "./lab/reproduce.js";
+
+export * from "./paper/index.js";
+export * from "./paper/chance.js";
+export type { Claim, Verdict } from "./paper/claim.js";
+export { rankFalls } from "./paper/claims/figure3.js";
+export { FOUR_TASKS } from "./paper/columns.js";
+export { dynamicsOf, type DynamicsChoice } from "./paper/dynamics.js";
+export type { Drawn, PaperFigure } from "./paper/figure.js";
+export { shownOf, type Shown } from "./paper/shown.js";
+export { PAPER_SEEDS, storedRuns } from "./paper/stored.js";
 
 export * from "./tasks/index.js";
 export type { Choice, ProfileName, Profile, Task } from "./tasks/task.js";
 export { configOf, PROFILES } from "./tasks/task.js";
 export { runTask, type RunProgress, type RunRequest } from "./tasks/run.js";
 
+export { facetsText, where, type Facet, type Facets } from "./core/facets.js";
 export * from "./analysis/tables.js";
 export * from "./analysis/summaries.js";
 export * from "./analysis/index.js";

@@ -7,7 +7,7 @@
  * singular values of one matrix and the alignment diagonal of one contact. Of all others the scores are in the rows.
  */
 import { parseArgs } from "node:util";
-import { shownOf } from "spectral-lab/lab/shown";
+import { shownOf } from "spectral-lab/paper/shown";
 import { findRuns } from "spectral-lab/store/find-runs";
 import { resultsFolder } from "spectral-lab/store/paths";
 import { exportRun } from "spectral-lab/store/results";

@@ -1,8 +1,9 @@
 import { ConfigError } from "../core/errors.js";
 import { claimsText } from "../lab/claim.js";
 import { save } from "../lab/export.js";
-import { PAPER_FIGURES, paperFigure, storedRuns } from "../lab/paper-figures.js";
 import { profileFromEnvironment } from "../lab/reproduce.js";
+import { PAPER_FIGURES, paperFigure } from "../paper/index.js";
+import { storedRuns } from "../paper/stored.js";
 import type { ProfileName } from "../tasks/task.js";
 import type { Given } from "./command.js";
 import type { figures } from "./declarations.js";

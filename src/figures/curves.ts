@@ -1,9 +1,12 @@
+import * as aq from "arquero";
+import type { ColumnTable } from "arquero";
 import type { ScatterData } from "plotly.js";
+import { where } from "../core/facets.js";
+import { thin } from "../core/thin.js";
 import type { ColorKey, Panel, PanelAxis, Ticks } from "./panel.js";
 import { rounded, type Trace } from "./plotly.js";
-import { groupBy, type MetricsRow, type SpectrumRow } from "./tables.js";
 import { colorAt, rankScale, translucent } from "./theme.js";
-import { moments, thinned, timeRange, type Moment, type TimeAxis } from "./time.js";
+import { linearEpochs, type Moment, moments, momentsDrawn, timeRange } from "./time.js";
 
 /** One line of a loss panel: which rows it draws, its name and colour. */
 export interface Curve {
@@ -11,28 +14,33 @@ export interface Curve {
   readonly color: string;
   readonly split: string;
   readonly metric: string;
+  /** Default "full". */
   readonly variant?: string;
 }
 
 /**
  * Curves of metrics over time: the mean over seeds and a band of one standard deviation on either side. On a
  * logarithmic axis the band ends at the smallest seed where mean - std would be lower than that.
+ *
+ * @example
+ *     const curve = { name: "train", color: roles.train, split: "train", metric: "loss" };
+ *     lossCurves(where(metricsTable(runs), { task: "vgg" }), [curve], { type: "log" })
+ *
+ * @param metrics rows of one experiment, as `metricsTable` has them
  * @returns undefined where no row matches any curve
  */
 export function lossCurves(
-  rows: readonly MetricsRow[],
+  metrics: ColumnTable,
   curves: readonly Curve[],
-  time: TimeAxis,
   y: PanelAxis,
+  time = linearEpochs,
 ): Panel | undefined {
   const traces: Trace[] = [];
   const times: number[] = [];
   const values: number[] = [];
   for (const { name, color, split, metric, variant = "full" } of curves) {
-    const matching = rows.filter(
-      (row) => row.split === split && row.metric === metric && (row.variant ?? "full") === variant,
-    );
-    const line = thinned(moments(matching, (row) => row.value, time));
+    const matching = where(metrics, { split, metric, variant });
+    const line = thin(moments(matching, "metric", "value", time).get(metric) ?? [], momentsDrawn);
     if (line.length === 0) continue;
     times.push(...line.map((moment) => moment.time));
     values.push(...line.map((moment) => moment.mean));
@@ -73,22 +81,30 @@ const linesDrawn = 48;
 /**
  * Singular values of one matrix over time, a line per rank, the mean over seeds, coloured by rank. Of more than 48
  * ranks the first 16 and 32 evenly spaced of the others, the last among them, are drawn.
- * @param rows those of one matrix of one label
+ *
+ * @example
+ *     const matrix = "fc.weight";
+ *     const spectra = spectrumTable(runs, { only: (name) => name === matrix, maxSteps: 200 });
+ *     singularValues(where(spectra, { task: "vgg", matrix }))
+ *
+ * @param spectra rows of one matrix of one experiment, as `spectrumTable` has them
+ * @returns undefined where there are none
  */
 export function singularValues(
-  rows: readonly SpectrumRow[],
-  time: TimeAxis,
-  y: PanelAxis,
+  spectra: ColumnTable,
+  y: PanelAxis = { type: "linear" },
+  time = linearEpochs,
 ): Panel | undefined {
-  if (rows.length === 0) return undefined;
-  const byRank = [...groupBy(rows, "rank")].sort(([a], [b]) => b - a); // the largest is drawn last, on top
-  const last = byRank[0][0];
+  if (spectra.numRows() === 0) return undefined;
+  const last = Math.max(...(spectra.dedupe("rank").array("rank") as number[]));
   const drawn = new Set(ranksDrawn(last));
+  const rows = spectra.filter(aq.escape((row: { rank: number }) => drawn.has(row.rank)));
+  const byRank = [...(moments(rows, "rank", "value", time) as Map<number, Moment[]>)];
   const times: number[] = [];
   const traces = byRank
-    .filter(([rank]) => drawn.has(rank))
+    .sort(([a], [b]) => b - a) // the largest is drawn last, on top
     .map(([rank, values]): Trace => {
-      const line = thinned(moments(values, (row) => row.value, time));
+      const line = thin(values, momentsDrawn);
       times.push(...line.map((moment) => moment.time));
       const color = colorAt(rankScale, last > 1 ? (rank - 1) / (last - 1) : 0);
       return { ...curve(line, `rank ${rank}`, color, rank <= 3 ? 1.4 : 0.9), showlegend: false };

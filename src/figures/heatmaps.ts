@@ -1,28 +1,37 @@
+import * as aq from "arquero";
+import type { ColumnTable } from "arquero";
 import type { HeatmapData } from "plotly.js";
+import { requireColumns } from "../core/facets.js";
+import { thin } from "../core/thin.js";
 import type { ColorKey, Panel, PanelAxis, Ticks } from "./panel.js";
 import { rounded, type Value } from "./plotly.js";
-import { groupBy, type AlignmentRow, type Origin, type RanksRow, type ScoreRow } from "./tables.js";
 import { effectiveRankScale, overlapScale } from "./theme.js";
-import { moments, thinned, timeRange, type TimeAxis } from "./time.js";
+import { linearEpochs, type Moment, moments, momentsDrawn, timeRange, type TimeAxis } from "./time.js";
 
 /**
  * Effective rank as a heat map: a row per matrix (the first of the network on top), a column per moment, the mean over
  * seeds, on a colour scale fixed to [0, 1].
+ *
+ * @example
+ *     rankHeatmap(where(ranksTable(runs), { task: "vgg", setting: null }))
+ *
+ * @param ranks rows of one experiment, as `ranksTable` has them
+ * @returns undefined where there are none
  */
-export function rankHeatmap(rows: readonly RanksRow[], time: TimeAxis): Panel | undefined {
-  const ordered = byDepth(rows, "matrix");
+export function rankHeatmap(ranks: ColumnTable, time = linearEpochs): Panel | undefined {
   const key: ColorKey = { title: "effective rank", scale: effectiveRankScale, range: [0, 1] };
-  return heatmap(ordered, (row) => row.effectiveRank, time, key, layerTicks(ordered.map(([name]) => name)));
+  return layersHeatmap(ranks, "matrix", "effectiveRank", time, key);
 }
 
 /**
  * Alignment scores as a heat map: a row per pair of layers (the first of the network on top), a column per moment.
+ * @param scores rows of one experiment, as `alignmentScoresTable` has them
  * @param highest top of the colour scale, which begins at 0
+ * @returns undefined where there are none
  */
-export function scoreHeatmap(rows: readonly ScoreRow[], time: TimeAxis, highest: number): Panel | undefined {
-  const ordered = byDepth(rows, "contact");
+export function scoreHeatmap(scores: ColumnTable, highest: number, time = linearEpochs): Panel | undefined {
   const key: ColorKey = { title: "alignment score", scale: overlapScale, range: [0, highest] };
-  return heatmap(ordered, (row) => row.score, time, key, layerTicks(ordered.map(([name]) => name)));
+  return layersHeatmap(scores, "contact", "score", time, key);
 }
 
 /** Ranks shown of a diagonal (PAPER.md section 1). */
@@ -30,25 +39,28 @@ const diagonalLength = 100;
 
 /**
  * The diagonal of an alignment matrix over time as a heat map: rank 1 on top, at most 100 ranks.
- * @param rows those of one contact of one label
+ * @param diagonal rows of one contact of one experiment, as `alignmentTable` has them
  * @param highest top of the colour scale, which begins at 0
+ * @returns undefined where there are none
  */
-export function alignmentDiagonal(
-  rows: readonly AlignmentRow[],
-  time: TimeAxis,
+export function diagonalHeatmap(
+  diagonal: ColumnTable,
   highest: number,
+  time = linearEpochs,
 ): Panel | undefined {
-  const shown = rows.filter((row) => row.rank <= diagonalLength);
-  const ordered = [...groupBy(shown, "rank")].sort(([a], [b]) => a - b);
+  const shown = diagonal.filter(aq.escape((row: { rank: number }) => row.rank <= diagonalLength));
+  const lines = [...(moments(shown, "rank", "value", time) as Map<number, Moment[]>)].sort(
+    ([a], [b]) => a - b,
+  );
   const key: ColorKey = { title: "alignment", scale: overlapScale, range: [0, highest] };
-  const named = ordered.map(([rank, group]): [string, AlignmentRow[]] => [`rank ${rank}`, group]);
-  return heatmap(named, (row) => row.value, time, key, { title: "rank", ticks: numberTicks(ordered.length) });
+  const named = lines.map(([rank, line]): [string, Moment[]] => [`rank ${rank}`, line]);
+  return heatmap(named, time, key, { title: "rank", ticks: numberTicks(lines.length) });
 }
 
 /** The top of a colour scale that begins at 0: the largest value, rounded up to a tenth, at least 0.1. */
-export function scaleTop(values: Iterable<number>): number {
+export function scaleTop(values: Iterable<unknown>): number {
   let largest = 0.1;
-  for (const value of values) if (value > largest) largest = value;
+  for (const value of values) largest = Math.max(largest, Number(value) || 0);
   return Math.min(1, Math.ceil(largest * 10 - 1e-9) / 10);
 }
 
@@ -78,22 +90,43 @@ export function imageGrid(
   };
 }
 
-function heatmap<Row extends Origin>(
-  groups: readonly (readonly [string, readonly Row[]])[],
-  value: (row: Row) => number,
+/** A heat map with a row per layer or pair of layers, from the input of the network to its output. */
+function layersHeatmap(
+  table: ColumnTable,
+  subject: "matrix" | "contact",
+  measure: string,
+  time: TimeAxis,
+  key: ColorKey,
+): Panel | undefined {
+  requireColumns(table, ["depth"]);
+  const names = table.dedupe(subject).orderby("depth").array(subject) as string[];
+  const lines = moments(table, subject, measure, time);
+  return heatmap(
+    names.map((name) => [name, lines.get(name) ?? []]),
+    time,
+    key,
+    layerTicks(names),
+  );
+}
+
+/** @param rows from the top */
+function heatmap(
+  rows: readonly (readonly [string, readonly Moment[]])[],
   time: TimeAxis,
   key: ColorKey,
   y: Pick<PanelAxis, "title" | "ticks">,
 ): Panel | undefined {
-  if (groups.length === 0) return undefined;
-  const lines = groups.map(
-    ([, rows]) => new Map(moments(rows, value, time).map(({ time: t, mean }) => [t, mean])),
+  if (rows.length === 0) return undefined;
+  const lines = rows.map(([, line]) => new Map(line.map(({ time: t, mean }) => [t, mean])));
+  const all = [...new Set(lines.flatMap((line) => [...line.keys()]))];
+  const times = thin(
+    all.sort((a, b) => a - b),
+    momentsDrawn,
   );
-  const times = thinned([...new Set(lines.flatMap((line) => [...line.keys()]))].sort((a, b) => a - b));
   const trace: Partial<HeatmapData> = {
     type: "heatmap",
     x: times.map((t) => rounded(t)),
-    y: groups.map(([name]) => name),
+    y: rows.map(([name]) => name),
     z: lines.map((line) => times.map((t) => rounded(line.get(t) ?? NaN, 4))),
     coloraxis: "coloraxis",
     hovertemplate: `%{y}: ${key.title} %{z:.3f} at %{x}<extra></extra>`,
@@ -101,19 +134,10 @@ function heatmap<Row extends Origin>(
   return {
     traces: [trace],
     x: { type: time.scale, range: timeRange(times, time) },
-    y: { ...y, type: "category", range: [groups.length - 0.5, -0.5] },
+    y: { ...y, type: "category", range: [rows.length - 0.5, -0.5] },
     key,
     grid: false,
   };
-}
-
-/** Groups of rows from the input of the network to its output. */
-function byDepth<Row extends Origin & { readonly depth: number }, Name extends keyof Row>(
-  rows: readonly Row[],
-  name: Name,
-): [string, Row[]][] {
-  const groups = [...groupBy(rows, name)].sort(([, a], [, b]) => a[0].depth - b[0].depth);
-  return groups.map(([key, group]) => [String(key), group]);
 }
 
 const namesShown = 8;

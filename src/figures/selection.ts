@@ -1,23 +1,14 @@
+import type { ColumnTable } from "arquero";
 import { DataError } from "../core/errors.js";
+import { type Facets, facetNames, facetsText, where } from "../core/facets.js";
 import type { Panel } from "./panels.js";
-import { distinct, groupBy, valuesIn, type Origin, type Table } from "./tables.js";
-import type { TimeAxis } from "./time.js";
 
-/** One experiment of a figure: a row or a column of panels. */
+/** One experiment of a figure, over its seeds: a row or a column of panels. */
 export interface Experiment {
-  /** The `label` of its rows. */
-  readonly label: string;
-  /** What the figure calls it; default the label. */
-  readonly title?: string;
-}
-
-/** What a figure with a column per task may be told. */
-export interface TaskOptions<E extends Experiment> {
-  /** Columns of panels, from the left; default every label of the table. */
-  readonly tasks?: readonly E[];
-  readonly time?: TimeAxis;
-  /** Lines under the figure. */
-  readonly notes?: readonly string[];
+  /** What its rows have in common: its facets without the seed. */
+  readonly where: Facets;
+  /** What the figure calls it. */
+  readonly title: string;
 }
 
 /** A group of panels that belong to one experiment, complete. */
@@ -40,7 +31,7 @@ export function completeOnes<E extends Experiment>(
   const complete: Complete[] = [];
   const notes: string[] = [];
   for (const experiment of experiments) {
-    const title = experiment.title ?? experiment.label;
+    const { title } = experiment;
     const panels = Object.entries(build(experiment));
     const missing = panels.filter(([, panel]) => !panel).map(([name]) => name);
     const reason = missing.length === panels.length ? "no data" : `no data for ${missing.join(", ")}`;
@@ -48,33 +39,39 @@ export function completeOnes<E extends Experiment>(
     else complete.push({ title, panels: panels.flatMap(([, panel]) => panel ?? []) });
   }
   if (complete.length === 0) {
-    const reason = notes.length > 0 ? notes.join(" ") : "the tables are empty";
+    const reason = notes.length > 0 ? notes.join(" ") : "there are none";
     throw new DataError(`${figure}: expected data for at least one experiment; ${reason}`);
   }
   return { complete, notes };
 }
 
-/** One experiment for every label of a table, in the order of first appearance. */
-export function labelsOf<Row extends Origin>(table: Table<Row>): Experiment[] {
-  return valuesIn(table as Table<Origin>, "label").map((label) => ({ label }));
+/** The experiments of a table of runs in the order of their first appearance, each titled by its facets. */
+export function experimentsIn(table: ColumnTable): Experiment[] {
+  const names = facetNames(table).filter((name) => name !== "seed");
+  const rows = table.dedupe(names).select(names).objects() as Facets[];
+  return rows.map((facets) => ({ where: facets, title: facetsText(facets) }));
 }
 
-/** What is said under every figure about its seeds, by label where they differ. @param bands whether it has bands */
-export function seedsNote(rows: readonly Origin[], bands: boolean): string {
-  const counts = [...groupBy(rows, "label")].map(([label, own]) => ({ label, seeds: distinct(own, "seed") }));
+/** What is said under every figure about its seeds, by experiment where they differ. @param bands whether it has bands */
+export function seedsNote(table: ColumnTable, experiments: readonly Experiment[], bands: boolean): string {
+  const seedsOf = (rows: ColumnTable): unknown[] => rows.dedupe("seed").array("seed") as unknown[];
+  const counts = experiments
+    .map(({ title, where: facets }) => ({ title, seeds: seedsOf(where(table, facets)) }))
+    .filter(({ seeds }) => seeds.length > 0);
   const most = Math.max(...counts.map(({ seeds }) => seeds.length));
   if (most === 1) {
-    const seeds = distinct(rows, "seed");
+    const seeds = [...new Set(counts.flatMap((count) => count.seeds))];
     return `One seed${seeds.length > 1 ? " each" : ""} (${seeds.join(", ")}).`;
   }
   const fewer = counts
     .filter(({ seeds }) => seeds.length < most)
-    .map(({ label, seeds }) => `${label}: ${seeds.length}`);
-  const except = fewer.length > 0 ? ` (${fewer.join(", ")})` : "";
+    .map(({ title, seeds }) => `${title}: ${seeds.length}`);
+  const except = fewer.length > 0 ? ` (${fewer.join("; ")})` : "";
   return `Mean of ${most} seeds${except}${bands ? "; bands: one standard deviation" : ""}.`;
 }
 
-/** The name asked for, or the middle one of those there are. */
-export function nameOrMiddle(name: string | undefined, names: readonly string[]): string | undefined {
-  return name ?? names[Math.floor(names.length / 2)];
+/** The name asked for, or the middle one of those in a column of a table. */
+export function nameOrMiddle(name: string | undefined, table: ColumnTable, column: string): string {
+  const names = table.dedupe(column).array(column) as string[];
+  return name ?? names[Math.floor(names.length / 2)] ?? "";
 }

@@ -1,4 +1,6 @@
-import { groupBy, type Origin } from "./tables.js";
+import * as aq from "arquero";
+import type { ColumnTable } from "arquero";
+import { requireColumns } from "../core/facets.js";
 
 /** What the horizontal axis counts, and how it is scaled. A logarithmic axis begins at the first moment after 0. */
 export interface TimeAxis {
@@ -6,12 +8,8 @@ export interface TimeAxis {
   readonly scale: "linear" | "log";
 }
 
+/** The axis of every figure of the paper. */
 export const linearEpochs: TimeAxis = { unit: "epoch", scale: "linear" };
-
-/** The title of a time axis; it says so where the initialisation cannot be shown. */
-export function timeTitle({ unit, scale }: TimeAxis): string {
-  return scale === "log" ? `${unit} (from the first after 0)` : unit;
-}
 
 /** A quantity at one moment, over seeds. */
 export interface Moment {
@@ -26,32 +24,45 @@ export interface Moment {
 export const momentsDrawn = 200;
 
 /**
- * Mean and spread over seeds at every step, in order of time. A run that diverged (non-finite values) leaves gaps.
- * Steps that not every seed reached show the seeds that did.
+ * Mean and spread of a column over seeds at every step, in order of time, for each value of another column ("matrix",
+ * "rank"). A seed that diverged (a value that is not finite, or missing) leaves a gap: no mean of the others takes its
+ * place. Steps that not every seed reached show the seeds that did.
+ * @param table with columns step, the axis's unit, `by` and `column`
  */
-export function moments<Row extends Origin>(
-  rows: readonly Row[],
-  value: (row: Row) => number,
+export function moments(
+  table: ColumnTable,
+  by: string,
+  column: string,
   axis: TimeAxis,
-): Moment[] {
-  const result: Moment[] = [];
-  for (const group of groupBy(rows, "step").values()) {
-    const time = group[0][axis.unit];
-    if (axis.scale === "log" && time <= 0) continue;
-    const values = group.map(value);
-    const mean = values.reduce((sum, x) => sum + x, 0) / values.length;
-    const squares = values.reduce((sum, x) => sum + (x - mean) ** 2, 0);
-    const std = values.length > 1 ? Math.sqrt(squares / (values.length - 1)) : 0;
-    result.push({ time, mean, std, smallest: Math.min(...values) });
-  }
-  return result.sort((a, b) => a.time - b.time);
+): Map<string | number, Moment[]> {
+  requireColumns(table, ["step", axis.unit, by, column]);
+  const after0 = (row: Record<string, number>): boolean => row[axis.unit] > 0;
+  const shown = axis.scale === "log" ? table.filter(aq.escape(after0)) : table;
+  const { any, count, mean, min, stdev, valid } = aq.op;
+  const columns = {
+    time: any(axis.unit),
+    mean: mean(column),
+    std: stdev(column),
+    smallest: min(column),
+    known: valid(column),
+    seeds: count(),
+  };
+  const lines = shown.groupby(by, "step").rollup(columns).orderby("time").groupby(by);
+  const grouped: unknown = lines.objects({ grouped: true });
+  const entries = [...(grouped as Map<string | number, Summary[]>)];
+  return new Map(entries.map(([key, line]) => [key, line.map(momentOf)]));
 }
 
-/** At most `limit` elements, evenly chosen, the first and the last among them. */
-export function thinned<Element>(elements: readonly Element[], limit = momentsDrawn): readonly Element[] {
-  if (elements.length <= limit) return elements;
-  const step = (elements.length - 1) / (limit - 1);
-  return Array.from({ length: limit }, (_, i) => elements[Math.round(i * step)]);
+interface Summary extends Omit<Moment, "std"> {
+  /** None of a single value. */
+  readonly std?: number;
+  /** Values that are numbers, and all. */
+  readonly known: number;
+  readonly seeds: number;
+}
+
+function momentOf({ time, mean, std = 0, smallest, known, seeds }: Summary): Moment {
+  return known < seeds ? { time, mean: NaN, std: NaN, smallest: NaN } : { time, mean, std, smallest };
 }
 
 /** The range of a time axis in Plotly's terms (exponents on a logarithmic one). */

@@ -1,4 +1,4 @@
-import type { Claim, Verdict } from "../figures/claims.js";
+import type { Claim, Verdict } from "../paper/claim.js";
 import { escapeHtml } from "./html.js";
 import { currentNotebook } from "./notebook.js";
 

@@ -1,14 +1,13 @@
+import type { ColumnTable } from "arquero";
 import { join } from "node:path";
 import { StoreError } from "../core/errors.js";
-import { toCsv } from "../figures/csv.js";
 import type { Figure } from "../figures/plotly.js";
 import { writeFileAtomic } from "../core/files/atomic.js";
 import { projectRoot } from "../store/paths.js";
-import { access, type AnyTable } from "./table.js";
 
 /**
  * Saves a figure as NAME.svg and NAME.png and each table behind it as NAME-TABLE.csv, every file written aside and then
- * renamed.
+ * renamed. In a table numbers have every digit; what is missing is empty.
  *
  *     await save(figure, "figure2", { tables: { metrics, ranks } });
  *
@@ -22,7 +21,7 @@ export async function save(
   {
     folder = join(projectRoot(), "figures"),
     tables = {},
-  }: { folder?: string; tables?: Readonly<Record<string, AnyTable>> } = {},
+  }: { folder?: string; tables?: Readonly<Record<string, ColumnTable>> } = {},
 ): Promise<string[]> {
   const { toPng, toSvg } = await import("../figures/static.js");
   const files: [string, string | Buffer][] = [
@@ -30,7 +29,7 @@ export async function save(
     [`${name}.png`, await toPng(figure)],
     ...Object.entries(tables).map(([table, rows]): [string, string] => [
       `${name}-${table}.csv`,
-      toCsv(access(rows)),
+      rows.toCSV(),
     ]),
   ];
   const bad = files.find(([file]) => !/^[\w][\w.-]*$/.test(file));

@@ -1,36 +1,23 @@
-import type { LabelledRun } from "../analysis/tables.js";
-import { ConfigError } from "../core/errors.js";
+import type { FacetedRun } from "../analysis/tables.js";
 import { unknownName } from "../core/config.js";
-import { findRuns } from "../store/find-runs.js";
+import { ConfigError } from "../core/errors.js";
+import { facetsText } from "../core/facets.js";
+import { facetedBy, PAPER_SEEDS, requestsOf, type RunChoice, storedRun } from "../paper/stored.js";
 import { resultsFolder, runsFolder } from "../store/paths.js";
-import { runId } from "../store/record.js";
 import type { RunReader } from "../store/stored-run.js";
-import { identityOf, runTask, type RunRequest, withData } from "../tasks/run.js";
-import { type Choice, type ProfileName, PROFILES, type Task } from "../tasks/task.js";
+import { runTask, type RunRequest, withData } from "../tasks/run.js";
+import { type ProfileName, PROFILES, type Task } from "../tasks/task.js";
 import { interruptSignal } from "./interrupt.js";
 import { banner, markdown } from "./markdown.js";
 import { progress, type Progress } from "./progress.js";
 
-/** The seeds of the paper's repetitions. */
-export const PAPER_SEEDS: readonly number[] = [0, 1, 2];
-
-/** Which runs of a task a page is about. */
-export interface Reproduction {
-  /** Default: the one that `profileFromEnvironment` names. */
-  readonly profile?: ProfileName;
-  /**
-   * The profile's settings to run, each a label of the tables. Default: of one task all of them; of several tasks none,
-   * which is the profile's own configuration, labelled with the task's name.
-   */
-  readonly settings?: readonly string[];
-  /** Default: 0, and of the paper's other seeds those whose runs are stored. */
-  readonly seeds?: readonly number[];
-  /** Single fields on top. */
-  readonly set?: Choice["set"];
+/**
+ * Which runs of a task a page is about: by default the profile that `profileFromEnvironment` names; of one task all its
+ * settings, of several tasks none; seed 0, and of the paper's other seeds those whose runs are stored.
+ */
+export interface Reproduction extends RunChoice {
   /** Train even what the repository has results of. Default: whether SPECTRAL_RETRAIN is 1. */
   readonly retrain?: boolean;
-  /** Folder of runs; default `runsFolder()`. */
-  readonly runs?: string;
 }
 
 /**
@@ -53,7 +40,7 @@ export function profileFromEnvironment(otherwise: ProfileName = "quick"): Profil
 export async function reproduce(
   task: Task | readonly Task[],
   options: Reproduction = {},
-): Promise<LabelledRun[]> {
+): Promise<FacetedRun[]> {
   const { runs = runsFolder(), retrain = process.env.SPECTRAL_RETRAIN === "1" } = options;
   const profile = options.profile ?? profileFromEnvironment();
   const tasks: readonly Task[] = [task].flat();
@@ -61,52 +48,26 @@ export async function reproduce(
   const requests = tasks.flatMap((one) => requestsOf(one, { ...options, profile, settings, runs }));
   if (requests.length === 0) throw new ConfigError("reproduce: expected at least one task and one seed");
   const roots = retrain ? [runs] : [runs, resultsFolder()];
-  const found: LabelledRun[] = [];
+  const found: FacetedRun[] = [];
   for (const request of requests) {
-    const label = request.setting ?? request.task.name;
-    const run = storedRun(roots, request) ?? (await standInOrTrained(roots, request, label));
+    const run = storedRun(roots, request) ?? (await standInOrTrained(roots, request));
     const set = run.record.config.standIn === true ? { ...request.set, standIn: true } : request.set;
     const others = options.seeds ? [] : PAPER_SEEDS.filter((seed) => seed !== request.seed);
     const stored = others.map((seed) => storedRun(roots, { ...request, set, seed }));
-    found.push(...[run, ...stored].flatMap((one) => (one ? [{ label, run: one }] : [])));
+    found.push(...[run, ...stored].flatMap((one) => (one ? [facetedBy(request, one)] : [])));
   }
   markdown(provenance(found));
   return found;
 }
 
-/**
- * The requests of a task's settings and seeds.
- * @param settings default all of the profile's; none stands for the profile's own configuration
- */
-export function requestsOf(
-  task: Task,
-  { profile = "quick", settings, seeds = [0], set, runs }: Reproduction,
-): RunRequest[] {
-  const names = settings ?? Object.keys(task.profiles[profile].settings);
-  const chosen = names.length > 0 ? names : [undefined];
-  return chosen.flatMap((setting) => seeds.map((seed) => ({ task, profile, setting, seed, set, runs })));
-}
-
-/** The finished run of a request under some folders; undefined if there is none. */
-export function storedRun(roots: readonly string[], request: RunRequest): RunReader | undefined {
-  const identity = identityOf(request);
-  const where = ({ id, status }: RunReader["record"]): boolean =>
-    id === runId(identity) && status === "finished";
-  return findRuns(roots, { task: request.task.name, where })[0];
-}
-
-async function standInOrTrained(
-  roots: readonly string[],
-  asked: RunRequest,
-  label: string,
-): Promise<RunReader> {
+async function standInOrTrained(roots: readonly string[], asked: RunRequest): Promise<RunReader> {
   const request = await withData(asked);
-  return (request === asked ? undefined : storedRun(roots, request)) ?? (await trainShown(request, label));
+  return (request === asked ? undefined : storedRun(roots, request)) ?? (await trainShown(request));
 }
 
 /** Trains one run with its progress as output of the cell. */
-async function trainShown(request: RunRequest, label: string): Promise<RunReader> {
-  const { task, profile = "quick" } = request;
+async function trainShown(request: RunRequest): Promise<RunReader> {
+  const { task, profile = "quick", setting } = request;
   const training = runTask({ ...request, signal: interruptSignal() });
   let shown: Progress | undefined;
   let next = await training.next();
@@ -114,8 +75,8 @@ async function trainShown(request: RunRequest, label: string): Promise<RunReader
     const { step, totalSteps, epoch, losses, rows, backend, data } = next.value;
     if (!shown) {
       const facts = { profile, backend: backend.description, data: data.name, steps: totalSteps, from: step };
-      banner({ task: `${task.title}, ${label}`, ...facts });
-      shown = progress({ title: label, total: totalSteps, from: step });
+      banner({ task: [task.title, setting].filter(Boolean).join(", "), ...facts });
+      shown = progress({ title: setting ?? task.name, total: totalSteps, from: step });
     }
     const loss: Record<string, number> = losses.length > 0 ? { loss: losses[losses.length - 1] } : {};
     shown.update({ step, epoch, metrics: { ...loss, ...validationOf(rows) } });
@@ -140,8 +101,8 @@ function validationOf(rows: readonly Readonly<Record<string, unknown>>[]): Recor
 }
 
 /** Where the runs of a page come from, one line each: trained when, on what, from which data. */
-function provenance(runs: readonly LabelledRun[]): string {
-  const lines = runs.map(({ label, run: { record } }) => {
+function provenance(runs: readonly FacetedRun[]): string {
+  const lines = runs.map(({ facets, run: { record } }) => {
     const { backend, device, earlier = [], data, step, epoch, seed, timings, id } = record;
     const time = timings.training === undefined ? "" : `, ${Math.round(timings.training)} s`;
     const on = data ? `, on ${data.name}` : "";
@@ -149,7 +110,7 @@ function provenance(runs: readonly LabelledRun[]): string {
       .map((one) => `${one.backend} on ${one.device} to step ${one.until}, then `)
       .join("");
     const machine = `${stretches}${backend} on ${device}`;
-    return `* **${label}**, seed ${seed}: ${step} steps (epoch ${epoch}) with ${machine}${time}${on} (run ${id})`;
+    return `* **${facetsText(facets)}**, seed ${seed}: ${step} steps (epoch ${epoch}) with ${machine}${time}${on} (run ${id})`;
   });
   return `Runs on this page:\n\n${lines.join("\n")}`;
 }

@@ -12,7 +12,7 @@ import { isTable, showTable, type AnyTable, type TableOptions } from "./table.js
  * a PNG, and its description. A table (rows, arquero, danfo) is a neat HTML table and plain text. A string is Markdown.
  * Outside a notebook the plain text is printed.
  *
- *     await show(figure2(tables));
+ *     await show(drawFigure2(runs).figure);
  *     await show(table, { caption: "Effective rank at the end", rows: 20 });
  *
  * @throws TypeError if `value` is none of these

@@ -3,6 +3,7 @@ import { join } from "node:path";
 import type { NamedArrays, NdArray } from "../core/array.js";
 import { DataError, StoreError } from "../core/errors.js";
 import { writeFileAtomic } from "../core/files/atomic.js";
+import { thin } from "../core/thin.js";
 import { writeRecord } from "./record.js";
 import { encodeRow } from "./rows.js";
 import { openSafetensors, writeSafetensors } from "./safetensors.js";
@@ -79,13 +80,6 @@ function readStep(path: string, step: number, names: readonly string[] | undefin
   } finally {
     file.close();
   }
-}
-
-/** At most `count` of some values, evenly chosen; the first and last stay. */
-export function thin<T>(values: readonly T[], count: number): readonly T[] {
-  if (values.length <= count) return values;
-  if (count < 2) return values.slice(values.length - count);
-  return Array.from({ length: count }, (_, i) => values[Math.round((i * (values.length - 1)) / (count - 1))]);
 }
 
 function toFloat32(array: NdArray): NdArray {

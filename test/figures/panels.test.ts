@@ -1,7 +1,9 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
+import * as aq from "arquero";
+import type { ColumnTable } from "arquero";
 import {
-  alignmentDiagonal,
+  diagonalHeatmap,
   imageGrid,
   lossCurves,
   rankHeatmap,
@@ -10,8 +12,7 @@ import {
   shortName,
   singularValues,
 } from "spectral-lab/figures/panels";
-import type { MetricsRow, RanksRow, SpectrumRow } from "spectral-lab/figures/tables";
-import { linearEpochs, moments, momentsDrawn, thinned } from "spectral-lab/figures/time";
+import { linearEpochs, moments } from "spectral-lab/figures/time";
 import { colorAt, rankScale } from "spectral-lab/figures/theme";
 
 interface Line {
@@ -23,24 +24,27 @@ interface Line {
 }
 const traces = (panel: { traces: readonly unknown[] } | undefined): Line[] => (panel?.traces ?? []) as Line[];
 
-const losses = (values: Record<number, number[]>): MetricsRow[] =>
+interface Loss {
+  seed: number;
+  step: number;
+  epoch: number;
+  split: string;
+  metric: string;
+  variant: string;
+  value: number | null;
+}
+const lossRows = (values: Record<number, (number | null)[]>): Loss[] =>
   Object.entries(values).flatMap(([seed, series]) =>
     series.map((value, epoch) => {
-      return {
-        label: "a",
-        seed: Number(seed),
-        step: 10 * epoch,
-        epoch,
-        split: "train",
-        metric: "loss",
-        value,
-      };
+      const row = { split: "train", metric: "loss", variant: "full", value };
+      return { seed: Number(seed), step: 10 * epoch, epoch, ...row };
     }),
   );
+const losses = (values: Record<number, (number | null)[]>): ColumnTable => aq.from(lossRows(values));
 const curve = { name: "train", color: "#0072B2", split: "train", metric: "loss" };
 
 test("a loss curve is the mean over seeds in a band of one sample standard deviation", () => {
-  const panel = lossCurves(losses({ 0: [1, 4], 1: [3, 4] }), [curve], linearEpochs, { type: "linear" });
+  const panel = lossCurves(losses({ 0: [1, 4], 1: [3, 4] }), [curve], { type: "linear" });
   const [band, line] = traces(panel);
   assert.deepEqual([line.x, line.y], [[0, 1], [2, 4]]); // prettier-ignore
   assert.deepEqual(band.x, [0, 1, 1, 0]);
@@ -50,32 +54,36 @@ test("a loss curve is the mean over seeds in a band of one sample standard devia
 
 test("on a logarithmic axis the band ends at the smallest seed; moments at 0 are not shown", () => {
   const rows = losses({ 0: [1, 0.1], 1: [3, 3] });
-  const panel = lossCurves(rows, [curve], { unit: "step", scale: "log" }, { type: "log" });
+  const panel = lossCurves(rows, [curve], { type: "log" }, { unit: "step", scale: "log" });
   const [band, line] = traces(panel);
   assert.deepEqual(line.x, [10]);
   assert.equal(band.y[1], 0.1);
-  assert.equal(
-    lossCurves(rows, [{ ...curve, split: "validation" }], linearEpochs, { type: "log" }),
-    undefined,
-  );
+  assert.equal(lossCurves(rows, [{ ...curve, split: "validation" }], { type: "log" }), undefined);
 });
 
-test("rows of pruned models belong to curves that ask for them; without the column all are full", () => {
-  const rows = losses({ 0: [1] });
-  const pruned = rows.map((row) => ({ ...row, variant: "top", value: 9 }));
-  const [line] = traces(lossCurves([...rows, ...pruned], [curve], linearEpochs, { type: "linear" }));
+test("rows of pruned models belong to curves that ask for them", () => {
+  const rows = lossRows({ 0: [1] });
+  const both = aq.from([...rows, ...rows.map((row) => ({ ...row, variant: "top", value: 9 }))]);
+  const [line] = traces(lossCurves(both, [curve], { type: "linear" }));
   assert.deepEqual(line.y, [1]);
   const top = { ...curve, variant: "top" };
-  assert.deepEqual(
-    traces(lossCurves([...rows, ...pruned], [top], linearEpochs, { type: "linear" }))[0].y,
-    [9],
-  );
+  assert.deepEqual(traces(lossCurves(both, [top], { type: "linear" }))[0].y, [9]);
+});
+
+test("where one seed diverged there is a gap, not the mean of the others", () => {
+  for (const lost of [NaN, null, Infinity]) {
+    const panel = lossCurves(losses({ 0: [1, lost, 5], 1: [3, 4, 7] }), [curve], {
+      type: "linear",
+    });
+    const [band, line] = traces(panel);
+    assert.deepEqual(line.y, [2, null, 6], String(lost));
+    assert.equal(band.y[1], null);
+  }
 });
 
 test("singular values: a line per rank, coloured by rank, rank 1 on top", () => {
-  const rows: SpectrumRow[] = [1, 2, 3].flatMap((rank) =>
+  const rows = [1, 2, 3].flatMap((rank) =>
     [0, 1].map((epoch) => ({
-      label: "a",
       seed: 0,
       step: epoch,
       epoch,
@@ -84,7 +92,7 @@ test("singular values: a line per rank, coloured by rank, rank 1 on top", () => 
       value: 10 / rank + epoch,
     })),
   );
-  const panel = singularValues(rows, linearEpochs, { type: "linear" });
+  const panel = singularValues(aq.from(rows));
   const lines = traces(panel);
   assert.deepEqual(lines.map((line) => line.name), ["rank 3", "rank 2", "rank 1"]); // prettier-ignore
   assert.deepEqual(lines[2].y, [10, 11]);
@@ -107,14 +115,8 @@ test("at most 48 ranks are drawn: all of few, otherwise the first 16 and an even
 });
 
 test("effective rank: the first matrix on top, mean over seeds, gaps where a moment is missing, scale [0, 1]", () => {
-  const row = (
-    matrix: string,
-    depth: number,
-    epoch: number,
-    seed: number,
-    effectiveRank: number,
-  ): RanksRow => {
-    return { label: "a", seed, step: epoch, epoch, matrix, depth, effectiveRank };
+  const row = (matrix: string, depth: number, epoch: number, seed: number, effectiveRank: number): object => {
+    return { seed, step: epoch, epoch, matrix, depth, effectiveRank };
   };
   const rows = [
     row("last", 1, 0, 0, 0.9),
@@ -122,7 +124,7 @@ test("effective rank: the first matrix on top, mean over seeds, gaps where a mom
     row("first", 0, 0, 1, 0.4),
     row("first", 0, 5, 0, 0.1),
   ];
-  const panel = rankHeatmap(rows, linearEpochs);
+  const panel = rankHeatmap(aq.from(rows));
   const [map] = traces(panel);
   assert.deepEqual(map.y, ["first", "last"]);
   assert.deepEqual(map.x, [0, 5]);
@@ -133,9 +135,9 @@ test("effective rank: the first matrix on top, mean over seeds, gaps where a mom
 
 test("an alignment diagonal shows at most 100 ranks; its scale begins at 0", () => {
   const rows = Array.from({ length: 150 }, (_, i) => {
-    return { label: "a", seed: 0, step: 0, epoch: 0, contact: "a -> b", rank: i + 1, value: i / 200 };
+    return { seed: 0, step: 0, epoch: 0, contact: "a -> b", rank: i + 1, value: i / 200 };
   });
-  const panel = alignmentDiagonal(rows, linearEpochs, 0.7);
+  const panel = diagonalHeatmap(aq.from(rows), 0.7);
   assert.equal(traces(panel)[0].z.length, 100);
   assert.deepEqual(panel?.key?.range, [0, 0.7]);
   assert.deepEqual([scaleTop([0.02]), scaleTop([0.31]), scaleTop([0.4]), scaleTop([1])], [0.1, 0.4, 0.4, 1]);
@@ -149,17 +151,35 @@ test("images stand side by side, row by row", () => {
   assert.deepEqual(z[2], [0.5, 0.5, null, null]);
 });
 
-test("long series are thinned evenly and keep their ends", () => {
-  const rows = Array.from({ length: 1001 }, (_, i) => ({
-    label: "a",
-    seed: 0,
-    step: 1000 - i,
-    epoch: 1000 - i,
-  }));
-  const drawn = thinned(moments(rows, (row) => row.epoch, linearEpochs));
-  assert.equal(drawn.length, momentsDrawn);
-  assert.deepEqual([drawn[0].time, drawn[momentsDrawn - 1].time], [0, 1000]);
-  assert.ok(drawn.every((moment) => moment.time === moment.mean));
+test("long series are thinned evenly and keep their ends, in order of time", () => {
+  const panel = lossCurves(
+    aq.from(lossRows({ 0: Array.from({ length: 1001 }, (_, i) => i) }).reverse()),
+    [curve],
+    { type: "linear" },
+  );
+  const [line] = traces(panel);
+  assert.equal(line.x.length, 200);
+  assert.deepEqual([line.x[0], line.x[199]], [0, 1000]);
+  assert.deepEqual(line.x, line.y);
+});
+
+test("moments: mean, sample deviation and smallest over seeds, for each value of a column", () => {
+  const rows = ["a", "b"].flatMap((matrix) =>
+    [0, 1, 2].map((seed) => ({
+      matrix,
+      seed,
+      step: 4,
+      epoch: 2,
+      value: seed === 0 ? 1 : matrix === "a" ? 4 : 1,
+    })),
+  );
+  assert.deepEqual(
+    moments(aq.from(rows), "matrix", "value", linearEpochs),
+    new Map([
+      ["a", [{ time: 2, mean: 3, std: Math.sqrt(3), smallest: 1 }]],
+      ["b", [{ time: 2, mean: 1, std: 0, smallest: 1 }]],
+    ]),
+  );
 });
 
 test("names are shortened for axes", () => {

@@ -3,6 +3,7 @@ import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSy
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { test } from "node:test";
+import * as aq from "arquero";
 import { save, type Figure } from "spectral-lab/lab/index";
 
 const figure: Figure = {
@@ -13,13 +14,18 @@ const figure: Figure = {
 
 test("save writes SVG, PNG and the tables, and leaves nothing else", async () => {
   const folder = join(mkdtempSync(join(tmpdir(), "save-")), "deep", "figures");
-  const paths = await save(figure, "figure2", { folder, tables: { ranks: [{ matrix: "a", rank: 0.1 }] } });
+  const ranks = aq.table({ matrix: ['in "a", b', "c\nd"], rank: [0.1 + 0.2, NaN], setting: [null, "decay"] });
+  const paths = await save(figure, "figure2", { folder, tables: { ranks } });
   assert.deepEqual(readdirSync(folder).sort(), ["figure2-ranks.csv", "figure2.png", "figure2.svg"]);
   assert.deepEqual(
     paths.sort(),
     ["figure2-ranks.csv", "figure2.png", "figure2.svg"].map((name) => join(folder, name)),
   );
-  assert.equal(readFileSync(join(folder, "figure2-ranks.csv"), "utf8"), "matrix,rank\r\na,0.1\r\n");
+  assert.equal(
+    readFileSync(join(folder, "figure2-ranks.csv"), "utf8"),
+    'matrix,rank,setting\n"in ""a"", b",0.30000000000000004,\n"c\nd",NaN,decay\n',
+    "quoted where it must be (RFC 4180), every digit, missing values empty",
+  );
   assert.match(readFileSync(join(folder, "figure2.svg"), "utf8"), /^<svg/);
   rmSync(join(folder, "..", ".."), { recursive: true });
 });

@@ -4,9 +4,9 @@ import { DataError } from "spectral-lab/core/errors";
 import { samplesFigure } from "spectral-lab/figures/samples";
 import { showSamples } from "spectral-lab/lab/samples";
 import { unet } from "spectral-lab/tasks/index";
+import { storeExample } from "../paper/stored-example.js";
 import { temporaryFolder } from "../store/temporary-folder.js";
 import { printed } from "./fake-notebook.js";
-import { storeExample } from "./stored-example.js";
 
 test("a run without weights draws no samples and says how to get them", async (t) => {
   const run = storeExample(temporaryFolder(t), { task: unet }, { matrices: ["conv3.weight"], contacts: [] });

@@ -4,7 +4,7 @@ import { join } from "node:path";
 import { describe, it } from "node:test";
 import { float32, type NdArray } from "spectral-lab/core/array";
 import { findRuns } from "spectral-lab/store/find-runs";
-import { exportRun, thin } from "spectral-lab/store/results";
+import { exportRun } from "spectral-lab/store/results";
 import { openRun } from "spectral-lab/store/run";
 import { temporaryFolder } from "./temporary-folder.js";
 import { inventedData } from "./description.js";
@@ -70,15 +70,5 @@ describe("exportRun", () => {
     run.close();
     exportRun(run, results);
     assert.deepEqual(findRuns(results)[0].steps(), []);
-  });
-});
-
-describe("thin", () => {
-  it("keeps first and last and at most the wanted number", () => {
-    const steps = Array.from({ length: 101 }, (_, i) => i);
-    assert.deepEqual(thin(steps, 5), [0, 25, 50, 75, 100]);
-    assert.deepEqual(thin(steps, 1), [100]);
-    assert.deepEqual(thin(steps, 0), []);
-    assert.deepEqual(thin([1, 2], 5), [1, 2]);
   });
 });

@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
-import { errorFallsWithRank, neitherWithoutDecay } from "spectral-lab/figures/claims";
-import { metricsTable, ranksTable } from "spectral-lab/analysis/tables";
+import { faceted, metricsTable, ranksTable } from "spectral-lab/analysis/tables";
+import { claimsOfGrokking } from "spectral-lab/paper/claims/figure2";
+import type { Facets } from "spectral-lab/core/facets";
 import type { RunReader } from "spectral-lab/store/stored-run";
 import * as tasks from "spectral-lab/tasks/index";
 import type { Task } from "spectral-lab/tasks/task";
@@ -12,10 +13,10 @@ export type FindQuick = (task: Task, setting?: string) => RunReader;
 /** What a quick run must have learned, with every probe on, by what it is about. The data are the generated ones. */
 export const quickChecks: Record<string, (find: FindQuick) => void> = {
   "modular addition groks, its twin without decay does not, and the claims of figure 2 say so"(find) {
-    const [decay, twin] = ["decay", "no-decay"].map((label) => ({
-      label,
-      run: find(tasks.modularAddition, label),
-    }));
+    const chosen = ["decay", "no-decay"].map((setting) =>
+      faceted(find(tasks.modularAddition, setting), { setting }),
+    );
+    const [decay, twin] = chosen;
     const memorised = errors(decay.run, "train").find(({ value }) => value === 0)!.step;
     const validation = errors(decay.run, "validation");
     const grokked = validation.find(({ value }) => value < 0.05)?.step ?? NaN;
@@ -27,10 +28,10 @@ export const quickChecks: Record<string, (find: FindQuick) => void> = {
     );
     assert.ok(validation.at(-1)!.value < 0.05, "where it stays");
     assert.ok(errors(twin.run, "validation").at(-1)!.value > 0.5, "without decay it stays above 50 %");
-    const chosen = [decay, twin];
     const tables = { metrics: metricsTable(chosen), ranks: ranksTable(chosen) };
-    assert.equal(errorFallsWithRank(tables, "decay").verdict, "agrees");
-    assert.equal(neitherWithoutDecay(tables, "decay", "no-decay").verdict, "agrees");
+    const ofSetting = (setting: string): Facets => ({ task: "modular-addition", setting });
+    const claims = claimsOfGrokking(tables, ofSetting("decay"), ofSetting("no-decay"));
+    for (const { verdict, statement } of claims) assert.equal(verdict, "agrees", statement);
   },
 
   "VGG: loss and error fall, and the top half of each spectrum keeps more than the bottom half"(find) {

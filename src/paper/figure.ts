@@ -1,0 +1,33 @@
+import type { ColumnTable } from "arquero";
+import type { FacetedRun } from "../analysis/tables.js";
+import { DataError } from "../core/errors.js";
+import type { Figure } from "../figures/plotly.js";
+import type { Task } from "../tasks/task.js";
+import type { Claim } from "./claim.js";
+
+/** A figure as it was drawn from runs. */
+export interface Drawn {
+  /** Name of its files: "figure2". */
+  readonly name: string;
+  readonly figure: Figure;
+  /** What it was drawn from, by name. */
+  readonly tables: Readonly<Record<string, ColumnTable>>;
+  /** What the paper claims with it, checked against the tables. */
+  readonly claims: readonly Claim[];
+}
+
+/** A figure of the paper: which runs it is drawn from, and how. */
+export interface PaperFigure {
+  readonly number: number;
+  readonly title: string;
+  readonly tasks: readonly Task[];
+  /** Settings of the tasks; default all of a profile's; none is the profile's own configuration. */
+  readonly settings?: readonly string[];
+  /** @throws DataError if the runs do not hold what the figure shows */
+  draw(runs: readonly FacetedRun[]): Drawn;
+}
+
+/** @throws DataError if there are no runs */
+export function expectRuns(figure: string, runs: readonly FacetedRun[]): void {
+  if (runs.length === 0) throw new DataError(`${figure}: expected at least one run, found none`);
+}

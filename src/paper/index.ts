@@ -1,0 +1,27 @@
+/** The figures of the paper: each says which runs it needs, draws them, and checks what the paper says of it. */
+import { unknownName } from "../core/config.js";
+import type { PaperFigure } from "./figure.js";
+import { figure1 } from "./figure1.js";
+import { figure2 } from "./figure2.js";
+import { figure3 } from "./figure3.js";
+import { figure4 } from "./figure4.js";
+import { figure5 } from "./figure5.js";
+import { figure8 } from "./figure8.js";
+
+export { drawFigure1 } from "./figure1.js";
+export { drawFigure2 } from "./figure2.js";
+export { drawFigure3 } from "./figure3.js";
+export { drawFigure4 } from "./figure4.js";
+export { drawFigure5 } from "./figure5.js";
+export { drawFigure8 } from "./figure8.js";
+
+/** The figures that can be drawn so far, in the order of the paper. */
+export const PAPER_FIGURES: readonly PaperFigure[] = [figure1, figure2, figure3, figure4, figure5, figure8];
+
+/** The figure of a number. @throws ConfigError if there is none */
+export function paperFigure(number: number): PaperFigure {
+  const figure = PAPER_FIGURES.find((candidate) => candidate.number === number);
+  if (figure) return figure;
+  const known = PAPER_FIGURES.map((one) => String(one.number));
+  throw unknownName("figure", String(number), known);
+}
