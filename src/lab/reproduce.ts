@@ -1,14 +1,25 @@
 import type { FacetedRun } from "../analysis/tables.js";
 import { unknownName } from "../core/config.js";
-import { ConfigError } from "../core/errors.js";
+import { ConfigError, StoreError } from "../core/errors.js";
 import { facetsText } from "../core/facets.js";
-import { facetedBy, PAPER_SEEDS, requestsOf, type RunChoice, storedRun } from "../paper/stored.js";
+import type { Provenance } from "../data/dataset.js";
+import { describeData } from "../data/provenance.js";
+import {
+  candidatesOf,
+  facetedBy,
+  measuredOtherwise,
+  PAPER_SEEDS,
+  preferred,
+  requestsOf,
+  type RunChoice,
+  sameData,
+} from "../paper/stored.js";
 import { resultsFolder, runsFolder } from "../store/paths.js";
 import type { RunReader } from "../store/stored-run.js";
-import { runTask, type RunRequest, withData } from "../tasks/run.js";
-import { type ProfileName, PROFILES, type Task } from "../tasks/task.js";
+import { commandOf, runTask, type RunRequest } from "../tasks/run.js";
+import { configOf, type ProfileName, PROFILES, type Task } from "../tasks/task.js";
 import { interruptSignal } from "./interrupt.js";
-import { banner, markdown } from "./markdown.js";
+import { banner, duration, markdown } from "./markdown.js";
 import { progress, type Progress } from "./progress.js";
 
 /**
@@ -32,10 +43,12 @@ export function profileFromEnvironment(otherwise: ProfileName = "quick"): Profil
 }
 
 /**
- * The finished runs of a task, or of several, in some settings and seeds: read where they are stored (trained here, or results that came
- * with the repository), trained where not. Says first what runs, on what, and for how many steps; follows each training
- * in one line. Interrupted, it keeps what is done, and goes on when it is called again.
- * @throws ConfigError for an unknown profile, setting or field; what `runTask` throws
+ * The finished runs of a task, or of several, in some settings and seeds: read where they are stored (trained here, or
+ * results that came with the repository), trained where not. A stored run on other data than this machine has is shown with
+ * a banner that says so. Says first what runs, on what, and for how many steps; follows each training in one line.
+ * Interrupted, it keeps what is done, and goes on when it is called again.
+ * @throws ConfigError for an unknown profile, setting or field; StoreError if a stored run was not measured as is asked and
+ * cannot be; what `runTask` throws
  */
 export async function reproduce(
   task: Task | readonly Task[],
@@ -49,20 +62,56 @@ export async function reproduce(
   if (requests.length === 0) throw new ConfigError("reproduce: expected at least one task and one seed");
   const roots = retrain ? [runs] : [runs, resultsFolder()];
   const found: FacetedRun[] = [];
+  const elsewhere = new Set<string>();
   for (const request of requests) {
-    const run = storedRun(roots, request) ?? (await standInOrTrained(roots, request));
-    const set = run.record.config.standIn === true ? { ...request.set, standIn: true } : request.set;
+    const { run, other } = await storedOrTrained(roots, request, retrain);
+    if (other) elsewhere.add(other);
     const others = options.seeds ? [] : PAPER_SEEDS.filter((seed) => seed !== request.seed);
-    const stored = others.map((seed) => storedRun(roots, { ...request, set, seed }));
-    found.push(...[run, ...stored].flatMap((one) => (one ? [facetedBy(request, one)] : [])));
+    const stored = others.flatMap(
+      (seed) => preferred(candidatesOf(roots, { ...request, seed }), run.record.data.fingerprint) ?? [],
+    );
+    found.push(...[run, ...sameData(stored, run)].map((one) => facetedBy(request, one)));
   }
+  if (elsewhere.size > 0) markdown([...elsewhere].join("\n\n"));
   markdown(provenance(found));
   return found;
 }
 
-async function standInOrTrained(roots: readonly string[], asked: RunRequest): Promise<RunReader> {
-  const request = await withData(asked);
-  return (request === asked ? undefined : storedRun(roots, request)) ?? (await trainShown(request));
+/**
+ * The run of a request: stored on this machine's data, else stored on others, else trained.
+ * @param retrain take no run on other data
+ * @returns `other` where its data are not this machine's: a sentence that says so
+ */
+async function storedOrTrained(
+  roots: readonly string[],
+  request: RunRequest,
+  retrain: boolean,
+): Promise<{ run: RunReader; other?: string }> {
+  const candidates = candidatesOf(roots, request);
+  if (candidates.length === 0) return { run: await trainShown(request) };
+  const here = await dataHere(request);
+  const run = preferred(candidates, here.fingerprint)!;
+  const same = run.record.data.fingerprint === here.fingerprint;
+  if (retrain && !same) return { run: await trainShown(request) };
+  const otherwise = measuredOtherwise(run, request);
+  if (otherwise.length > 0 && same && run.weightSteps().length > 0) return { run: await trainShown(request) };
+  if (otherwise.length > 0) {
+    throw new StoreError(
+      `${run.folder}: this stored run was measured otherwise (${otherwise.join("; ")}) and came without the weights ` +
+        `to measure again; train one with: ${commandOf(request)}`,
+    );
+  }
+  if (same) return { run };
+  const other =
+    `**Other data than on this machine.** The stored runs of ${request.task.name} on this page were trained on ` +
+    `${describeData(run.record.data)}; here there are ${describeData(here)}. SPECTRAL_RETRAIN=1 trains on these.`;
+  return { run, other };
+}
+
+/** What a request would be trained on here; nothing is downloaded for it. */
+async function dataHere({ task, seed = 0, data, ...choice }: RunRequest): Promise<Provenance> {
+  const config = configOf(task, choice);
+  return (await task.open(config, seed, { ...data, allowDownload: false })).provenance;
 }
 
 /** Trains one run with its progress as output of the cell. */
@@ -70,26 +119,31 @@ async function trainShown(request: RunRequest): Promise<RunReader> {
   const { task, profile = "quick", setting } = request;
   const training = runTask({ ...request, signal: interruptSignal() });
   let shown: Progress | undefined;
-  let next = await training.next();
-  for (; !next.done; next = await training.next()) {
-    const { step, totalSteps, epoch, losses, rows, backend, data } = next.value;
-    if (!shown) {
-      const facts = { profile, backend: backend.description, data: data.name, steps: totalSteps, from: step };
-      banner({ task: [task.title, setting].filter(Boolean).join(", "), ...facts });
-      shown = progress({ title: setting ?? task.name, total: totalSteps, from: step });
+  try {
+    let next = await training.next();
+    for (; !next.done; next = await training.next()) {
+      const { step, totalSteps, epoch, losses, rows, backend, description } = next.value;
+      if (!shown) {
+        const data = describeData(description.data);
+        const facts = { profile, backend: backend.description, data, steps: totalSteps, from: step };
+        banner({ task: [task.title, setting].filter(Boolean).join(", "), ...facts });
+        shown = progress({ title: setting ?? task.name, total: totalSteps, from: step });
+      }
+      const loss: Record<string, number> = losses.length > 0 ? { loss: losses[losses.length - 1] } : {};
+      shown.update({ step, epoch, metrics: { ...loss, ...validationOf(rows) } });
     }
-    const loss: Record<string, number> = losses.length > 0 ? { loss: losses[losses.length - 1] } : {};
-    shown.update({ step, epoch, metrics: { ...loss, ...validationOf(rows) } });
+    const { run, outcome } = next.value;
+    if (outcome.status === "finished") {
+      shown?.done();
+      return run;
+    }
+    shown?.stopped("interrupted");
+    const error = new Error(`stopped at step ${outcome.step}, checkpoint saved; run the cell again to go on`);
+    error.name = "Interrupted";
+    throw error;
+  } finally {
+    await training.return(undefined as never); // where showing failed: training stops and frees its tensors
   }
-  const { run, outcome } = next.value;
-  if (outcome.status === "finished") {
-    shown?.done();
-    return run;
-  }
-  shown?.stopped("interrupted");
-  const error = new Error(`stopped at step ${outcome.step}, checkpoint saved; run the cell again to go on`);
-  error.name = "Interrupted";
-  throw error;
 }
 
 /** The newest validation metrics among rows: { "validation error": 0.3 }. */
@@ -103,14 +157,14 @@ function validationOf(rows: readonly Readonly<Record<string, unknown>>[]): Recor
 /** Where the runs of a page come from, one line each: trained when, on what, from which data. */
 function provenance(runs: readonly FacetedRun[]): string {
   const lines = runs.map(({ facets, run: { record } }) => {
-    const { backend, device, earlier = [], data, step, epoch, seed, timings, id } = record;
-    const time = timings.training === undefined ? "" : `, ${Math.round(timings.training)} s`;
-    const on = data ? `, on ${data.name}` : "";
-    const stretches = earlier
-      .map((one) => `${one.backend} on ${one.device} to step ${one.until}, then `)
-      .join("");
-    const machine = `${stretches}${backend} on ${device}`;
-    return `* **${facetsText(facets)}**, seed ${seed}: ${step} steps (epoch ${epoch}) with ${machine}${time}${on} (run ${id})`;
+    const { stretches, data, step, epoch, seed, timings, id } = record;
+    const time = timings.training === undefined ? "" : `, ${duration(timings.training)}`;
+    const machines = stretches.map(({ backend, device, to }, i) => {
+      const until = i < stretches.length - 1 ? ` to step ${to}` : "";
+      return `${backend} on ${device}${until}`;
+    });
+    const facts = `${step} steps (epoch ${epoch}) with ${machines.join(", then ")}${time}, on ${describeData(data)}`;
+    return `* **${facetsText(facets)}**, seed ${seed}: ${facts} (run ${id})`;
   });
   return `Runs on this page:\n\n${lines.join("\n")}`;
 }

@@ -6,7 +6,7 @@ import type { Figure } from "../figures/plotly.js";
 import { completeOnes, type Experiment } from "../figures/selection.js";
 import { lstm, transformer, unet, vgg } from "../tasks/index.js";
 import type { Task } from "../tasks/task.js";
-import { dataOf, experimentsOf } from "./experiments.js";
+import { dataNotes, dataOf, experimentsOf } from "./experiments.js";
 import { type Shown, shownOf } from "./shown.js";
 
 /** The tasks of figures 3 to 5, in the order of their columns. */
@@ -62,10 +62,13 @@ export function columnsOf(runs: readonly FacetedRun[], shown?: "matrix" | "conta
       ...absent.map(({ name }) => ({ where: { task: name, setting: null }, title: SHORT[name] })),
     ],
     present,
-    notes: present.flatMap(({ title, notes }) => {
-      const note = shown && notes[shown];
-      return note ? [`${title}: ${note}.`] : [];
-    }),
+    notes: [
+      ...dataNotes(runs),
+      ...present.flatMap(({ title, notes }) => {
+        const note = shown && notes[shown];
+        return note ? [`${title}: ${note}.`] : [];
+      }),
+    ],
   };
 }
 

@@ -1,6 +1,6 @@
-import type { RunRecord } from "../store/record.js";
+import type { DataRecord } from "../store/record.js";
 
-/** What figures call the data that a run was trained on: "CIFAR-10"; undefined where the record does not say. */
-export function dataTitle(data: RunRecord["data"]): string | undefined {
-  return data?.name.replace(/ \(.*/, "");
+/** What the title of a panel calls the data that a run was trained on, in a few words: "CIFAR-10", "spoken digits". */
+export function dataTitle({ name }: DataRecord): string {
+  return name.replaceAll(/ \(.*?\)/g, "").replace(/ in \S+'s layout$/, "");
 }

@@ -1,5 +1,6 @@
 import type { FacetedRun } from "../analysis/tables.js";
 import { type Facets, facetsText, withoutSeed } from "../core/facets.js";
+import { describeData } from "../data/provenance.js";
 import type { Experiment } from "../figures/selection.js";
 import { dataTitle } from "./data-title.js";
 
@@ -26,14 +27,20 @@ export function experimentsOf(runs: readonly FacetedRun[]): ExperimentRuns[] {
   });
 }
 
-/** What some runs were trained on: "CIFAR-10", "CIFAR-10 or generated textures"; undefined where no record says. */
-export function dataOf(runs: readonly FacetedRun[]): string | undefined {
-  const titles = new Set(runs.flatMap(({ run }) => dataTitle(run.record.data) ?? []));
-  return titles.size > 0 ? [...titles].join(" or ") : undefined;
+/** What some runs were trained on, in a few words: "CIFAR-10", "CIFAR-10 or generated textures". */
+export function dataOf(runs: readonly FacetedRun[]): string {
+  return [...new Set(runs.map(({ run }) => dataTitle(run.record.data)))].join(" or ");
 }
 
-/** A line under a figure that says what its runs were trained on; none where no record says. */
+/** Lines under a figure that say what its runs were trained on, and on how much of it; a line per task. */
 export function dataNotes(runs: readonly FacetedRun[]): string[] {
-  const data = dataOf(runs);
-  return data ? [`Trained on ${data}.`] : [];
+  const tasks = new Map<string, Set<string>>();
+  for (const { run } of runs) {
+    const { task, data } = run.record;
+    tasks.set(task, (tasks.get(task) ?? new Set()).add(describeData(data)));
+  }
+  return [...tasks].map(([task, data]) => {
+    const what = [...data].join("; ");
+    return tasks.size === 1 ? `Trained on ${what}.` : `${task} was trained on ${what}.`;
+  });
 }

@@ -1,10 +1,11 @@
+import { isDeepStrictEqual } from "node:util";
 import { faceted, type FacetedRun } from "../analysis/tables.js";
 import { findRuns } from "../store/find-runs.js";
 import { resultsFolder, runsFolder } from "../store/paths.js";
-import { runId } from "../store/record.js";
+import { checkSameTraining, type RunRecord } from "../store/record.js";
 import type { RunReader } from "../store/stored-run.js";
-import { identityOf, type RunRequest } from "../tasks/run.js";
-import type { Choice, ProfileName, Task } from "../tasks/task.js";
+import type { RunRequest } from "../tasks/run.js";
+import { type Choice, configOf, type ProfileName, type Task, trainingFields } from "../tasks/task.js";
 import type { PaperFigure } from "./figure.js";
 
 /** The seeds of the paper's repetitions. */
@@ -30,17 +31,52 @@ export function requestsOf(
   return chosen.flatMap((setting) => seeds.map((seed) => ({ task, profile, setting, seed, set, runs })));
 }
 
-/** The finished run of a request under some folders; undefined if there is none. */
-export function storedRun(roots: readonly string[], request: RunRequest): RunReader | undefined {
-  const identity = identityOf(request);
-  const where = ({ id, status }: RunReader["record"]): boolean =>
-    id === runId(identity) && status === "finished";
-  return findRuns(roots, { task: request.task.name, where })[0];
+/** Finished runs that were trained as is asked, on whatever data, and of those on equal data the one trained here. */
+export function candidatesOf(roots: readonly string[], request: RunRequest): RunReader[] {
+  const { task, seed = 0, order = seed } = request;
+  const config = configOf(task, request);
+  const training = trainingFields(task, config);
+  const same = (record: RunRecord): boolean =>
+    record.status === "finished" &&
+    record.seed === seed &&
+    (record.order ?? record.seed) === order &&
+    record.origin === undefined &&
+    isDeepStrictEqual(record.training, training);
+  const found = findRuns(roots, { task: task.name, where: same });
+  const { measuring } = task;
+  for (const { folder, record } of found)
+    checkSameTraining(folder, record, { task: task.name, config, measuring });
+  return found;
+}
+
+/**
+ * The stored run of a request among candidates that differ only in their data: the one on the data of `fingerprint`, if it
+ * is given and there is one; else on real rather than generated ones, on more rather than fewer.
+ */
+export function preferred(candidates: readonly RunReader[], fingerprint?: string): RunReader | undefined {
+  const rank = ({ record: { data } }: RunReader): readonly number[] => [
+    Number(data.fingerprint === fingerprint),
+    Number(!data.standIn),
+    data.training,
+  ];
+  return [...candidates].sort((a, b) => {
+    const [first, second] = [rank(a), rank(b)];
+    const decides = first.findIndex((value, i) => value !== second[i]);
+    return decides < 0 ? 0 : second[decides] - first[decides];
+  })[0];
+}
+
+/** The fields that say what is measured in which a stored run differs from a request: "measureEvery = 10, asked 1". */
+export function measuredOtherwise({ record }: RunReader, request: RunRequest): string[] {
+  const config = configOf(request.task, request);
+  return request.task.measuring
+    .filter((name) => name !== "standIn" && record.config[name] !== config[name])
+    .map((name) => `${name} = ${String(record.config[name])}, asked ${String(config[name])}`);
 }
 
 /**
  * The finished runs that a figure can be drawn from, of every task, setting and seed that is stored: trained here, else
- * results that came with the repository; on the real data, else on their stand-in.
+ * results that came with the repository. The seeds of one setting are on equal data.
  */
 export function storedRuns(
   { tasks, settings }: PaperFigure,
@@ -48,22 +84,25 @@ export function storedRuns(
   { runs = runsFolder(), seeds = PAPER_SEEDS }: { runs?: string; seeds?: readonly number[] } = {},
 ): FacetedRun[] {
   const roots = [runs, resultsFolder()];
-  return tasks.flatMap((task) => {
-    const requests = requestsOf(task, { profile, settings, seeds });
-    const standIns = requests.map((request) => ({ ...request, set: { standIn: true } }));
-    const real = storedOf(requests, roots);
-    return real.length > 0 || task.dataSet === undefined ? real : storedOf(standIns, roots);
-  });
+  return tasks.flatMap((task) =>
+    requestsOf(task, { profile, settings, seeds: [seeds[0]] }).flatMap((request) => {
+      const bySeed = seeds.map((seed) => candidatesOf(roots, { ...request, seed }));
+      const chosen = preferred(bySeed.flat());
+      const own = bySeed.map((found) => preferred(found, chosen?.record.data.fingerprint));
+      return sameData(
+        own.flatMap((run) => run ?? []),
+        chosen,
+      ).map((run) => facetedBy(request, run));
+    }),
+  );
+}
+
+/** The runs that were trained on the same data as one of them. */
+export function sameData(runs: readonly RunReader[], as: RunReader | undefined): RunReader[] {
+  return runs.filter(({ record }) => record.data.fingerprint === as?.record.data.fingerprint);
 }
 
 /** A run with the facets of the request that it answers. */
 export function facetedBy(request: RunRequest, run: RunReader): FacetedRun {
   return faceted(run, { setting: request.setting ?? null });
-}
-
-function storedOf(requests: readonly RunRequest[], roots: readonly string[]): FacetedRun[] {
-  return requests.flatMap((request) => {
-    const run = storedRun(roots, request);
-    return run ? [facetedBy(request, run)] : [];
-  });
 }
