@@ -13,6 +13,7 @@ import { moveAside } from "../store/folder.js";
 import { findRun, openRun, type Run } from "../store/run.js";
 import { runAtStep } from "../store/run-at-step.js";
 import type { RunReader } from "../store/stored-run.js";
+import type { Start } from "../train/checkpoint.js";
 import { type Edit, printEdit, weightsReadBy } from "../train/edits/edit.js";
 import type { Experiment } from "../train/experiment.js";
 import { type Outcome, type TrainingProgress, train } from "../train/loop.js";
@@ -25,7 +26,7 @@ import {
   missingFrom,
 } from "./coverage.js";
 import { ReferenceSvds } from "../train/snapshot.js";
-import { type Start, startAfter, startFrom } from "../train/start.js";
+import { startAfter, startFrom } from "../train/start.js";
 import { type Choice, configOf, type Task, trainingFields } from "./task.js";
 
 /** A training run that is asked for. */

@@ -3,13 +3,31 @@ import { DataError } from "../core/errors.js";
 import { toArrays } from "../nn/parameters.js";
 import type { Checkpoint } from "../store/checkpoints.js";
 import type { Metadata, Safetensors } from "../store/safetensors.js";
-import type { Start } from "./start.js";
 import type { TrainingState } from "./step.js";
 
 /** The mean training loss since the last measurement, carried across an interruption so that no row changes. */
 export interface RunningLoss {
   sum: number;
   count: number;
+}
+
+/**
+ * Where training begins, if not at an initialisation: at any step, from any weights. Host arrays, which training copies.
+ * All but step, weights and masks are what makes a branch go on exactly as the run that it is taken from.
+ */
+export interface Start {
+  /** Updates made before: where the schedule, the epochs and the order of examples stand. */
+  readonly step: number;
+  /** Parameters and buffers under PyTorch's names. */
+  readonly weights: NamedArrays;
+  /** The optimiser's moments and the updates that they have seen. Default fresh ones, with count 0. */
+  readonly memory?: { readonly count: number; readonly slots: NamedArrays };
+  /** Losses of the steps since the last measurement. Default none. */
+  readonly running?: Readonly<RunningLoss>;
+  /** 0/1 by parameter name: weights that stay at exactly 0 from the first batch on. */
+  readonly masks?: NamedArrays;
+  /** The step at which training stops early because the experiment's goal was met before this step. */
+  readonly end?: number;
 }
 
 const OPTIMISER = "optimiser."; // no PyTorch module of ours is called that

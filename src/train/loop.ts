@@ -9,14 +9,14 @@ import type { Row } from "../store/rows.js";
 import type { Run } from "../store/run.js";
 import { Batches } from "./batches.js";
 import { CheckpointClock } from "./checkpoint-clock.js";
-import { packMemory, packState, type RunningLoss, unpackState, weightsOf } from "./checkpoint.js";
+import { packMemory, packState, type RunningLoss, type Start, unpackState, weightsOf } from "./checkpoint.js";
 import { stepsPerEpoch } from "./examples.js";
 import type { Experiment } from "./experiment.js";
 import { PendingLosses } from "./losses.js";
 import type { Decomposer } from "./measure.js";
 import { MeasurementQueue } from "./queue.js";
 import { ReferenceSvds } from "./snapshot.js";
-import { initialisation, splitFor, type Start, stateOf } from "./start.js";
+import { initialisation, splitFor, stateOf } from "./start.js";
 import { disposeState, trainStep } from "./step.js";
 
 /** The seeds of a run's streams of chance. */

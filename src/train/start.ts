@@ -5,31 +5,12 @@ import { disposeParameters, toArrays, toTensors } from "../nn/parameters.js";
 import { splitStateDict, type StateDict } from "../nn/state-dict.js";
 import type { Optimiser, OptimiserState } from "../optim/optimiser.js";
 import type { RunReader } from "../store/stored-run.js";
-import { type RunningLoss, unpackMemory } from "./checkpoint.js";
+import { type Start, unpackMemory } from "./checkpoint.js";
 import { applyEdit, type Edit } from "./edits/edit.js";
 import { checkMasks, maskArrays } from "./edits/masks.js";
 import type { Experiment } from "./experiment.js";
 import { recalibrate } from "./recalibrate.js";
 import type { TrainingState } from "./step.js";
-
-/**
- * Where training begins, if not at an initialisation: at any step, from any weights. Host arrays, which training copies.
- * All but step, weights and masks are what makes a branch go on exactly as the run that it is taken from.
- */
-export interface Start {
-  /** Updates made before: where the schedule, the epochs and the order of examples stand. */
-  readonly step: number;
-  /** Parameters and buffers under PyTorch's names. */
-  readonly weights: NamedArrays;
-  /** The optimiser's moments and the updates that they have seen. Default fresh ones, with count 0. */
-  readonly memory?: { readonly count: number; readonly slots: NamedArrays };
-  /** Losses of the steps since the last measurement. Default none. */
-  readonly running?: Readonly<RunningLoss>;
-  /** 0/1 by parameter name: weights that stay at exactly 0 from the first batch on. */
-  readonly masks?: NamedArrays;
-  /** The step at which training stops early because the experiment's goal was met before this step. */
-  readonly end?: number;
-}
 
 /**
  * A run's state at a step at which it kept its weights: what a branch starts from.

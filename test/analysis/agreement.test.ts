@@ -7,7 +7,7 @@ import { agreement } from "spectral-lab/analysis/index";
 import { runAtStep, type RunAtStep } from "spectral-lab/store/run-at-step";
 import { studyTable } from "spectral-lab/analysis/study-table";
 import { float32, type NamedArrays } from "spectral-lab/core/array";
-import { svdSync } from "spectral-lab/linalg/svd";
+import { svdSync } from "spectral-lab/linalg/engine";
 import type { MatrixView } from "spectral-lab/nn/model";
 import { matrixOf } from "spectral-lab/nn/views";
 import type { StudyReader } from "spectral-lab/store/study";
@@ -93,7 +93,7 @@ test("identical networks agree wholly, and so does one with itself doubled: the 
   const input = at(a, 10);
   const doubled: RunAtStep = {
     ...input,
-    edit: { rescale: 2 },
+    edit: "doubled",
     weights: () =>
       new Map(
         [...input.weights()].map(([name, { shape, data }]) => [
@@ -107,7 +107,7 @@ test("identical networks agree wholly, and so does one with itself doubled: the 
   };
   const [same, edited] = [await compare(input, input), await compare(input, doubled)];
   assert.notEqual(same.record.id, edited.record.id);
-  assert.deepEqual(edited.record.inputs[1].edit, { rescale: 2 });
+  assert.deepEqual(edited.record.inputs[1].edit, "doubled");
   for (const study of [same, edited]) {
     for (const { name } of a.model.matrices) {
       const found = diagonal(study, name);

@@ -5,7 +5,7 @@ import type { Model } from "spectral-lab/nn/model";
 import { modelOf } from "spectral-lab/analysis/model";
 import { openRun, type Run } from "spectral-lab/store/run";
 import type { Task } from "spectral-lab/tasks/task";
-import { identityOf } from "spectral-lab/tasks/run";
+import { describeRequest } from "../store/description.js";
 
 /** A run as if it had been trained: weights of steps 0 (the initialisation) and 10 (moved at random), and nothing else. */
 export async function storedNetwork(
@@ -14,7 +14,7 @@ export async function storedNetwork(
   set: Readonly<Record<string, unknown>>,
   seed = 0,
 ): Promise<{ run: Run; model: Model<unknown>; weights: (step: number) => NamedArrays }> {
-  const run = openRun(runs, identityOf({ task, set, seed }));
+  const run = openRun(runs, describeRequest({ task, set, seed }, { standIn: true }));
   const model = await modelOf(run.record);
   const random = randomStream(seed, "moved");
   const initial = model.init(seed);

@@ -4,6 +4,7 @@ import type { Facets } from "spectral-lab/core/facets";
 import { openRun } from "spectral-lab/store/run";
 import type { Row } from "spectral-lab/store/rows";
 import { readRun } from "spectral-lab/store/stored-run";
+import { describeRun } from "../store/description.js";
 
 /** What a tiny run has measured, step by step. */
 export interface Measured {
@@ -20,7 +21,7 @@ export function tinyRun(
   { rows, arrays = {} }: Measured,
   facets: Facets = {},
 ): FacetedRun {
-  const run = openRun(root, { task, seed, config: { width: 2 }, defaults: { width: 2 } });
+  const run = openRun(root, describeRun({ task, seed, config: { width: 2 } }));
   for (const [step, named] of Object.entries(arrays)) {
     const stored = Object.entries(named).map(([name, values]): [string, NdArray] => [
       name,

@@ -15,6 +15,7 @@ import { ConfigError } from "spectral-lab/core/errors";
 import { randomStream } from "spectral-lab/core/random";
 import { openRun } from "spectral-lab/store/run";
 import type { StudyReader } from "spectral-lab/store/study";
+import { describeRun } from "../store/description.js";
 
 // Computes a toy study under argv[2], of the runs that lie there, in parts of at least argv[3] milliseconds.
 
@@ -62,7 +63,7 @@ export function toyStudy(
 export function toyInputs(root: string): readonly RunAtStep[] {
   const runs = `${root}/runs`;
   return [0, 1].map((seed) => {
-    const run = openRun(runs, { task: "toy", seed, config: { width: 3 }, defaults: { width: 3 } });
+    const run = openRun(runs, describeRun({ task: "toy", seed, config: { width: 3 } }));
     for (const step of [0, 10])
       run.writeWeights(step, new Map([["w", float32([3], Float32Array.of(1, 2 + seed, step))]]));
     run.update({ status: "finished", step: 10 });

@@ -5,8 +5,7 @@ import { drawSamples } from "spectral-lab/lab/samples";
 import { unet as network } from "spectral-lab/models/unet";
 import { openRun } from "spectral-lab/store/run";
 import { unet } from "spectral-lab/tasks/index";
-import { configOf } from "spectral-lab/tasks/task";
-import { describeRun } from "../store/description.js";
+import { describeRequest } from "../store/description.js";
 import { temporaryFolder } from "../store/temporary-folder.js";
 
 test("digits are drawn from the last weights of a run: noise first, the same every time", async (t) => {
@@ -14,12 +13,7 @@ test("digits are drawn from the last weights of a run: noise first, the same eve
   const model = network({ channels: [4, 8, 16, 32], embedding: 8 });
   const run = openRun(
     temporaryFolder(t),
-    describeRun({
-      task: "unet",
-      config: configOf(unet, { set: { channels: 4, embedding: 8 } }),
-      defaults: unet.defaults,
-      data: { standIn: true },
-    }),
+    describeRequest({ task: unet, set: { channels: 4, embedding: 8 } }, { standIn: true }),
   );
   run.writeWeights(1, new Map([...model.init(0), ...model.initBuffers(0)]));
   run.writeWeights(5, new Map([...model.init(1), ...model.initBuffers(0)]));

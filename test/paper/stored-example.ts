@@ -1,7 +1,9 @@
 import { float32, type NdArray } from "spectral-lab/core/array";
+import type { DataRecord } from "spectral-lab/store/record";
 import { openRun } from "spectral-lab/store/run";
 import { readRun, type RunReader } from "spectral-lab/store/stored-run";
-import { identityOf, type RunRequest } from "spectral-lab/tasks/run";
+import type { RunRequest } from "spectral-lab/tasks/run";
+import { describeRequest } from "../store/description.js";
 
 /** What an invented run has measured. */
 export interface Example {
@@ -13,13 +15,13 @@ export interface Example {
   readonly fall?: number;
   /** Alignment at the end; at the start it is chance. */
   readonly aligned?: number;
-  readonly data?: { readonly name: string; readonly standIn: boolean };
+  readonly data?: Partial<DataRecord>;
 }
 
 /** Writes a finished run of a request under `root`, measured at steps 0, 50 and 100, with invented numbers. */
 export function storeExample(root: string, request: Omit<RunRequest, "runs">, example: Example): RunReader {
   const { matrices, contacts, size = 6, fall = 0.5, aligned = 0.6 } = example;
-  const run = openRun(root, identityOf(request));
+  const run = openRun(root, describeRequest(request, example.data));
   for (const [moment, step] of [0, 50, 100].entries()) {
     const part = moment / 2;
     const origin = { step, epoch: part * 4 };
@@ -50,6 +52,7 @@ export function storeExample(root: string, request: Omit<RunRequest, "runs">, ex
         depth,
         score: moment === 0 ? 0.1 : aligned * part,
         dimension: 64,
+        pairs: 1,
       })),
     ]);
   }
@@ -58,7 +61,6 @@ export function storeExample(root: string, request: Omit<RunRequest, "runs">, ex
     step: 100,
     epoch: 4,
     finished: "2026-01-01T00:00:00Z",
-    data: example.data && { source: "test", ...example.data },
   });
   run.close();
   return readRun(run.folder);

@@ -1,3 +1,5 @@
+import type { RunRequest } from "spectral-lab/tasks/run";
+import { configOf } from "spectral-lab/tasks/task";
 import { changedFields, type Config } from "spectral-lab/core/config";
 import { at, every } from "spectral-lab/core/time";
 import type { DataRecord, RunDescription } from "spectral-lab/store/record";
@@ -17,13 +19,14 @@ export const inventedData: DataRecord = {
 export function describeRun(of: {
   readonly task: string;
   readonly config: Config;
-  readonly defaults: Config;
+  /** Default the configuration. */
+  readonly defaults?: Config;
   readonly seed?: number;
   readonly profile?: string;
   readonly data?: Partial<DataRecord>;
   readonly measuring?: readonly string[];
 }): RunDescription {
-  const { task, config, defaults, seed = 0, profile = "quick", measuring = [] } = of;
+  const { task, config, defaults = config, seed = 0, profile = "quick", measuring = [] } = of;
   const changed = Object.entries(changedFields(config, defaults));
   return {
     task,
@@ -35,4 +38,14 @@ export function describeRun(of: {
     coverage: { probes: { metrics: every("10it") }, evaluated: { train: 90 }, weights: at("end") },
     measuring,
   };
+}
+
+/** The description of a request's run, on invented data. */
+export function describeRequest(
+  { task, seed, ...choice }: RunRequest,
+  data: Partial<DataRecord> = {},
+): RunDescription {
+  const { name, defaults, measuring } = task;
+  const { profile } = choice;
+  return describeRun({ task: name, seed, profile, config: configOf(task, choice), defaults, measuring, data });
 }

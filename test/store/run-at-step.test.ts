@@ -5,11 +5,12 @@ import { runAtStep } from "spectral-lab/store/run-at-step";
 import { float32 } from "spectral-lab/core/array";
 import { exportRun } from "spectral-lab/store/results";
 import { openRun, type Run } from "spectral-lab/store/run";
-import { temporaryFolder } from "../store/temporary-folder.js";
+import { describeRun } from "./description.js";
+import { temporaryFolder } from "./temporary-folder.js";
 
 /** A run with weights of some steps whose only number is the step. */
 function stored(root: string, seed: number, { task = "toy", steps = [0, 10] } = {}): Run {
-  const run = openRun(root, { task, seed, config: { width: 3 }, defaults: { width: 3 } });
+  const run = openRun(root, describeRun({ task, seed, config: { width: 3 } }));
   for (const step of steps) run.writeWeights(step, new Map([["w", float32([1], Float32Array.of(step))]]));
   run.update({ status: "finished", step: 10 });
   run.close();
@@ -64,7 +65,7 @@ test("weights that are not kept: the error names the run and the steps that are"
 
 test("an unfinished run has no end yet", (t) => {
   const root = temporaryFolder(t);
-  const run = openRun(root, { task: "toy", seed: 0, config: {}, defaults: {} });
+  const run = openRun(root, describeRun({ task: "toy", config: {} }));
   run.writeWeights(0, new Map());
   run.close();
   assert.equal(runAtStep(`${run.folder}@0`, [root]).step, 0);

@@ -22,14 +22,15 @@ import {
   type Study,
   type StudyIdentity,
 } from "spectral-lab/store/study";
+import { inventedData } from "./description.js";
 import { ended, firstOutput, start } from "./child.js";
 import { temporaryFolder, tinyDisk } from "./temporary-folder.js";
 
 const identity: StudyIdentity = {
   kind: "barrier",
   inputs: [
-    { run: "aaaaaaaaaaaa", task: "vgg", step: 5, seed: 0 },
-    { run: "bbbbbbbbbbbb", task: "vgg", step: 9, seed: 1 },
+    { run: "aaaaaaaaaaaa", task: "vgg", step: 5, seed: 0, data: inventedData },
+    { run: "bbbbbbbbbbbb", task: "vgg", step: 9, seed: 1, data: inventedData },
   ],
   parameters: { points: 5, on: "train" },
   defaults: { points: 11, on: "train" },
@@ -69,7 +70,7 @@ describe("studyId", () => {
       { inputs: [a] },
       { inputs: [a, { ...b, step: 10 }] },
       { inputs: [a, { ...b, task: "lstm" }] },
-      { inputs: [a, { ...b, edit: { rescale: 2 } }] },
+      { inputs: [a, { ...b, edit: "doubled" }] },
       { parameters: { points: 6, on: "train" } },
     ];
     const ids = others.map((changed) => studyId({ ...identity, ...changed }));
@@ -79,7 +80,7 @@ describe("studyId", () => {
     const inputs = identity.inputs.map((input) => ({
       ...input,
       seed: 9,
-      data: { name: "x", standIn: false },
+      data: { ...inventedData, name: "x" },
     }));
     const parameters = { seeds: 3, ...identity.parameters };
     assert.equal(
@@ -209,7 +210,7 @@ describe("a study", () => {
   it("says which other process has it, and is interrupted once that was killed", async (t) => {
     const root = temporaryFolder(t);
     const folder = written(root, 1);
-    const child = start("lock-holder", join(folder, "lock"));
+    const child = start("../core/files/lock-holder", join(folder, "lock"));
     await firstOutput(child);
     const message = new RegExp(`study .*${studyId(identity)} is in use by process ${child.pid}`);
     assert.throws(() => open(root), { name: "StoreError", message });

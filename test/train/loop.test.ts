@@ -51,7 +51,6 @@ function experiment(
       pruningProbe(any(at("0"), every("5ep"))),
     ],
     checkpoints: at("0", "3ep"),
-    data: data.provenance,
     ...changes,
   };
 }

@@ -23,7 +23,8 @@ import { normOf } from "spectral-lab/train/edits/norms";
 import { asTensors, type Examples } from "spectral-lab/train/examples";
 import type { Experiment } from "spectral-lab/train/experiment";
 import { recalibrate } from "spectral-lab/train/recalibrate";
-import { startAfter, startFrom, type Start } from "spectral-lab/train/start";
+import type { Start } from "spectral-lab/train/checkpoint";
+import { startAfter, startFrom } from "spectral-lab/train/start";
 import { assertSameFiles, newRun, toyExperiment, toyImages, toyModel, trained } from "./toy.js";
 
 before(() => startBackend({ backend: "wasm" }));
@@ -129,7 +130,6 @@ test("a branch of a run that has met its goal ends where that run did", async ()
     stop: { split: "train", metric: "error", below: 0.5, then: "12it" },
     probes: [metricsProbe(every("4it"))],
     checkpoints: every("5it"),
-    data: data.provenance,
   };
   const trunk = await trained(experiment);
   const end = trunk.outcome.step;

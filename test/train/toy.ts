@@ -6,7 +6,7 @@ import { join } from "node:path";
 import { after } from "node:test";
 import { randomStream } from "spectral-lab/core/random";
 import { every } from "spectral-lab/core/time";
-import { svdSync } from "spectral-lab/linalg/svd";
+import { svdSync } from "spectral-lab/linalg/engine";
 import type { ImageTensors } from "spectral-lab/models/classification";
 import { mlp } from "spectral-lab/models/mlp";
 import { sgd } from "spectral-lab/optim/sgd";
@@ -18,6 +18,7 @@ import type { Examples } from "spectral-lab/train/examples";
 import type { Experiment } from "spectral-lab/train/experiment";
 import { type Outcome, train, type TrainingProgress, type TrainOptions } from "spectral-lab/train/loop";
 import type { Decomposer } from "spectral-lab/train/measure";
+import { describeRun } from "../store/description.js";
 
 const root = mkdtempSync(join(tmpdir(), "spectral-train-"));
 after(() => rmSync(root, { recursive: true, force: true }));
@@ -58,7 +59,6 @@ export function toyExperiment(changes: Partial<Experiment<ImageTensors>> = {}): 
     length: "3ep",
     probes: [metricsProbe(every("3it")), spectraProbe(every("1ep")), agreementProbe(every("2it"))],
     checkpoints: every("1it"),
-    data: { name: "toy" } as Experiment["data"],
     ...changes,
   };
 }
@@ -71,7 +71,7 @@ export const options = (more: Partial<TrainOptions> = {}): TrainOptions => ({
 
 let runs = 0;
 export function newRun(name = `toy${runs++}`): Run {
-  return openRun(root, { task: name, seed: 5, config: { a: 1 }, defaults: { a: 1 } });
+  return openRun(root, describeRun({ task: name, seed: 5, config: { a: 1 } }));
 }
 
 /** Trains to the end or until the signal, and closes the run. */
