@@ -13,9 +13,11 @@ import { basename, join } from "node:path";
 import { isDeepStrictEqual, parseArgs } from "node:util";
 import { startBackend } from "spectral-lab/backend/start";
 import type { Config } from "spectral-lab/core/config";
+import { at } from "spectral-lab/core/time";
 import { identityOf, type RunRecord, runFolder, type Stretch, writeRecord } from "spectral-lab/store/record";
 import { readRun } from "spectral-lab/store/stored-run";
 import { encodeRow, readRows, type Row } from "spectral-lab/store/rows";
+import { isResult } from "spectral-lab/store/results";
 import { coverageOf } from "spectral-lab/tasks/coverage";
 import { taskNamed } from "spectral-lab/tasks/index";
 import { configOf, trainingFields } from "spectral-lab/tasks/task";
@@ -85,7 +87,7 @@ async function migrate(root: string, folder: string, old: OldRecord): Promise<st
     profile: old.profile,
     config,
     data: old.data?.source === undefined ? record : { ...record, source: old.data.source },
-    coverage: coverageOf(experiment),
+    coverage: { ...coverageOf(experiment), ...(isResult(folder) && { weights: at() }) },
   };
   const target = runFolder(root, identityOf(description));
   const { status, created, finished, step, epoch, timings, peakMemory, failure } = old;

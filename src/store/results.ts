@@ -3,6 +3,7 @@ import { join } from "node:path";
 import type { NamedArrays, NdArray } from "../core/array.js";
 import { DataError, StoreError } from "../core/errors.js";
 import { writeFileAtomic } from "../core/files/atomic.js";
+import { at } from "../core/time.js";
 import { thin } from "../core/thin.js";
 import { writeRecord } from "./record.js";
 import { encodeRow } from "./rows.js";
@@ -45,7 +46,12 @@ export function exportRun(run: RunReader, root: string, choice: ExportChoice = {
       .map((row) => `${encodeRow(row)}\n`)
       .join(""),
   );
-  writeRecord(folder, { ...record, data: { ...record.data, source: undefined } });
+  const { data, coverage } = record;
+  writeRecord(folder, {
+    ...record,
+    data: { ...data, source: undefined },
+    coverage: { ...coverage, weights: at() },
+  });
   return folder;
 }
 
