@@ -30,6 +30,7 @@ const MAY_IMPORT: Record<string, readonly string[]> = {
     "analysis",
   ],
   figures: ["core"],
+  paper: ["core", "linalg", "analysis", "figures"],
   kernel: [],
 };
 const TOP = ["lab", "cli", "."]; // may import everything but the kernel

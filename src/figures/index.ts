@@ -8,4 +8,3 @@ export { figure5 } from "./figure5.js";
 export { figure8 } from "./figure8.js";
 export { samplesFigure, type SamplingStage } from "./samples.js";
 export { spectraFigure, type NamedSpectrum } from "./spectra.js";
-export * from "./claims.js";

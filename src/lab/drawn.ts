@@ -1,6 +1,6 @@
 import type { ColumnTable } from "arquero";
 import { join } from "node:path";
-import type { Claim } from "../figures/claims.js";
+import type { Claim } from "../paper/claim.js";
 import type { Figure } from "../figures/plotly.js";
 import { projectRoot } from "../store/paths.js";
 import { showClaims } from "./claim.js";

@@ -1,5 +1,5 @@
 import { type LabelledRun, spectrumTable } from "../analysis/tables.js";
-import { largeValuesGrow } from "../figures/claims.js";
+import { largeValuesGrow } from "../paper/claims/figure1.js";
 import { figure1 } from "../figures/figure1.js";
 import type { Drawn } from "./drawn.js";
 import { shownOf } from "./shown.js";
@@ -19,6 +19,6 @@ export function drawFigure1(runs: readonly LabelledRun[]): Drawn {
     name: "figure1",
     figure: figure1({ spectra }, { ...options, notes: note ? [`${note}.`] : [] }),
     tables: { spectra },
-    claims: [largeValuesGrow(spectra, options.label, options.matrix)],
+    claims: [largeValuesGrow(spectra, { label: options.label }, options.matrix)],
   };
 }

@@ -6,7 +6,7 @@ import {
   ranksTable,
   spectrumTable,
 } from "../analysis/tables.js";
-import { errorFallsWithRank, neitherWithoutDecay } from "../figures/claims.js";
+import { claimsOfGrokking } from "../paper/claims/figure2.js";
 import { figure2 } from "../figures/figure2.js";
 import type { Drawn } from "./drawn.js";
 
@@ -31,10 +31,9 @@ export function drawFigure2(runs: readonly LabelledRun[]): Drawn {
     name: "figure2",
     figure: figure2(tables, { settings, matrix: IN_PROJECTION, contact: CONTACT }),
     tables,
-    claims: [
-      ...(has("decay") ? [errorFallsWithRank(tables, "decay")] : []),
-      ...(has("decay") && has("no-decay") ? [neitherWithoutDecay(tables, "decay", "no-decay")] : []),
-    ],
+    claims: has("decay")
+      ? claimsOfGrokking(tables, { label: "decay" }, has("no-decay") ? { label: "no-decay" } : undefined)
+      : [],
   };
 }
 

@@ -1,5 +1,5 @@
 import { type LabelledRun, ranksTable, spectrumTable } from "../analysis/tables.js";
-import { rankFalls } from "../figures/claims.js";
+import { rankFalls } from "../paper/claims/figure3.js";
 import { figure3 } from "../figures/figure3.js";
 import type { Drawn } from "./drawn.js";
 import { columnsOf } from "./experiments.js";
@@ -20,6 +20,6 @@ export function drawFigure3(runs: readonly LabelledRun[]): Drawn {
     name: "figure3",
     figure: figure3(tables, { tasks: columns, notes }),
     tables,
-    claims: labels.map((label) => rankFalls(tables.ranks, label)),
+    claims: labels.map((label) => rankFalls(tables.ranks, { label })),
   };
 }

@@ -1,5 +1,5 @@
 import { type LabelledRun, metricsTable } from "../analysis/tables.js";
-import { topHalfSuffices } from "../figures/claims.js";
+import { topHalfSuffices } from "../paper/claims/figure4.js";
 import { figure4 } from "../figures/figure4.js";
 import type { Drawn } from "./drawn.js";
 import { columnsOf } from "./experiments.js";
@@ -17,7 +17,7 @@ export function drawFigure4(runs: readonly LabelledRun[]): Drawn {
     figure: figure4(tables, { tasks: columns }),
     tables,
     claims: labels.flatMap((label) =>
-      (["train", "validation"] as const).map((split) => topHalfSuffices(tables.metrics, label, split)),
+      (["train", "validation"] as const).map((split) => topHalfSuffices(tables.metrics, { label }, split)),
     ),
   };
 }

@@ -1,5 +1,5 @@
 import { alignmentScoresTable, alignmentTable, type LabelledRun } from "../analysis/tables.js";
-import { alignedAtEnd, unalignedAtStart } from "../figures/claims.js";
+import { alignedAtEnd, unalignedAtStart } from "../paper/claims/figure5.js";
 import { figure5 } from "../figures/figure5.js";
 import type { Drawn } from "./drawn.js";
 import { columnsOf } from "./experiments.js";
@@ -22,8 +22,8 @@ export function drawFigure5(runs: readonly LabelledRun[]): Drawn {
     figure: figure5(tables, { tasks: columns, notes }),
     tables,
     claims: labels.flatMap((label) => [
-      unalignedAtStart(tables.scores, label),
-      alignedAtEnd(tables.scores, label),
+      unalignedAtStart(tables.scores, { label }),
+      alignedAtEnd(tables.scores, { label }),
     ]),
   };
 }

@@ -5,7 +5,7 @@ import {
   ranksTable,
   spectrumTable,
 } from "../analysis/tables.js";
-import { bothFit, randomLabelsLoseAlignment, randomLabelsRankHigher } from "../figures/claims.js";
+import { claimsOfRandomLabels } from "../paper/claims/figure8.js";
 import { figure8 } from "../figures/figure8.js";
 import type { Drawn } from "./drawn.js";
 
@@ -32,11 +32,11 @@ export function drawFigure8(runs: readonly LabelledRun[]): Drawn {
     figure: figure8(tables, { settings, matrix: MATRIX, contact: CONTACT }),
     tables,
     claims: both
-      ? [
-          bothFit(tables.metrics, LABELS),
-          randomLabelsRankHigher(tables.ranks, LABELS),
-          randomLabelsLoseAlignment(tables.alignment, CONTACT, LABELS),
-        ]
+      ? claimsOfRandomLabels(
+          tables,
+          { trueLabels: { label: LABELS.trueLabels }, randomLabels: { label: LABELS.randomLabels } },
+          CONTACT,
+        )
       : [],
   };
 }

@@ -10,4 +10,4 @@ export { claimsHtml, claimsText, showClaims } from "./claim.js";
 export { save } from "./export.js";
 export { currentNotebook, type Bundle, type Notebook } from "./notebook.js";
 export type { Figure } from "../figures/plotly.js";
-export type { Claim, Verdict } from "../figures/claims.js";
+export type { Claim, Verdict } from "../paper/claim.js";
