@@ -39,9 +39,17 @@ export function ranksTable(runs: readonly LabelledRun[]): ColumnTable {
   return tableOf(runs, (row) => row.probe === "spectra", ["matrix", "depth", ...measures]);
 }
 
-/** Alignment scores: label, seed, step, epoch, contact, depth, score, dimension, pairs (probe alignment). */
+/** Alignment scores: label, seed, step, epoch, contact, depth, score, dimension, entries, pairs (probe alignment). */
 export function alignmentScoresTable(runs: readonly LabelledRun[]): ColumnTable {
-  return tableOf(runs, (row) => row.probe === "alignment", ["contact", "depth", "score", "dimension", "pairs"]);
+  return tableOf(runs, (row) => row.probe === "alignment", [
+    "contact",
+    "depth",
+    "score",
+    "dimension",
+    "entries",
+    "entries",
+    "pairs",
+  ]);
 }
 
 /** Agreement with the initialisation: label, seed, step, epoch, matrix, depth, score (probe agreement). */

@@ -35,7 +35,7 @@ const COLUMNS = [
   ["figure", 5],
   ["the paper says", 18],
   ["these runs", 10],
-  ["measured", 27],
+  ["measured (± standard deviation over seeds)", 27],
   ["against", 16],
   ["rule of the verdict", 24],
 ] as const;

@@ -42,16 +42,16 @@ export function percent(share: number): string {
 }
 
 /**
- * A mean over seeds with its spread.
- * @example overSeeds([0.1, 0.3]) // "0.2 ± 0.141 (mean and standard deviation of 2 seeds, too few for a test)"
+ * A mean over seeds with their standard deviation.
+ * @example overSeeds([0.1, 0.3]) // "0.2 ± 0.141 (2 seeds: too few for a test)"
  * @example overSeeds([0.1]) // "0.1 (one seed: no spread)"
  */
 export function overSeeds(values: readonly number[], write: (value: number) => string = written): string {
   const count = values.length;
   if (count === 0) return "unknown (no seed)";
   if (count === 1) return `${write(values[0])} (one seed: no spread)`;
-  const few = count < TESTABLE ? ", too few for a test" : "";
-  return `${write(mean(values))} ± ${write(standardDeviation(values))} (mean and standard deviation of ${count} seeds${few})`;
+  const few = count < TESTABLE ? ": too few for a test" : "";
+  return `${write(mean(values))} ± ${write(standardDeviation(values))} (${count} seeds${few})`;
 }
 
 /** Which experiment, in words: `vgg, decay, eta 0.5`. */

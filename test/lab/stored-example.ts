@@ -42,6 +42,9 @@ export function storeExample(root: string, request: Omit<RunRequest, "runs">, ex
         matrix,
         depth,
         effectiveRank: 0.9 - fall * part,
+        stableRank: 0.25,
+        largest: 1,
+        frobenius: Math.sqrt(size) / 2,
       })),
       ...contacts.map((contact, depth) => ({
         ...origin,
@@ -50,6 +53,7 @@ export function storeExample(root: string, request: Omit<RunRequest, "runs">, ex
         depth,
         score: moment === 0 ? 0.1 : aligned * part,
         dimension: 64,
+        pairs: 1,
       })),
     ]);
   }

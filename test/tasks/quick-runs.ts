@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
-import { errorFallsWithRank, neitherWithoutDecay } from "spectral-lab/figures/claims";
 import { metricsTable, ranksTable } from "spectral-lab/analysis/tables";
+import { claimsOfGrokking } from "spectral-lab/paper/claims/figure2";
 import type { RunReader } from "spectral-lab/store/stored-run";
 import * as tasks from "spectral-lab/tasks/index";
 import type { Task } from "spectral-lab/tasks/task";
@@ -11,7 +11,7 @@ export type FindQuick = (task: Task, setting?: string) => RunReader;
 
 /** What a quick run must have learned, with every probe on, by what it is about. The data are the generated ones. */
 export const quickChecks: Record<string, (find: FindQuick) => void> = {
-  "modular addition groks, its twin without decay does not, and the claims of figure 2 say so"(find) {
+  "modular addition groks, its twin without decay does not, and the claims of figure 2 count them so"(find) {
     const [decay, twin] = ["decay", "no-decay"].map((label) => ({
       label,
       run: find(tasks.modularAddition, label),
@@ -29,8 +29,9 @@ export const quickChecks: Record<string, (find: FindQuick) => void> = {
     assert.ok(errors(twin.run, "validation").at(-1)!.value > 0.5, "without decay it stays above 50 %");
     const chosen = [decay, twin];
     const tables = { metrics: metricsTable(chosen), ranks: ranksTable(chosen) };
-    assert.equal(errorFallsWithRank(tables, "decay").verdict, "agrees");
-    assert.equal(neitherWithoutDecay(tables, "decay", "no-decay").verdict, "agrees");
+    const [coincide, error] = claimsOfGrokking(tables, { label: "decay" }, { label: "no-decay" });
+    assert.deepEqual([coincide.numbers.seeds, coincide.numbers.grokked], [1, 1], coincide.effect);
+    assert.deepEqual([error.numbers.grokkedShareWithDecay, error.numbers.grokkedShare], [1, 0], error.effect);
   },
 
   "VGG: loss and error fall, and the top half of each spectrum keeps more than the bottom half"(find) {

@@ -6,6 +6,7 @@ import {
   lastRows,
   named,
   overSeeds,
+  percent,
   verdictOf,
   written,
   type Claim,
@@ -55,11 +56,11 @@ export function largeValuesGrow(spectra: ColumnTable, facets: Facets, matrix: st
     effect:
       `from the first to the last moment the ${top} largest of ${count} singular values grew ` +
       `${written(mean(growths.map(({ large }) => large)))}-fold, the others ` +
-      `${written(mean(growths.map(({ others }) => others)))}-fold: ratio ${overSeeds(ratios)}; a random walk reaches at ` +
-      `most ${written(walk)}`,
+      `${written(mean(growths.map(({ others }) => others)))}-fold: ratio ${overSeeds(ratios)}; a random walk changes it by ` +
+      `at most ${percent(walk - 1)}`,
     threshold:
-      `agrees if the ratio is at least ${least}, beyond what a random walk reaches (${deviations} standard deviations) and ` +
-      `above 1 by the spread over seeds; disagrees if it is within what a random walk reaches, or below`,
+      `agrees if the ratio is at least ${least}, beyond what a random walk changes (${deviations} standard deviations) and ` +
+      `above 1 by the spread over seeds; disagrees if it is within what a random walk changes, or below`,
     numbers: {
       large: mean(growths.map(({ large }) => large)),
       others: mean(growths.map(({ others }) => others)),

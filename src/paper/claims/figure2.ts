@@ -194,9 +194,7 @@ function grokkingOf(run: Run): Grokking | undefined {
   const width = widthOf(run);
   if (Number.isNaN(width)) return undefined;
   const own = excess(rank, half, width);
-  const centres = rank.steps.filter(
-    (step) => step - 1.5 * width >= memorised && step + width / 2 <= end,
-  );
+  const centres = rank.steps.filter((step) => step - 1.5 * width >= memorised && step + width / 2 <= end);
   const others = centres.map((centre) => excess(rank, centre, width));
   const near = [half, ...centres.filter((centre) => Math.abs(centre - half) <= 1.5 * width)];
   const strongest = near.reduce((best, centre) =>

@@ -75,14 +75,21 @@ export function rankFalls(ranks: ColumnTable, facets: Facets): Claim {
     effect:
       `rank fell beyond that in ${fell} of ${courses.length} matrices, on average by ${overSeeds(perSeed)}; ` +
       (drawn > 0
-        ? `a random walk changes it by at most ${written(walk)} on average of sizes`
+        ? `a random walk changes one by at most ${written(walk)}, on average over sizes`
         : "no size has a second draw: what a random walk does is unknown") +
       (drawn > 0 && single.length > 0 ? ` (${single.length} matrices without a second draw)` : ""),
     threshold:
       `a fall counts from ${rule.least} on, beyond the random walk's and the seeds' 97.5 %; agrees if ` +
       `${percent(rule.agrees)} of the matrices fell and the mean fall counts too, disagrees if ${percent(rule.disagrees)} or ` +
       `more fell by less than ${rule.least}`,
-    numbers: { fell, unchanged, matrices: courses.length, meanFall: total, randomWalk: walk, seedSpread: spread },
+    numbers: {
+      fell,
+      unchanged,
+      matrices: courses.length,
+      meanFall: total,
+      randomWalk: walk,
+      seedSpread: spread,
+    },
     verdict: verdictOf(
       drawn > 0 && share >= rule.agrees && total >= rule.least,
       unchanged / courses.length >= rule.disagrees,
@@ -92,12 +99,18 @@ export function rankFalls(ranks: ColumnTable, facets: Facets): Claim {
 
 function coursesOf(ranks: ColumnTable, facets: Facets): Course[] {
   const sized = ["stableRank", "largest", "frobenius"].every((name) => ranks.columnNames().includes(name));
-  const columns = ["matrix", "effectiveRank", ...(sized ? (["stableRank", "largest", "frobenius"] as const) : [])] as const;
+  const columns = [
+    "matrix",
+    "effectiveRank",
+    ...(sized ? (["stableRank", "largest", "frobenius"] as const) : []),
+  ] as const;
   const seeds = [...bySeed<RankRow>(ranks, facets, columns, ["matrix"]).values()];
   const ends = seeds.map((rows) => ({ first: firstRows(rows), last: lastRows(rows) }));
   const names = [...new Set(ends.flatMap(({ first }) => first.map(({ matrix }) => matrix)))];
   return names.flatMap((matrix): Course[] => {
-    const own = ends.map(({ first, last }) => [first, last].map((rows) => rows.find((row) => row.matrix === matrix)));
+    const own = ends.map(({ first, last }) =>
+      [first, last].map((rows) => rows.find((row) => row.matrix === matrix)),
+    );
     const starts = own.map(([first]) => first?.effectiveRank ?? NaN);
     const falls = own.map(([, last], i) => starts[i] - (last?.effectiveRank ?? NaN));
     const count = own[0][0] && countOf(own[0][0]);

@@ -24,11 +24,7 @@ interface Lost {
  * If it did not matter which half is kept, both would lose alike.
  * @param metrics columns split, variant ("full", "top", "bottom"), metric, value
  */
-export function topHalfSuffices(
-  metrics: ColumnTable,
-  facets: Facets,
-  split: "train" | "validation",
-): Claim {
+export function topHalfSuffices(metrics: ColumnTable, facets: Facets, split: "train" | "validation"): Claim {
   const of = { ...facets, split, metric: "loss" };
   const rows = bySeed<LossRow>(metrics, of, ["variant", "value"], ["variant"]);
   const lost = [...rows.values()].map(lostOf);
@@ -62,7 +58,6 @@ function lostOf(rows: readonly LossRow[]): Lost {
   const gain = full[0].value - Math.min(...full.map(({ value }) => value));
   const pruned = (variant: string): LossRow | undefined => rows.findLast((row) => row.variant === variant);
   const end = full.findLast(({ step }) => step <= (pruned("top")?.step ?? Infinity))?.value ?? NaN;
-  const lost = (variant: string): number =>
-    gain > 0 ? ((pruned(variant)?.value ?? NaN) - end) / gain : NaN;
+  const lost = (variant: string): number => (gain > 0 ? ((pruned(variant)?.value ?? NaN) - end) / gain : NaN);
   return { full: end, top: lost("top"), bottom: lost("bottom") };
 }

@@ -16,8 +16,8 @@ import {
 } from "../claim.js";
 import { mean } from "../statistics.js";
 
-/** Diagonal entries in a score (PAPER.md section 1). */
-const entries = 10;
+/** Diagonal entries in a score, Eqn 4, of matrices that have as many singular vectors. */
+const ENTRIES = 10;
 const deviations = 3;
 const initial = { agrees: 0.9, disagrees: 0.5 } as const;
 /** `least`: times chance, the smallest mean alignment that is a signal, however certain. */
@@ -29,6 +29,8 @@ interface ScoreRow extends Moment {
   readonly score: number;
   /** Length of the singular vectors compared. */
   readonly dimension: number;
+  /** Diagonal entries averaged; without this column, 10. Fewer where a matrix has fewer singular vectors. */
+  readonly entries?: number | null;
   /** Pairs of heads whose diagonals were averaged; 1 where there are no heads. */
   readonly pairs: number;
 }
@@ -38,7 +40,7 @@ const chanceNull =
 
 /**
  * "No balancedness at initialisation": the alignment score of every contact at the first moment against chance.
- * @param scores columns contact, score, dimension, pairs
+ * @param scores columns contact, score, dimension, pairs and, where matrices have fewer than ten singular vectors, entries
  * @throws DataError for a table without `pairs`
  */
 export function unalignedAtStart(scores: ColumnTable, facets: Facets): Claim {
@@ -68,7 +70,7 @@ export function unalignedAtStart(scores: ColumnTable, facets: Facets): Claim {
 
 /**
  * "A weak signal in the top ranks": the alignment score of every contact at the last moment against chance.
- * @param scores columns contact, score, dimension, pairs
+ * @param scores columns contact, score, dimension, pairs and, where matrices have fewer than ten singular vectors, entries
  * @throws DataError for a table without `pairs`
  */
 export function alignedAtEnd(scores: ColumnTable, facets: Facets): Claim {
@@ -104,15 +106,22 @@ function againstChance(
   moment: (rows: readonly ScoreRow[]) => ScoreRow[],
 ): { contacts: Against[]; ratios: number[] } {
   if (!scores.columnNames().includes("pairs")) throw withoutPairs();
-  const columns = ["contact", "score", "dimension", "pairs"] as const;
+  const counted = scores.columnNames().includes("entries");
+  const columns = [
+    "contact",
+    "score",
+    "dimension",
+    "pairs",
+    ...(counted ? (["entries"] as const) : []),
+  ] as const;
   const seeds = [...bySeed<ScoreRow>(scores, facets, columns, ["contact"]).values()].map(moment);
   const rows = seeds.flat();
   if (rows.some(({ pairs }) => !(pairs >= 1))) throw withoutPairs();
   const contacts = [...new Set(rows.map(({ contact }) => contact))].map((contact): Against => {
     const own = rows.filter((row) => row.contact === contact);
-    const { dimension, pairs } = own[0];
+    const { dimension, pairs, entries } = own[0];
     const chance = chanceAlignment(dimension);
-    const averaged = Math.min(entries, dimension) * pairs * own.length;
+    const averaged = (entries ?? Math.min(ENTRIES, dimension)) * pairs * own.length;
     const deviation = chanceDeviation(dimension) / Math.sqrt(averaged);
     return { z: (mean(own.map(({ score }) => score)) - chance) / deviation, deviation: deviation / chance };
   });
