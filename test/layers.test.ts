@@ -30,7 +30,7 @@ const MAY_IMPORT: Record<string, readonly string[]> = {
     "tasks",
   ],
   figures: ["core"],
-  paper: ["core", "data", "store", "nn", "tasks", "analysis", "figures"],
+  paper: ["core", "linalg", "data", "store", "nn", "tasks", "analysis", "figures"],
   kernel: [],
 };
 const TOP = ["lab", "cli", "."]; // may import everything but the kernel

@@ -6,7 +6,8 @@
  * FOLDER holds <task>/<id>/ (data/runs, data/results). A run is named by what it was trained on, so its data must lie on
  * this machine: they are opened as the run's configuration says, and a run whose numbers of examples differ is left as it
  * is, with a line that says so. Its record gets fingerprint, coverage and stretches, its folder the new name, its
- * alignment rows the column `pairs`; every other value is compared with what it was before anything is replaced.
+ * alignment rows the columns `entries` and `pairs`; every other value is compared with what it was before anything is
+ * replaced.
  */
 import { existsSync, readdirSync, readFileSync, renameSync, writeFileSync } from "node:fs";
 import { basename, join } from "node:path";
@@ -14,6 +15,8 @@ import { isDeepStrictEqual, parseArgs } from "node:util";
 import { startBackend } from "spectral-lab/backend/start";
 import type { Config } from "spectral-lab/core/config";
 import { at } from "spectral-lab/core/time";
+import { pairsOf } from "spectral-lab/nn/contacts";
+import type { Contact, Model } from "spectral-lab/nn/model";
 import { identityOf, type RunRecord, runFolder, type Stretch, writeRecord } from "spectral-lab/store/record";
 import { readRun } from "spectral-lab/store/stored-run";
 import { encodeRow, readRows, type Row } from "spectral-lab/store/rows";
@@ -107,9 +110,10 @@ async function migrate(root: string, folder: string, old: OldRecord): Promise<st
   };
   const rowsFile = join(folder, "rows.jsonl");
   const before = readRows(rowsFile).rows;
-  const pairs = new Map(experiment.model.contacts.map(({ name, heads }) => [name, heads?.length ?? 1]));
-  const after = before.map((row) => withPairs(row, pairs));
-  if (!isDeepStrictEqual(after.map(withoutPairs), before.map(withoutPairs)))
+  const { model } = experiment;
+  const added = new Map(model.contacts.map((contact) => [contact.name, columnsOf(contact, model)]));
+  const after = before.map((row) => withColumns(row, added));
+  if (!isDeepStrictEqual(after.map(withoutColumns), before.map(withoutColumns)))
     throw new Error("a row would change");
   writeFileSync(rowsFile, after.map((row) => `${encodeRow(row)}\n`).join(""));
   if (target !== folder) renameSync(folder, target);
@@ -118,14 +122,28 @@ async function migrate(root: string, folder: string, old: OldRecord): Promise<st
   return basename(target);
 }
 
-function withPairs(row: Row, pairs: ReadonlyMap<string, number>): Row {
-  if (row.probe !== "alignment") return row;
-  const count = pairs.get(String(row.contact));
-  if (count === undefined) throw new Error(`the network has no contact ${String(row.contact)}`);
-  return { ...row, pairs: count };
+type Added = { readonly entries: number; readonly pairs: number };
+
+/** What the probe writes today of a contact besides what it wrote before: a function of the network's shapes. */
+function columnsOf(contact: Contact, { matrices }: Pick<Model<never>, "matrices">): Added {
+  const ranks = pairsOf(contact).flatMap(({ from, to }) =>
+    [from, to].map(({ matrix, rows, columns }) => {
+      const view = matrices.find(({ name }) => name === matrix)!;
+      const sizes = [rows ?? [0, view.rows], columns ?? [0, view.columns]].map(([a, b]) => b - a);
+      return Math.min(...sizes);
+    }),
+  );
+  return { entries: Math.min(10, ...ranks), pairs: pairsOf(contact).length };
 }
 
-function withoutPairs({ pairs: _, ...row }: Row): Row {
+function withColumns(row: Row, added: ReadonlyMap<string, Added>): Row {
+  if (row.probe !== "alignment") return row;
+  const columns = added.get(String(row.contact));
+  if (columns === undefined) throw new Error(`the network has no contact ${String(row.contact)}`);
+  return { ...row, ...columns };
+}
+
+function withoutColumns({ entries: _, pairs: __, ...row }: Row): Row {
   return row;
 }
 

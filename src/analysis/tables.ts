@@ -67,10 +67,11 @@ export function ranksTable(runs: readonly FacetedRun[]): ColumnTable {
  *
  * Columns: the facets; step; epoch; contact; depth (from the input, 0 first); score in [0, 1]; dimension (length of the
  * singular vectors compared. Where one of the two is cut out of a longer one, a gate or a kernel's centre, the longer
- * one's: the other, padded with zeros, is a unit vector of that space).
+ * one's: the other, padded with zeros, is a unit vector of that space); entries (of the diagonal in the score, at most
+ * 10); pairs (attention heads averaged; else 1).
  */
 export function alignmentScoresTable(runs: readonly FacetedRun[]): ColumnTable {
-  return probeTable(runs, ["alignment"], ["contact", "depth", "score", "dimension"]);
+  return probeTable(runs, ["alignment"], ["contact", "depth", "score", "dimension", "entries", "pairs"]);
 }
 
 /** Agreement with the initialisation (probe agreement): the facets; step; epoch; matrix; depth; score in [0, 1]. */

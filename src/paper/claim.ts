@@ -1,94 +1,106 @@
 import type { ColumnTable } from "arquero";
-import { type Facets, where } from "../core/facets.js";
-
-/** What the rows of every table have in common. */
-export interface Origin {
-  readonly seed: number;
-  readonly step: number;
-}
-
-/** The rows of a table that have some values. */
-export function rowsOf<Row extends Origin>(table: ColumnTable, facets: Facets): Row[] {
-  return where(table, facets).objects() as Row[];
-}
-
-/** Rows by the value of a column, groups in the order of first appearance. */
-export function groupBy<Row, Name extends keyof Row>(
-  rows: readonly Row[],
-  name: Name,
-): Map<Row[Name], Row[]> {
-  const groups = new Map<Row[Name], Row[]>();
-  for (const row of rows) groups.set(row[name], [...(groups.get(row[name]) ?? []), row]);
-  return groups;
-}
+import { DataError } from "../core/errors.js";
+import { type Facets, facetsText, where } from "../core/facets.js";
+import { mean, standardDeviation, TESTABLE } from "./statistics.js";
 
 export type Verdict = "agrees" | "disagrees" | "undecided";
 
-/** A sentence of the paper checked against a table. */
+/**
+ * A sentence of the paper against what would be seen if it were false. The rules and their error rates under simulated
+ * nulls stand in docs/claims.md.
+ */
 export interface Claim {
   readonly figure: number;
-  /** What is claimed, and of which experiment. */
+  /** What the paper says, and of which experiment. */
   readonly statement: string;
-  /** What was measured, by name. */
+  /** What it is compared with. */
+  readonly null: string;
+  /** What was measured, with its spread over the seeds, or "one seed: no spread". */
+  readonly effect: string;
+  /** The rule of the verdict. */
+  readonly threshold: string;
+  /** What was measured, by name. NaN where it could not be. */
   readonly numbers: Readonly<Record<string, number>>;
   readonly verdict: Verdict;
-  /** The measured numbers and the thresholds of the verdict in words. */
-  readonly detail: string;
 }
 
-/** Agrees or disagrees where a condition holds, undecided where neither does or a number is missing (NaN). */
+/** Agrees or disagrees where a condition holds, undecided where neither does: a comparison with NaN never does. */
 export function verdictOf(agrees: boolean, disagrees: boolean): Verdict {
   if (agrees) return "agrees";
   return disagrees ? "disagrees" : "undecided";
 }
 
-export function mean(values: readonly number[]): number {
-  return values.reduce((sum, value) => sum + value, 0) / values.length;
+/** A number as it is written in a sentence: three significant digits. */
+export function written(value: number): string {
+  if (!Number.isFinite(value)) return "unknown";
+  return Math.abs(value) >= 1000 ? value.toFixed(0) : String(Number(value.toPrecision(3)));
 }
 
-/** The rows of each seed's first moment. */
-export function firstRows<Row extends Origin>(rows: readonly Row[]): Row[] {
-  return atStep(rows, (steps) => Math.min(...steps));
-}
-
-/** The rows of each seed's last moment. */
-export function lastRows<Row extends Origin>(rows: readonly Row[]): Row[] {
-  return atStep(rows, (steps) => Math.max(...steps));
-}
-
-function atStep<Row extends Origin>(rows: readonly Row[], choose: (steps: number[]) => number): Row[] {
-  return [...groupBy(rows, "seed").values()].flatMap((own) => {
-    const step = choose([...new Set(own.map((row) => row.step))]);
-    return own.filter((row) => row.step === step);
-  });
+/** A share as it is written in a sentence. */
+export function percent(share: number): string {
+  return `${written(100 * share)} %`;
 }
 
 /**
- * Spearman's rank correlation: Pearson's correlation of the ranks, ties sharing their mean rank.
- * @returns a number in [-1, 1]; NaN for fewer than 3 pairs or where one side is constant
+ * A mean over seeds with their standard deviation.
+ * @example overSeeds([0.1, 0.3]) // "0.2 ± 0.141 (2 seeds: too few for a test)"
+ * @example overSeeds([0.1]) // "0.1 (one seed: no spread)"
  */
-export function rankCorrelation(x: readonly number[], y: readonly number[]): number {
-  if (x.length < 3) return NaN;
-  const [a, b] = [ranked(x), ranked(y)];
-  const middle = (x.length + 1) / 2;
-  const product = (p: readonly number[], q: readonly number[]): number =>
-    p.reduce((sum, value, i) => sum + (value - middle) * (q[i] - middle), 0);
-  return product(a, b) / Math.sqrt(product(a, a) * product(b, b));
+export function overSeeds(values: readonly number[], write: (value: number) => string = written): string {
+  const count = values.length;
+  if (count === 0) return "unknown (no seed)";
+  if (count === 1) return `${write(values[0])} (one seed: no spread)`;
+  const few = count < TESTABLE ? ": too few for a test" : "";
+  return `${write(mean(values))} ± ${write(standardDeviation(values))} (${count} seeds${few})`;
 }
 
-function ranked(values: readonly number[]): number[] {
-  const order = values.map((_, i) => i).sort((i, j) => values[i] - values[j]);
-  const ranks = new Array<number>(values.length);
-  for (let start = 0; start < order.length;) {
-    let end = start;
-    while (end < order.length && values[order[end]] === values[order[start]]) end++;
-    for (let i = start; i < end; i++) ranks[order[i]] = (start + 1 + end) / 2;
-    start = end;
+/** Where every row of a run is from. */
+export interface Moment {
+  readonly seed: number;
+  /** Optimiser steps so far, >= 0. */
+  readonly step: number;
+}
+
+/**
+ * The rows that match `facets`, of each seed, in the order of steps.
+ * @param columns what is read besides seed and step; of them, those in `key` tell the rows of one moment apart
+ * @throws DataError if a column is missing, or if two rows of one seed and step have the same key: then `facets` match
+ *   several runs, whose numbers must not be mixed
+ */
+export function bySeed<Row extends Moment>(
+  table: ColumnTable,
+  facets: Facets,
+  columns: readonly (keyof Row & string)[],
+  key: readonly (keyof Row & string)[] = [],
+): Map<number, Row[]> {
+  const wanted = ["seed", "step", ...columns];
+  const missing = wanted.filter((name) => !table.columnNames().includes(name));
+  if (missing.length > 0) {
+    throw new DataError(
+      `claim: expected columns ${wanted.join(", ")}; the table lacks ${missing.join(", ")}`,
+    );
   }
-  return ranks;
+  const rows = where(table, facets).select(...wanted);
+  const moments = rows.groupby("seed", "step", ...key).count();
+  const twice = where(moments.derive({ single: (row: { count: number }) => row.count === 1 }), {
+    single: false,
+  });
+  if (twice.numRows() > 0) {
+    throw new DataError(
+      `claim: expected rows of one run of each seed where ${facetsText(facets)}; found several for seed ` +
+        `${String(twice.get("seed", 0))} at step ${String(twice.get("step", 0))}`,
+    );
+  }
+  if (rows.numRows() === 0) return new Map();
+  return rows.orderby("step").groupby("seed").objects({ grouped: "map" }) as unknown as Map<number, Row[]>;
 }
 
-/** A number as it is written in a detail: three significant digits. */
-export function written(value: number): string {
-  return Number.isFinite(value) ? String(Number(value.toPrecision(3))) : "unknown";
+/** The rows of the first moment; `rows` as `bySeed` gives them, of one seed. */
+export function firstRows<Row extends Moment>(rows: readonly Row[]): Row[] {
+  return rows.filter(({ step }) => step === rows[0].step);
+}
+
+/** The rows of the last moment. */
+export function lastRows<Row extends Moment>(rows: readonly Row[]): Row[] {
+  return rows.filter(({ step }) => step === rows[rows.length - 1].step);
 }

@@ -8,10 +8,15 @@ import type { Measurement, Probe, Snapshot } from "../train/measure.js";
 /** Leading singular vectors that the figures show. */
 export const LEADING = 100;
 
+/** Leading entries in a score (Eqn 4). */
+const SCORED = 10;
+
 /**
- * Alignment of every contact (Eqns 3 and 4). A row per contact with its score, `depth` (its place in the model, from 0)
- * and `dimension` (the length of the longer singular vectors: chance level is about sqrt(2 / (pi dimension))); and the
- * array `alignment/<contact>` with the diagonal A_ii, i <= 100, averaged over heads where there are heads.
+ * Alignment of every contact (Eqns 3 and 4). A row per contact with its score, `depth` (its place in the model, from 0),
+ * `dimension` (the length of the longer singular vectors: chance level is about sqrt(2 / (pi dimension))), `entries` (how
+ * many A_ii the score is the mean of: 10, or all where there are fewer) and `pairs` (how many head pairs it is averaged
+ * over, 1 where there are no heads): the more of both, the less it varies by chance. And the array `alignment/<contact>`
+ * with the diagonal A_ii, i <= 100, averaged over heads where there are heads.
  */
 export function alignmentProbe(when: When): Probe {
   return {
@@ -23,8 +28,9 @@ export function alignmentProbe(when: When): Probe {
       const measured = await Promise.all(contacts.map((contact) => measureContact(contact, snapshot)));
       return {
         rows: contacts.map(({ name }, depth) => {
-          const { diagonal, dimension } = measured[depth];
-          return { contact: name, depth, score: alignmentScore(diagonal), dimension };
+          const { diagonal, dimension, pairs } = measured[depth];
+          const entries = Math.min(SCORED, diagonal.length);
+          return { contact: name, depth, score: alignmentScore(diagonal), dimension, entries, pairs };
         }),
         arrays: new Map<string, NdArray>(
           contacts.map(({ name }, i) => {
@@ -40,7 +46,7 @@ export function alignmentProbe(when: When): Probe {
 async function measureContact(
   contact: Contact,
   snapshot: Snapshot,
-): Promise<{ diagonal: Float64Array; dimension: number }> {
+): Promise<{ diagonal: Float64Array; dimension: number; pairs: number }> {
   const vectors = async (
     side: ContactSide,
   ): Promise<{ set: ReturnType<typeof sideVectors>; length: number }> => {
@@ -55,5 +61,5 @@ async function measureContact(
   );
   const [{ diagonal: first, dimension }] = pairs;
   const mean = first.map((_, i) => pairs.reduce((sum, { diagonal }) => sum + diagonal[i], 0) / pairs.length);
-  return { diagonal: mean, dimension };
+  return { diagonal: mean, dimension, pairs: pairs.length };
 }

@@ -1,5 +1,5 @@
 import { defineTask } from "./task.js";
-import { buildVgg, openVggData, vggChecks, type VggConfig, vggDefaults, vggMeasuring } from "./vgg.js";
+import { buildVgg, openVggData, vggChecks, vggDefaults, vggMeasuring } from "./vgg.js";
 
 const settings = { "no-decay": {}, decay: { weightDecay: 5e-3 } };
 

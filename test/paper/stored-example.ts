@@ -44,6 +44,9 @@ export function storeExample(root: string, request: Omit<RunRequest, "runs">, ex
         matrix,
         depth,
         effectiveRank: 0.9 - fall * part,
+        stableRank: 0.25,
+        largest: 1,
+        frobenius: Math.sqrt(size) / 2,
       })),
       ...contacts.map((contact, depth) => ({
         ...origin,

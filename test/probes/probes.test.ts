@@ -11,7 +11,7 @@ import type { Matrix } from "spectral-lab/linalg/svd";
 import { leftVectors, rightVectors } from "spectral-lab/linalg/vectors";
 import type { ImageTensors } from "spectral-lab/models/classification";
 import { mlp } from "spectral-lab/models/mlp";
-import type { Parameters } from "spectral-lab/nn/model";
+import type { ContactSide, Parameters } from "spectral-lab/nn/model";
 import { toTensors } from "spectral-lab/nn/parameters";
 import { matrixOf } from "spectral-lab/nn/views";
 import { agreementProbe } from "spectral-lab/probes/agreement";
@@ -48,20 +48,20 @@ const examples = asTensors({
 const engine = { svd: async (matrix: Matrix, options: object) => svdSync(matrix, options) };
 
 /** Measures the network with the weights of `seed` as if it had been initialised with seed 0. */
-async function measure(probe: Probe, seed: number): Promise<Measurement> {
+async function measure(probe: Probe, seed: number, network = model): Promise<Measurement> {
   const parameters: Parameters = toTensors(model.init(seed));
   const snapshot = takeSnapshot(
     {
       step: 3,
       epoch: 1.5,
-      model,
+      model: network,
       parameters,
       buffers: new Map(),
       training: examples,
       evaluations: { train: { examples, batchSize: 8 } },
       reference: new ReferenceSvds(model, () => model.init(0), engine),
     },
-    mergeRequests(probe.needs?.(model as never) ?? []),
+    mergeRequests(probe.needs?.(network as never) ?? []),
     engine,
   );
   try {
@@ -117,6 +117,42 @@ test("alignment is between left vectors of a layer and right vectors of the next
   expected.forEach((value, i) => close(found[i], value));
   close(rows[0].score, expected.reduce((a, b) => a + b) / expected.length);
   assert.equal(rows[0].dimension, 9);
+  // Nine vectors meet nine, and nine meet the four of the last layer; there are no heads.
+  assert.deepEqual(
+    rows.map(({ entries, pairs }) => [entries, pairs]),
+    [
+      [9, 1],
+      [4, 1],
+    ],
+  );
+});
+
+test("alignment over heads is their mean, and says over how many", async () => {
+  const side = (layer: number, head: number): ContactSide => ({
+    matrix: model.matrices[layer].name,
+    rows: [3 * head, 3 * head + 3],
+    space: "output",
+  });
+  const pair = (head: number): { from: ContactSide; to: ContactSide } => ({
+    from: side(0, head),
+    to: side(1, head),
+  });
+  const heads = [0, 1, 2].map(pair);
+  const contactOf = (...pairs: typeof heads): typeof model => ({
+    ...model,
+    contacts: [{ name: "query -> key", ...pairs[0], heads: pairs }],
+  });
+  const [all, ...single] = await Promise.all(
+    [contactOf(...heads), ...heads.map((own) => contactOf(own))].map((network) =>
+      measure(alignmentProbe(at("0")), 0, network),
+    ),
+  );
+  assert.deepEqual([all.rows[0].pairs, all.rows[0].entries, all.rows[0].dimension], [3, 3, 3]);
+  assert.deepEqual(
+    single.map(({ rows }) => rows[0].pairs),
+    [1, 1, 1],
+  );
+  close(all.rows[0].score, single.reduce((sum, { rows }) => sum + Number(rows[0].score), 0) / 3);
 });
 
 test("agreement is 1 with the initialisation itself and that of two matrices otherwise", async () => {

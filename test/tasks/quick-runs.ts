@@ -12,7 +12,7 @@ export type FindQuick = (task: Task, setting?: string) => RunReader;
 
 /** What a quick run must have learned, with every probe on, by what it is about. The data are the generated ones. */
 export const quickChecks: Record<string, (find: FindQuick) => void> = {
-  "modular addition groks, its twin without decay does not, and the claims of figure 2 say so"(find) {
+  "modular addition groks, its twin without decay does not, and the claims of figure 2 count them so"(find) {
     const chosen = ["decay", "no-decay"].map((setting) =>
       faceted(find(tasks.modularAddition, setting), { setting }),
     );
@@ -30,8 +30,9 @@ export const quickChecks: Record<string, (find: FindQuick) => void> = {
     assert.ok(errors(twin.run, "validation").at(-1)!.value > 0.5, "without decay it stays above 50 %");
     const tables = { metrics: metricsTable(chosen), ranks: ranksTable(chosen) };
     const ofSetting = (setting: string): Facets => ({ task: "modular-addition", setting });
-    const claims = claimsOfGrokking(tables, ofSetting("decay"), ofSetting("no-decay"));
-    for (const { verdict, statement } of claims) assert.equal(verdict, "agrees", statement);
+    const [coincide, error] = claimsOfGrokking(tables, ofSetting("decay"), ofSetting("no-decay"));
+    assert.deepEqual([coincide.numbers.seeds, coincide.numbers.grokked], [1, 1], coincide.effect);
+    assert.deepEqual([error.numbers.grokkedShareWithDecay, error.numbers.grokkedShare], [1, 0], error.effect);
   },
 
   "VGG: loss and error fall, and the top half of each spectrum keeps more than the bottom half"(find) {

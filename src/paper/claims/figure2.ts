@@ -1,119 +1,346 @@
 import type { ColumnTable } from "arquero";
 import { type Facets, facetsText } from "../../core/facets.js";
-import {
-  firstRows,
-  groupBy,
-  lastRows,
-  mean,
-  type Origin,
-  rankCorrelation,
-  rowsOf,
-  verdictOf,
-  written,
-  type Claim,
-} from "../claim.js";
+import { bySeed, overSeeds, percent, verdictOf, written, type Claim, type Moment } from "../claim.js";
+import { combined, margin, mean, permutationTest } from "../statistics.js";
 
 /** What the claims of figure 2 are computed from. */
 export interface GrokkingTables {
+  /** Columns split, variant, metric, value; its errors of both splits are read. */
   readonly metrics: ColumnTable;
+  /** Columns matrix, effectiveRank. */
   readonly ranks: ColumnTable;
 }
 
-interface MetricsRow extends Origin {
-  readonly value: number;
-}
+/** The rule of "coincides", fixed on synthetic runs (docs/claims.md). */
+const rule = {
+  /** A run has memorised from the first step at which training error is below this. */
+  memorised: 0.01,
+  /** Of windows elsewhere, at most this share may show as large an excess (Fisher's combination over seeds). */
+  chance: 0.05,
+  /** Least excess in effective rank: two and a half steps of a 256-colour map from 0 to 1. */
+  least: 0.01,
+  /** Least excess as a share of all that rank falls after memorisation. */
+  share: 0.1,
+  /** Windows are as many times as long as validation error takes from three quarters to one quarter of its value. */
+  durations: 3,
+  /** Fewest measured intervals in a window. */
+  intervals: 4,
+} as const;
 
-interface RanksRow extends Origin {
-  readonly effectiveRank: number;
-}
-
-/** What the paper says of figure 2. @param noDecay the same without weight decay, where it was run */
+/**
+ * "The fall of validation error coincides with the fall of effective rank", and, where there is a run without weight
+ * decay, "neither happens without decay": one claim for the error, one for the rank.
+ * @param decay facets of the runs with decay
+ * @param noDecay facets of the runs without
+ */
 export function claimsOfGrokking(
   tables: GrokkingTables,
   decay: Facets,
   noDecay: Facets | undefined,
 ): Claim[] {
-  const together = errorFallsWithRank(tables, decay);
-  return noDecay ? [together, neitherWithoutDecay(tables, decay, noDecay)] : [together];
+  const runs = runsOf(tables, decay);
+  if (noDecay === undefined) return [fallsCoincide(runs, [], decay)];
+  const others = runsOf(tables, noDecay);
+  return [
+    fallsCoincide(runs, others, decay),
+    errorStays(runs, others, noDecay),
+    rankStays(runs, others, noDecay),
+  ];
 }
 
-/** Training counts as finished below this error. */
-const trained = 0.001;
-const correlation = { agrees: 0.6, disagrees: 0.2 } as const;
-const generalised = 0.5;
+/** Numbers over time: `steps` rise. */
+interface Series {
+  readonly steps: readonly number[];
+  readonly values: readonly number[];
+}
+
+/** One run from the moment when it has memorised; `memorised` is NaN where it never has. */
+interface Run {
+  readonly seed: number;
+  readonly memorised: number;
+  readonly end: number;
+  readonly error: Series;
+  /** Mean effective rank of the matrices that have one throughout. */
+  readonly rank: Series;
+  /** Where validation error crosses half of its value when memorised; NaN: it has not grokked. */
+  readonly half: number;
+}
+
+interface ErrorRow extends Moment {
+  readonly split: string;
+  readonly variant: string | null;
+  readonly metric: string;
+  readonly value: number;
+}
+
+interface RankRow extends Moment {
+  readonly matrix: string;
+  readonly effectiveRank: number;
+}
+
+function runsOf({ metrics, ranks }: GrokkingTables, facets: Facets): Run[] {
+  const columns = ["split", "variant", "metric", "value"] as const;
+  const errors = bySeed<ErrorRow>(metrics, facets, columns, ["split", "variant", "metric"]);
+  const matrices = bySeed<RankRow>(ranks, facets, ["matrix", "effectiveRank"], ["matrix"]);
+  return [...matrices].map(([seed, rows]) => runOf(seed, errors.get(seed) ?? [], rows));
+}
+
+function runOf(seed: number, metrics: readonly ErrorRow[], rows: readonly RankRow[]): Run {
+  const errors = (split: string): Series =>
+    seriesOf(
+      metrics.filter(
+        (row) => row.split === split && row.metric === "error" && (row.variant ?? "full") === "full",
+      ),
+    );
+  const train = errors("train");
+  const memorised = train.steps[train.values.findIndex((value) => value < rule.memorised)] ?? NaN;
+  const error = from(errors("validation"), memorised);
+  const rank = from(meanRank(rows), memorised);
+  const half = error.steps.length > 0 ? crossing(error, error.values[0] / 2) : NaN;
+  const end = Math.min(error.steps.at(-1) ?? NaN, rank.steps.at(-1) ?? NaN);
+  return { seed, memorised, end, error, rank, half };
+}
+
+function seriesOf(rows: readonly { readonly step: number; readonly value: number }[]): Series {
+  return { steps: rows.map(({ step }) => step), values: rows.map(({ value }) => value) };
+}
+
+function from({ steps, values }: Series, step: number): Series {
+  const kept = steps.flatMap((own, i) => (own >= step ? [i] : []));
+  return { steps: kept.map((i) => steps[i]), values: kept.map((i) => values[i]) };
+}
+
+/** Mean over matrices at each step; matrices without a rank at some step (decayed to zero) are left out. */
+function meanRank(rows: readonly RankRow[]): Series {
+  const whole = (value: unknown): boolean => typeof value === "number" && Number.isFinite(value);
+  const lost = new Set(rows.filter((row) => !whole(row.effectiveRank)).map(({ matrix }) => matrix));
+  const steps = new Map<number, number[]>();
+  for (const { step, matrix, effectiveRank } of rows) {
+    if (lost.has(matrix)) continue;
+    steps.set(step, [...(steps.get(step) ?? []), effectiveRank]);
+  }
+  return { steps: [...steps.keys()], values: [...steps.values()].map(mean) };
+}
+
+/** The step at which a series first falls below a level, between measurements by a straight line; NaN: never. */
+function crossing({ steps, values }: Series, level: number): number {
+  const below = values.findIndex((value) => value < level);
+  if (below < 1) return NaN;
+  const part = (values[below - 1] - level) / (values[below - 1] - values[below]);
+  return steps[below - 1] + part * (steps[below] - steps[below - 1]);
+}
+
+/** The value at any step inside the series, between measurements by a straight line. */
+function valueAt({ steps, values }: Series, step: number): number {
+  const after = steps.findIndex((own) => own >= step);
+  if (after < 0) return NaN;
+  if (steps[after] === step) return values[after];
+  if (after === 0) return NaN;
+  const part = (step - steps[after - 1]) / (steps[after] - steps[after - 1]);
+  return values[after - 1] + part * (values[after] - values[after - 1]);
+}
+
+/** How far rank falls within a window of `width` steps about `centre`. */
+function fallWithin(rank: Series, centre: number, width: number): number {
+  return valueAt(rank, centre - width / 2) - valueAt(rank, centre + width / 2);
+}
 
 /**
- * "The fall of validation error coincides with the fall of effective rank": Spearman's correlation, over the moments
- * after training error fell below 0.001, of validation error and the mean effective rank of all matrices; the mean over
- * seeds. Agrees from 0.6, disagrees up to 0.2; undecided where validation error did not fall by at least 0.5.
+ * By how much rank falls more within a window than in the equal window just before it. A line has 0, and whatever falls
+ * ever more slowly, such as exponential decay, less than 0. The window after it is no control: what begins with the error's
+ * fall may go on after it.
  */
-function errorFallsWithRank(tables: GrokkingTables, where: Facets): Claim {
-  const seeds = [...groupBy(errorRows(tables, where, "validation"), "seed").keys()];
-  const runs = seeds.map((seed) => afterTraining(tables, where, seed));
-  const value = mean(runs.map(({ errors, ranks }) => rankCorrelation(errors, ranks)));
-  const fall = mean(runs.map(({ errors }) => Math.max(...errors) - errors[errors.length - 1]));
-  const rankFall = mean(runs.map(({ ranks }) => ranks[0] - ranks[ranks.length - 1]));
-  const fell = fall >= generalised;
-  return {
-    figure: 2,
-    statement: `Validation error falls together with effective rank (${facetsText(where)})`,
-    numbers: { correlation: value, errorFall: fall, rankFall },
-    verdict: verdictOf(fell && value >= correlation.agrees, fell && value <= correlation.disagrees),
-    detail:
-      `after training error reached 0, validation error fell by ${written(fall)} and mean effective rank by ` +
-      `${written(rankFall)}, rank correlation ${written(value)} (agrees from ${correlation.agrees}, disagrees up to ` +
-      `${correlation.disagrees}, undecided if the error fell by less than ${generalised})`,
-  };
+function excess(rank: Series, centre: number, width: number): number {
+  return fallWithin(rank, centre, width) - fallWithin(rank, centre - width, width);
 }
 
 /**
- * "Neither happens without decay": of the run without decay, validation error stays at 0.5 or above and mean effective
- * rank falls less than half as much as with decay. Disagrees where both happen all the same.
+ * The window's width: three times the time in which validation error falls from three quarters to one quarter of its value
+ * when memorised, which for a logistic curve is from 96 to 4 %; at least 4 measured intervals; and such that it and
+ * the window before it still lie between memorisation and the end. NaN where they do not.
  */
-function neitherWithoutDecay(tables: GrokkingTables, withDecay: Facets, without: Facets): Claim {
-  const error = mean(lastRows(errorRows(tables, without, "validation")).map((row) => row.value));
-  const [fall, fallWith] = [rankFallOf(tables, without), rankFallOf(tables, withDecay)];
-  const stayed = error >= generalised;
-  const kept = fall < fallWith / 2;
-  return {
-    figure: 2,
-    statement: `Without weight decay neither happens (${facetsText(without)})`,
-    numbers: { validationError: error, rankFall: fall, rankFallWithDecay: fallWith },
-    verdict: verdictOf(stayed && kept, error < generalised && fall >= fallWith / 2),
-    detail:
-      `validation error ends at ${written(error)} (agrees from ${generalised}); mean effective rank falls by ` +
-      `${written(fall)}, with decay by ${written(fallWith)} (agrees below half of that)`,
-  };
+function widthOf(run: Run): number {
+  const { error, half, memorised, end } = run;
+  const level = error.values[0];
+  const high = error.steps.findLastIndex((step, i) => step <= half && error.values[i] >= 0.75 * level);
+  const before = error.steps[Math.max(0, high)];
+  const quarter = crossing(error, level / 4);
+  const duration = Number.isNaN(quarter) ? 2 * (half - before) : quarter - before;
+  const interval = (run.rank.steps.at(-1)! - run.rank.steps[0]) / (run.rank.steps.length - 1);
+  const room = Math.min((half - memorised) / 1.5, (end - half) / 0.5);
+  const width = Math.min(Math.max(rule.durations * duration, rule.intervals * interval), room);
+  return width >= rule.intervals * interval ? width : NaN;
 }
 
-function errorRows(tables: GrokkingTables, where: Facets, split: string): MetricsRow[] {
-  return rowsOf(tables.metrics, { ...where, split, metric: "error", variant: "full" });
+/** What happens to rank about one seed's half-error step. */
+interface Grokking {
+  /** Fall between memorisation and the window. */
+  readonly before: number;
+  /** Fall in the window. */
+  readonly during: number;
+  readonly excess: number;
+  /** Fall between memorisation and the end. */
+  readonly total: number;
+  /** Share of windows between memorisation and the end with as large an excess. */
+  readonly chance: number;
+  /** Steps by which the window of largest excess, at most 1.5 windows away, comes after the error's. */
+  readonly lag: number;
+  readonly half: number;
+  readonly width: number;
 }
 
-/** Validation error and mean effective rank at the moments when both are known and training error is 0. */
-function afterTraining(
-  tables: GrokkingTables,
-  where: Facets,
-  seed: number,
-): { errors: number[]; ranks: number[] } {
-  const own = (split: string): MetricsRow[] =>
-    errorRows(tables, where, split).filter((row) => row.seed === seed);
-  const done = Math.min(
-    ...own("train")
-      .filter((row) => row.value < trained)
-      .map((row) => row.step),
+function grokkingOf(run: Run): Grokking | undefined {
+  const { rank, half, memorised, end } = run;
+  const width = widthOf(run);
+  if (Number.isNaN(width)) return undefined;
+  const own = excess(rank, half, width);
+  const centres = rank.steps.filter((step) => step - 1.5 * width >= memorised && step + width / 2 <= end);
+  const others = centres.map((centre) => excess(rank, centre, width));
+  const near = [half, ...centres.filter((centre) => Math.abs(centre - half) <= 1.5 * width)];
+  const strongest = near.reduce((best, centre) =>
+    excess(rank, centre, width) > excess(rank, best, width) ? centre : best,
   );
-  const ranks = groupBy(rowsOf<RanksRow>(tables.ranks, { ...where, seed }), "step");
-  const moments = own("validation").filter((row) => row.step >= done && ranks.has(row.step));
-  moments.sort((a, b) => a.step - b.step);
+  const start = valueAt(rank, half - width / 2);
   return {
-    errors: moments.map((row) => row.value),
-    ranks: moments.map((row) => mean((ranks.get(row.step) ?? []).map((matrix) => matrix.effectiveRank))),
+    before: rank.values[0] - start,
+    during: fallWithin(rank, half, width),
+    excess: own,
+    total: rank.values[0] - valueAt(rank, end),
+    chance: (1 + others.filter((value) => value >= own).length) / (1 + others.length),
+    lag: strongest - half,
+    half,
+    width,
   };
 }
 
-function rankFallOf(tables: GrokkingTables, where: Facets): number {
-  const rows = rowsOf<RanksRow>(tables.ranks, where);
-  const average = (part: readonly RanksRow[]): number => mean(part.map((row) => row.effectiveRank));
-  return average(firstRows(rows)) - average(lastRows(rows));
+/** Mean excess, in the windows of the runs that grokked, of a run that had not grokked by then; NaN where none reaches. */
+function excessElsewhere(groks: readonly Grokking[], runs: readonly Run[]): number {
+  const values = groks.flatMap(({ half, width }) =>
+    runs
+      .filter((run) => Number.isNaN(run.half) || run.half > half + 3 * width)
+      .map((run) => excess(run.rank, half, width))
+      .filter(Number.isFinite),
+  );
+  return values.length > 0 ? mean(values) : NaN;
+}
+
+function fallsCoincide(runs: readonly Run[], noDecay: readonly Run[], facets: Facets): Claim {
+  const groks = runs.map(grokkingOf).filter((grok) => grok !== undefined);
+  const of = (name: keyof Grokking): number[] => groks.map((grok) => grok[name]);
+  const excesses = of("excess");
+  const size = mean(excesses);
+  const off = excesses.length > 1 ? margin(excesses) : 0;
+  const least = Math.max(rule.least, rule.share * mean(of("total")));
+  const chance = groks.length > 0 ? combined(of("chance")) : NaN;
+  const [notYet, without] = [excessElsewhere(groks, runs), excessElsewhere(groks, noDecay)];
+  const elsewhere = Math.max(...[notYet, without].filter(Number.isFinite), -Infinity);
+  const agrees = chance <= rule.chance && size >= least && size - off > 0 && 2 * elsewhere < size;
+  const atMost = excesses.length > 1 ? size + off : size + least / 2;
+  return {
+    figure: 2,
+    statement: `The fall of validation error coincides with the fall of effective rank (${facetsText(facets)})`,
+    null:
+      "a fall of rank by a clock of its own: windows of equal length elsewhere after memorisation in the same run, " +
+      "and the same windows in runs that had not grokked",
+    effect: coincidenceInWords(groks, runs.length, { chance, notYet, without }),
+    threshold:
+      `excess: how much more rank falls in the window than in the ones before and after it. Agrees if it is at least ` +
+      `${rule.least} and ${percent(rule.share)} of all that rank falls after memorisation, above 0 by the spread over ` +
+      `seeds, reached by at most ${percent(rule.chance)} of windows elsewhere, and at least twice that of runs that had ` +
+      `not grokked; disagrees if it is no larger than theirs, or both more often reached elsewhere and below that size by ` +
+      `the spread (one seed: below half of it)`,
+    numbers: {
+      seeds: runs.length,
+      grokked: groks.length,
+      fallBefore: mean(of("before")),
+      fallWith: mean(of("during")),
+      excess: size,
+      leastExcess: least,
+      chance,
+      lag: mean(of("lag")),
+      window: mean(of("width")),
+      excessNotYetGrokked: notYet,
+      excessWithoutDecay: without,
+    },
+    verdict: verdictOf(agrees, (chance > rule.chance && atMost < least) || size <= elsewhere),
+  };
+}
+
+function coincidenceInWords(
+  groks: readonly Grokking[],
+  seeds: number,
+  found: { readonly chance: number; readonly notYet: number; readonly without: number },
+): string {
+  if (groks.length === 0) {
+    return `of ${seeds} seeds none both grokked and went on long enough to see windows before and after`;
+  }
+  const of = (name: keyof Grokking): string => overSeeds(groks.map((grok) => grok[name]));
+  const elsewhere = [
+    ["runs not yet grokked", found.notYet],
+    ["runs without decay", found.without],
+  ].flatMap(([runs, value]) => (Number.isFinite(value) ? [`${runs} ${written(Number(value))}`] : []));
+  return (
+    `${groks.length} of ${seeds} seeds grokked, at half-error steps ${groks.map(({ half }) => written(Math.round(half))).join(", ")}. ` +
+    `Mean effective rank fell by ${of("before")} after memorisation but before the error, and by ${of("during")} in the ` +
+    `window about the half-error step (${written(mean(groks.map(({ width }) => width)))} steps); excess ${of("excess")}` +
+    `${elsewhere.length > 0 ? ` (the same windows in ${elsewhere.join(", in ")})` : ""}, as large elsewhere with ` +
+    `probability ${written(found.chance)}. Rank's second fall comes ${of("lag")} steps after the error's`
+  );
+}
+
+/** 1 for a run that has grokked by `step`, else 0. */
+const grokkedBy = (run: Run, step: number): number => (run.half <= step ? 1 : 0);
+
+/** The last step up to which all runs of both kinds have memorised and been measured. */
+function commonEnd(runs: readonly Run[]): number {
+  return Math.min(...runs.map(({ end }) => end));
+}
+
+function errorStays(decay: readonly Run[], noDecay: readonly Run[], facets: Facets): Claim {
+  const limit = commonEnd(noDecay);
+  const [withIt, without] = [decay, noDecay].map((runs) => runs.map((run) => grokkedBy(run, limit)));
+  const chance = withIt.length > 0 && without.length > 0 ? permutationTest(withIt, without) : NaN;
+  const [shareWith, share] = [mean(withIt), mean(without)];
+  const words = (found: readonly number[]): string =>
+    `${found.filter((value) => value === 1).length} of ${found.length}`;
+  return {
+    figure: 2,
+    statement: `Without weight decay validation error does not fall (${facetsText(facets)})`,
+    null: "decay makes no difference to whether a run has grokked by then",
+    effect:
+      `by step ${written(limit)}, ${words(without)} ${noDecay.length === 1 ? "seed (one seed: no spread)" : "seeds"} ` +
+      `without decay and ${words(withIt)} with decay had grokked; so unequal a share by chance with probability ` +
+      written(chance),
+    threshold:
+      "agrees if none without decay grokked and so unequal shares have a probability of at most 5 % (exact test, " +
+      "possible from three seeds each); disagrees if any without decay grokked",
+    numbers: { grokkedShare: share, grokkedShareWithDecay: shareWith, step: limit, chance },
+    verdict: verdictOf(share === 0 && chance <= 0.05, share > 0),
+  };
+}
+
+function rankStays(decay: readonly Run[], noDecay: readonly Run[], facets: Facets): Claim {
+  const limit = commonEnd([...decay, ...noDecay]);
+  const falls = (runs: readonly Run[]): number[] =>
+    runs.map(({ rank }) => rank.values[0] - valueAt(rank, limit)).filter(Number.isFinite);
+  const [withIt, without] = [falls(decay), falls(noDecay)];
+  const halved = withIt.map((fall) => fall / 2);
+  const [fallWith, fall] = [mean(withIt), mean(without)];
+  const tested = withIt.length > 0 && without.length > 0;
+  const chance = tested ? permutationTest(halved, without) : NaN;
+  const against = tested ? permutationTest(without, halved) : NaN;
+  return {
+    figure: 2,
+    statement: `Without weight decay effective rank does not fall as it does with decay (${facetsText(facets)})`,
+    null: "without decay mean effective rank falls at least half as much, from memorisation to the same step",
+    effect:
+      `by step ${written(limit)}, rank fell by ${overSeeds(without)} without decay and by ${overSeeds(withIt)} with ` +
+      `decay; less than half as much by chance with probability ${written(chance)}`,
+    threshold:
+      `agrees if it falls less than half as much, with a probability of at most 5 % by chance (exact test, possible ` +
+      `from three seeds each), and with decay by at least ${rule.least}; disagrees if it falls at least half as much, ` +
+      `with the same certainty`,
+    numbers: { rankFall: fall, rankFallWithDecay: fallWith, step: limit, chance },
+    verdict: verdictOf(fallWith >= rule.least && chance <= 0.05, against <= 0.05),
+  };
 }

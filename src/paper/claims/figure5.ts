@@ -1,78 +1,136 @@
 import type { ColumnTable } from "arquero";
+import { DataError } from "../../core/errors.js";
 import { type Facets, facetsText } from "../../core/facets.js";
 import { chanceAlignment, chanceDeviation } from "../chance.js";
 import {
+  bySeed,
   firstRows,
-  groupBy,
   lastRows,
-  mean,
-  type Origin,
-  rowsOf,
+  overSeeds,
+  percent,
   verdictOf,
   written,
   type Claim,
+  type Moment,
 } from "../claim.js";
+import { mean } from "../statistics.js";
 
-interface ScoreRow extends Origin {
-  readonly contact: string;
-  readonly score: number;
-  readonly dimension: number;
-}
-
-/** Diagonal entries in a score (PAPER.md section 1). */
-const entries = 10;
+/** Diagonal entries in a score, Eqn 4, of matrices that have as many singular vectors. */
+const ENTRIES = 10;
 const deviations = 3;
 const initial = { agrees: 0.9, disagrees: 0.5 } as const;
+/** `least`: times chance, the smallest mean alignment that is a signal, however certain. */
+const final = { agrees: 0.5, disagrees: 0.1, least: 1.2 } as const;
+
+interface ScoreRow extends Moment {
+  readonly contact: string;
+  /** In [0, 1]. */
+  readonly score: number;
+  /** Length of the singular vectors compared. */
+  readonly dimension: number;
+  /** Diagonal entries averaged; without this column, 10. Fewer where a matrix has fewer singular vectors. */
+  readonly entries?: number | null;
+  /** Pairs of heads whose diagonals were averaged; 1 where there are no heads. */
+  readonly pairs: number;
+}
+
+const chanceNull =
+  "random unit vectors of the same dimension, their score averaged over the same number of entries, heads and seeds";
 
 /**
- * "No balancedness at initialisation": the alignment score of every pair at the first moment against the mean of
- * |<u, v>| for random unit vectors of that dimension. Agrees where at least 90 % of the pairs lie within 3 standard
- * deviations of chance (10 entries per seed), disagrees where less than half do.
+ * "No balancedness at initialisation": the alignment score of every contact at the first moment against chance.
+ * @param scores columns contact, score, dimension, pairs and, where matrices have fewer than ten singular vectors, entries
+ * @throws DataError for a table without `pairs`
  */
-export function unalignedAtStart(scores: ColumnTable, where: Facets): Claim {
-  const pairs = againstChance(scores, where, firstRows);
-  const within = pairs.filter(({ z }) => Math.abs(z) <= deviations).length;
-  const ratio = mean(pairs.map((pair) => pair.ratio));
+export function unalignedAtStart(scores: ColumnTable, facets: Facets): Claim {
+  const { contacts, ratios } = againstChance(scores, facets, firstRows);
+  const within = contacts.filter(({ z }) => Math.abs(z) <= deviations).length;
+  const visible = mean(contacts.map(({ deviation }) => 1 + deviations * deviation));
   return {
     figure: 5,
-    statement: `At initialisation layers are aligned no more than chance (${facetsText(where)})`,
-    numbers: { pairs: pairs.length, withinChance: within, ratioToChance: ratio },
-    verdict: verdictOf(within / pairs.length >= initial.agrees, within / pairs.length < initial.disagrees),
-    detail:
-      `${within} of ${pairs.length} pairs lie within ${deviations} standard deviations of chance, on average at ` +
-      `${written(ratio)} times chance (agrees from ${100 * initial.agrees} %, disagrees below ${100 * initial.disagrees} %)`,
+    statement: `At initialisation layers are aligned no more than chance (${facetsText(facets)})`,
+    null: chanceNull,
+    effect:
+      `${within} of ${contacts.length} contacts lie within ${deviations} standard deviations of chance; on average at ` +
+      `${overSeeds(ratios)} times chance; a contact would stand out from ${written(visible)} times chance on`,
+    threshold: `agrees from ${percent(initial.agrees)} of the contacts, disagrees below ${percent(initial.disagrees)}`,
+    numbers: {
+      contacts: contacts.length,
+      withinChance: within,
+      ratioToChance: mean(ratios),
+      visibleRatio: visible,
+    },
+    verdict: verdictOf(
+      within / contacts.length >= initial.agrees,
+      within / contacts.length < initial.disagrees,
+    ),
   };
 }
 
 /**
- * "A weak signal in the top ranks": the score of the pairs at the last moment. Agrees where at least half of them lie
- * more than 3 standard deviations above chance, disagrees where less than a tenth do.
+ * "A weak signal in the top ranks": the alignment score of every contact at the last moment against chance.
+ * @param scores columns contact, score, dimension, pairs and, where matrices have fewer than ten singular vectors, entries
+ * @throws DataError for a table without `pairs`
  */
-export function alignedAtEnd(scores: ColumnTable, where: Facets): Claim {
-  const pairs = againstChance(scores, where, lastRows);
-  const above = pairs.filter(({ z }) => z > deviations).length;
-  const ratio = mean(pairs.map((pair) => pair.ratio));
+export function alignedAtEnd(scores: ColumnTable, facets: Facets): Claim {
+  const { contacts, ratios } = againstChance(scores, facets, lastRows);
+  const above = contacts.filter(({ z }) => z > deviations).length;
+  const share = above / contacts.length;
+  const ratio = mean(ratios);
   return {
     figure: 5,
-    statement: `After training the top ranks of neighbouring layers are aligned (${facetsText(where)})`,
-    numbers: { pairs: pairs.length, aboveChance: above, ratioToChance: ratio },
-    verdict: verdictOf(above >= pairs.length / 2, above < pairs.length / 10),
-    detail:
-      `${above} of ${pairs.length} pairs lie more than ${deviations} standard deviations above chance, on average at ` +
-      `${written(ratio)} times chance (agrees from 50 %, disagrees below 10 %)`,
+    statement: `After training the top ranks of neighbouring layers are aligned (${facetsText(facets)})`,
+    null: chanceNull,
+    effect:
+      `${above} of ${contacts.length} contacts lie more than ${deviations} standard deviations above chance; on average at ` +
+      `${overSeeds(ratios)} times chance`,
+    threshold:
+      `agrees from ${percent(final.agrees)} of the contacts and ${final.least} times chance on average, disagrees below ` +
+      `${percent(final.disagrees)} of the contacts`,
+    numbers: { contacts: contacts.length, aboveChance: above, ratioToChance: ratio },
+    verdict: verdictOf(share >= final.agrees && ratio >= final.least, share < final.disagrees),
   };
 }
 
-type Choose = (rows: readonly ScoreRow[]) => ScoreRow[];
+/** One contact against chance: its deviation, in standard deviations, and that standard deviation over chance. */
+interface Against {
+  readonly z: number;
+  readonly deviation: number;
+}
 
-function againstChance(scores: ColumnTable, where: Facets, choose: Choose): { z: number; ratio: number }[] {
-  const pairs = groupBy(rowsOf<ScoreRow>(scores, where), "contact");
-  return [...pairs.values()].map((rows) => {
-    const chosen = choose(rows);
-    const { dimension } = chosen[0];
+/** The contacts, and the mean over contacts of score / chance in each seed. */
+function againstChance(
+  scores: ColumnTable,
+  facets: Facets,
+  moment: (rows: readonly ScoreRow[]) => ScoreRow[],
+): { contacts: Against[]; ratios: number[] } {
+  if (!scores.columnNames().includes("pairs")) throw withoutPairs();
+  const counted = scores.columnNames().includes("entries");
+  const columns = [
+    "contact",
+    "score",
+    "dimension",
+    "pairs",
+    ...(counted ? (["entries"] as const) : []),
+  ] as const;
+  const seeds = [...bySeed<ScoreRow>(scores, facets, columns, ["contact"]).values()].map(moment);
+  const rows = seeds.flat();
+  if (rows.some(({ pairs }) => !(pairs >= 1))) throw withoutPairs();
+  const contacts = [...new Set(rows.map(({ contact }) => contact))].map((contact): Against => {
+    const own = rows.filter((row) => row.contact === contact);
+    const { dimension, pairs, entries } = own[0];
     const chance = chanceAlignment(dimension);
-    const score = mean(chosen.map((row) => row.score));
-    const deviation = chanceDeviation(dimension) / Math.sqrt(Math.min(entries, dimension) * chosen.length);
-    return { z: (score - chance) / deviation, ratio: score / chance };
+    const averaged = (entries ?? Math.min(ENTRIES, dimension)) * pairs * own.length;
+    const deviation = chanceDeviation(dimension) / Math.sqrt(averaged);
+    return { z: (mean(own.map(({ score }) => score)) - chance) / deviation, deviation: deviation / chance };
   });
+  const ratios = seeds.map((own) => mean(own.map((row) => row.score / chanceAlignment(row.dimension))));
+  return { contacts, ratios };
+}
+
+function withoutPairs(): DataError {
+  return new DataError(
+    "alignment: expected the column pairs, the number of head pairs averaged (1 where there are no heads), in every row; " +
+      "found none: the run was measured before rows had it, and chance cannot be told without it",
+  );
 }

@@ -1,119 +1,151 @@
 import type { ColumnTable } from "arquero";
 import type { Facets } from "../../core/facets.js";
-import { lastRows, mean, type Origin, rowsOf, verdictOf, written, type Claim } from "../claim.js";
-
-interface MetricsRow extends Origin {
-  readonly value: number;
-}
-
-interface RanksRow extends Origin {
-  readonly depth: number;
-  readonly effectiveRank: number;
-}
-
-interface AlignmentRow extends Origin {
-  readonly rank: number;
-  readonly value: number;
-}
+import { bySeed, lastRows, overSeeds, verdictOf, written, type Claim, type Moment } from "../claim.js";
+import { margin, mean } from "../statistics.js";
 
 /** What the claims of figure 8 are computed from. */
 export interface LabelTables {
+  /** Columns split, variant, metric, value. */
   readonly metrics: ColumnTable;
+  /** Columns matrix, depth, effectiveRank. */
   readonly ranks: ColumnTable;
+  /** Columns contact, rank (from 1), value. */
   readonly alignment: ColumnTable;
 }
 
-/** The two experiments. */
-export interface LabelRuns {
+/** The facets of the two settings. */
+export interface LabelFacets {
   readonly trueLabels: Facets;
   readonly randomLabels: Facets;
 }
 
-/** What the paper says of figure 8. @param contact the pair whose alignment is compared */
-export function claimsOfRandomLabels(tables: LabelTables, runs: LabelRuns, contact: string): Claim[] {
+const fitted = { agrees: 0.02, disagrees: 0.1 } as const;
+/** Differences of ranks and alignments smaller than this are none. */
+const least = 0.02;
+
+interface ErrorRow extends Moment {
+  readonly variant: string | null;
+  readonly value: number;
+}
+
+interface RankRow extends Moment {
+  readonly matrix: string;
+  readonly depth: number;
+  readonly effectiveRank: number;
+}
+
+interface AlignmentRow extends Moment {
+  readonly rank: number;
+  readonly value: number;
+}
+
+/**
+ * "Both reach about 0 training error", "random labels end with higher rank in the middle" (mean effective rank of the
+ * matrices that are neither first nor last) "and lose alignment" (mean of the first ten diagonal entries of `contact`).
+ */
+export function claimsOfRandomLabels(tables: LabelTables, settings: LabelFacets, contact: string): Claim[] {
+  const { trueLabels, randomLabels } = settings;
+  const compared = (of: (facets: Facets) => Map<number, number>): Pairs => ({
+    right: of(trueLabels),
+    random: of(randomLabels),
+  });
   return [
-    bothFit(tables.metrics, runs),
-    randomLabelsRankHigher(tables.ranks, runs),
-    randomLabelsLoseAlignment(tables.alignment, contact, runs),
+    bothFit(compared((facets) => lastErrors(tables.metrics, facets))),
+    difference(
+      compared((facets) => middleRanks(tables.ranks, facets)),
+      "Random labels end with higher effective rank in the middle layers",
+      "mean effective rank of the middle layers at the end",
+      1,
+    ),
+    difference(
+      compared((facets) => topAlignment(tables.alignment, facets, contact)),
+      `Random labels lose alignment (${contact})`,
+      "mean alignment of the ten top ranks at the end",
+      -1,
+    ),
   ];
 }
 
-const fitted = { agrees: 0.02, disagrees: 0.1 } as const;
-/** Differences of ranks and alignments smaller than this decide nothing. */
-const clear = 0.02;
+/** One number of each seed under both kinds of labels. */
+interface Pairs {
+  readonly right: ReadonlyMap<number, number>;
+  readonly random: ReadonlyMap<number, number>;
+}
 
-/** "Both reach about 0 training error": agrees where both end at most at 0.02, disagrees where one ends above 0.1. */
-function bothFit(metrics: ColumnTable, { trueLabels, randomLabels }: LabelRuns): Claim {
-  const last = (where: Facets): number => {
-    const facets = { ...where, split: "train", metric: "error", variant: "full" };
-    return mean(lastRows(rowsOf<MetricsRow>(metrics, facets)).map((row) => row.value));
-  };
-  const [right, random] = [last(trueLabels), last(randomLabels)];
-  const worst = Math.max(right, random);
+function lastErrors(metrics: ColumnTable, facets: Facets): Map<number, number> {
+  const of = { ...facets, split: "train", metric: "error" };
+  const rows = bySeed<ErrorRow>(metrics, of, ["variant", "value"], ["variant"]);
+  return mapped(rows, (own) => own.findLast((row) => (row.variant ?? "full") === "full")?.value ?? NaN);
+}
+
+function middleRanks(ranks: ColumnTable, facets: Facets): Map<number, number> {
+  const rows = bySeed<RankRow>(ranks, facets, ["matrix", "depth", "effectiveRank"], ["matrix"]);
+  return mapped(rows, (own) => {
+    const last = lastRows(own);
+    const depths = last.map(({ depth }) => depth);
+    const [lowest, highest] = [Math.min(...depths), Math.max(...depths)];
+    return mean(
+      last.filter(({ depth }) => depth > lowest && depth < highest).map((row) => row.effectiveRank),
+    );
+  });
+}
+
+function topAlignment(alignment: ColumnTable, facets: Facets, contact: string): Map<number, number> {
+  const of = { ...facets, contact };
+  const rows = bySeed<AlignmentRow>(alignment, of, ["rank", "value"], ["rank"]);
+  return mapped(rows, (own) =>
+    mean(
+      lastRows(own)
+        .filter(({ rank }) => rank <= 10)
+        .map(({ value }) => value),
+    ),
+  );
+}
+
+function mapped<Row>(
+  rows: ReadonlyMap<number, Row[]>,
+  numberOf: (own: Row[]) => number,
+): Map<number, number> {
+  return new Map([...rows].map(([seed, own]) => [seed, numberOf(own)]));
+}
+
+function bothFit({ right, random }: Pairs): Claim {
+  const [rightErrors, randomErrors] = [[...right.values()], [...random.values()]];
+  const missing = rightErrors.length === 0 || randomErrors.length === 0;
+  const worst = missing ? NaN : Math.max(...rightErrors, ...randomErrors);
   return {
     figure: 8,
     statement: "True and random labels are both fitted",
-    numbers: { trueLabels: right, randomLabels: random },
+    null: "random labels, which have nothing to generalise from, are not fitted in every seed",
+    effect:
+      `training error ends at ${overSeeds(rightErrors)} with true labels, at ${overSeeds(randomErrors)} with random ones, ` +
+      `at worst at ${written(worst)}`,
+    threshold: `agrees if it ends at ${fitted.agrees} or below in every seed, disagrees if above ${fitted.disagrees} in any`,
+    numbers: { trueLabels: mean(rightErrors), randomLabels: mean(randomErrors), worst },
     verdict: verdictOf(worst <= fitted.agrees, worst > fitted.disagrees),
-    detail:
-      `training error ends at ${written(right)} with true labels and at ${written(random)} with random ones ` +
-      `(agrees up to ${fitted.agrees}, disagrees above ${fitted.disagrees})`,
   };
 }
 
-/**
- * "Random labels end with higher rank in the middle": mean effective rank, at the end, of the matrices that are neither
- * the first nor the last. Agrees where it is higher by more than 0.02, disagrees where lower by more than that.
- */
-function randomLabelsRankHigher(ranks: ColumnTable, { trueLabels, randomLabels }: LabelRuns): Claim {
-  const middle = (where: Facets): number => {
-    const rows = rowsOf<RanksRow>(ranks, where);
-    const depths = rows.map((row) => row.depth);
-    const [first, last] = [Math.min(...depths), Math.max(...depths)];
-    return mean(
-      lastRows(rows.filter(({ depth }) => depth > first && depth < last)).map((row) => row.effectiveRank),
-    );
-  };
-  const [right, random] = [middle(trueLabels), middle(randomLabels)];
-  const difference = random - right;
+/** Random minus true labels, paired by seed; `sign` 1 where the paper says higher, -1 where lower. */
+function difference({ right, random }: Pairs, statement: string, quantity: string, sign: 1 | -1): Claim {
+  const seeds = [...right.keys()].filter((seed) => random.has(seed));
+  const of = (values: ReadonlyMap<number, number>): number[] => seeds.map((seed) => values.get(seed) ?? NaN);
+  const [rights, randoms] = [of(right), of(random)];
+  const differences = randoms.map((value, i) => value - rights[i]);
+  const size = sign * mean(differences);
+  const off = margin(differences);
+  const direction = sign > 0 ? "higher" : "lower";
   return {
     figure: 8,
-    statement: "Random labels end with higher effective rank in the middle layers",
-    numbers: { trueLabels: right, randomLabels: random, difference },
-    verdict: verdictOf(difference > clear, difference < -clear),
-    detail:
-      `effective rank of the middle layers ends at ${written(right)} with true labels and at ${written(random)} with ` +
-      `random ones: ${compared(difference)} (differences up to ${clear} decide nothing)`,
+    statement,
+    null: "labels make no difference: random minus true labels, paired by seed, is 0 by the spread over seeds",
+    effect:
+      `${quantity}: ${written(mean(rights))} with true labels, ${written(mean(randoms))} with random ones, difference ` +
+      overSeeds(differences),
+    threshold:
+      `agrees if ${direction} with random labels by at least ${least} and beyond the spread over seeds, disagrees if not ` +
+      `by as much, likewise beyond the spread; one seed decides nothing`,
+    numbers: { trueLabels: mean(rights), randomLabels: mean(randoms), difference: mean(differences) },
+    verdict: verdictOf(size >= least && size - off > 0, size + off < least),
   };
-}
-
-/**
- * "Random labels lose alignment": the mean of the first 10 diagonal entries of one pair at the end. Agrees where it is
- * lower with random labels by more than 0.02, disagrees where higher by more than that.
- */
-function randomLabelsLoseAlignment(
-  alignment: ColumnTable,
-  contact: string,
-  { trueLabels, randomLabels }: LabelRuns,
-): Claim {
-  const score = (where: Facets): number => {
-    const rows = rowsOf<AlignmentRow>(alignment, { ...where, contact });
-    return mean(lastRows(rows.filter((row) => row.rank <= 10)).map((row) => row.value));
-  };
-  const [right, random] = [score(trueLabels), score(randomLabels)];
-  const difference = right - random;
-  return {
-    figure: 8,
-    statement: `Random labels lose alignment (${contact})`,
-    numbers: { trueLabels: right, randomLabels: random, difference },
-    verdict: verdictOf(difference > clear, difference < -clear),
-    detail:
-      `alignment of the 10 top ranks ends at ${written(right)} with true labels and at ${written(random)} with random ` +
-      `ones: ${compared(-difference)} (differences up to ${clear} decide nothing)`,
-  };
-}
-
-/** A difference from true labels in words. */
-function compared(difference: number): string {
-  return `${written(Math.abs(difference))} ${difference < 0 ? "lower" : "higher"}`;
 }
