@@ -20,7 +20,7 @@ export function studyTable(studies: readonly StudyReader[]): ColumnTable {
 
 function facetsOf({ kind, id, inputs, parameters }: StudyRecord): Row {
   const ofInputs = inputs.flatMap(({ run, task, seed, step, edit }, i) => {
-    const facets = { run, task, seed, step, ...(edit && { edit: canonicalJson(edit) }) };
+    const facets = { run, task, seed, step, ...(edit && { edit: edit }) };
     return Object.entries(facets).map(([name, value]) => [`${name}${i + 1}`, value]);
   });
   return { kind, study: id, ...(Object.fromEntries(ofInputs) as Row), ...parameters };

@@ -15,28 +15,16 @@ export const train = {
   options: {
     profile: { value: "P", text: "quick, lab or paper", default: "quick" },
     setting: { value: "S", text: "one of the profile's settings (default: its own values)" },
-    seed: {
-      value: "N",
-      text: "whole number >= 0, of the initialisation (default: 0, of a branch its trunk's)",
-    },
-    order: {
-      value: "N",
-      text: "whole number >= 0, of the order of examples (default: the seed's, or the trunk's)",
-    },
-    from: {
-      value: "RUN@STEP",
-      text: "a branch: starts from that run's kept weights, with its configuration",
-    },
-    edit: {
-      value: "EDIT",
-      text: "what is done to the branch's weights first, such as magnitude:0.05, random:0.05, perturb:0.25 or rescale:RUN@STEP",
-    },
+    seed: { value: "N", text: "of the initialisation, a whole number (default: 0, or the trunk's)" },
+    order: { value: "N", text: "of the order of examples (default: the seed, or the trunk's)" },
+    from: { value: "RUN@STEP", text: "a branch: starts from weights that this run, its trunk, kept" },
+    edit: { value: "EDIT", text: "done to them first: magnitude:0.05, random:0.05, perturb:0.25, ..." },
     set: { value: "KEY=VALUE", text: "a field of the task's configuration", multiple: true },
     backend: { value: "B", text: "what computes (default: SPECTRAL_BACKEND, else the first that starts)" },
     runs: { value: "DIR", text: "folder of runs (default: SPECTRAL_RUNS, else data/runs)" },
     "checkpoint-seconds": {
       value: "T",
-      text: "least seconds between checkpoints, which take 3 % of the time at most (default: 20)",
+      text: "least seconds between checkpoints (default: 20; at most 3 % of the time)",
     },
     keep: { value: "M,M...", text: "keeps the weights at these moments too: 0, 500it, 2ep, 20%, end" },
     probes: { value: "P,P...", text: "measures only with these probes (default: all of the task's)" },
@@ -51,7 +39,7 @@ export const study = {
   name: "study",
   summary: "compares the weights of stored runs; the last line is one JSON object",
   positionals: {
-    KIND: "agreement",
+    KIND: "what to compute, such as agreement (another word is answered with the list)",
     "RUN@STEP...": 'a run (its id or the beginning of it, task/id, or a folder) at a step, or at its "end"',
   },
   options: {

@@ -100,7 +100,9 @@ export function findRun(
 
 function warnOfAdded(folder: string, added: readonly string[], warn = emitWarning): void {
   if (added.length === 0) return;
-  warn(`${folder}: trained before the task had ${added.join(", ")}: its record does not say what it had there`);
+  warn(
+    `${folder}: trained before the task had ${added.join(", ")}: its record does not say what it had there`,
+  );
 }
 
 function writableRun(folder: string, opened: OpenFolder<RunRecord>): Run {

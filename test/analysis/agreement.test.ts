@@ -120,7 +120,7 @@ test("identical networks agree wholly, and so does one with itself doubled: the 
     for (const { matrix, score } of study.rows()) assertNear([Number(score)], [1], String(matrix));
   }
   const table = studyTable([same, edited]);
-  assert.deepEqual([table.get("edit2", 0), table.get("edit2", same.rows().length)], [null, '{"rescale":2}']);
+  assert.deepEqual([table.get("edit2", 0), table.get("edit2", same.rows().length)], [null, "doubled"]);
 });
 
 test("fewer pairs are the first of them", async () => {

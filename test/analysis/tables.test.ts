@@ -77,16 +77,37 @@ test("alignment and agreement scores: each probe's own rows", (t) => {
   const root = temporaryFolder(t);
   const run = tinyRun(root, "one", 0, {
     rows: [
-      { ...at(0), probe: "alignment", contact: "a -> b", depth: 0, score: 0.125, dimension: 64 },
+      {
+        ...at(0),
+        probe: "alignment",
+        contact: "a -> b",
+        depth: 0,
+        score: 0.125,
+        dimension: 64,
+        entries: 10,
+        pairs: 4,
+      },
       { ...at(0), probe: "agreement", matrix: "a", depth: 0, score: 1 },
-      { ...at(10), probe: "alignment", contact: "b -> c", depth: 1, score: 0.5, dimension: 8 },
+      {
+        ...at(10),
+        probe: "alignment",
+        contact: "b -> c",
+        depth: 1,
+        score: 0.5,
+        dimension: 8,
+        entries: 8,
+        pairs: 1,
+      },
       { ...at(10), probe: "agreement", matrix: "b", depth: 1, score: 0.25 },
     ],
   });
   assert.deepEqual(cells(alignmentScoresTable([run])), [
-    ["task", "setting", "seed", "step", "epoch", "contact", "depth", "score", "dimension"],
-    ["one", null, 0, 0, 0, "a -> b", 0, 0.125, 64],
-    ["one", null, 0, 10, 1, "b -> c", 1, 0.5, 8],
+    [
+      ...["task", "setting", "seed", "step", "epoch", "contact", "depth"],
+      ...["score", "dimension", "entries", "pairs"],
+    ],
+    ["one", null, 0, 0, 0, "a -> b", 0, 0.125, 64, 10, 4],
+    ["one", null, 0, 10, 1, "b -> c", 1, 0.5, 8, 8, 1],
   ]);
   assert.deepEqual(cells(agreementScoresTable([run])), [
     ["task", "setting", "seed", "step", "epoch", "matrix", "depth", "score"],

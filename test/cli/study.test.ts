@@ -60,7 +60,7 @@ test("study agreement prints the scores and, last, where they lie; again it open
 test("what cannot be studied is one clear error, and leaves nothing", () => {
   const before = existsSync(studies) ? readdirSync(studies, { recursive: true }) : [];
   const wrong: [args: string[], status: number, message: RegExp][] = [
-    [[], 2, /expected a kind of study\nusage: spectral study KIND/],
+    [[], 2, /expected KIND RUN@STEP\.\.\., found no argument\nusage: spectral study KIND/],
     [["agreemant", `${id}@0`], 1, /study "agreemant" does not exist; did you mean "agreement"/],
     [["agreement", `${id}@0`], 1, /expected two networks of one task, found 1/],
     [["agreement", `${id}@0`, `${id}@5`], 1, /expected kept weights of step 5, found those of step 0, 10/],

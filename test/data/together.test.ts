@@ -141,7 +141,8 @@ test("so do two in one process; a folder with other files is not taken for the s
   const root = temporaryFolder(t);
   const archive = join(root, "set.tar.gz");
   writeFileSync(archive, await tarOf(many));
-  const unpack = (): Promise<void> => unpackArchive(archive, { name: "set.tar.gz", urls: [], form: "gzip" }, "tar.gz", root, "set/part");
+  const unpack = (): Promise<void> =>
+    unpackArchive(archive, { name: "set.tar.gz", urls: [], form: "gzip" }, "tar.gz", root, "set/part");
   await Promise.all([unpack(), unpack()]);
   assert.deepEqual(readdirSync(root).sort(), ["set", "set.tar.gz"]);
   writeFileSync(join(root, "set", "part", "7"), "changed");

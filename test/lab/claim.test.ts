@@ -1,7 +1,8 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { JSDOM } from "jsdom";
-import { claimsHtml, claimsText, type Claim } from "spectral-lab/lab/index";
+import { claimsHtml, claimsText } from "spectral-lab/lab/index";
+import type { Claim } from "spectral-lab/paper/claim";
 
 const claim: Claim = {
   figure: 3,

@@ -99,9 +99,13 @@ test("figures 3 to 5: columns in the paper's order, absent tasks named, what sta
     ),
   ];
   const third = drawFigure3(runs);
-  assert.match(third.figure.description, /VGG, generated textures, LSTM$/);
+  assert.match(third.figure.description, /VGG, generated textures, LSTM, pairs$/);
   assert.match(notesOf(third.figure), /Left out: UNet \(no data\)\.\nLeft out: Transformer \(no data\)/);
-  assert.match(notesOf(third.figure), /LSTM: lstm\.weight_ih_l2 \(one of 3\) stands for/);
+  assert.match(
+    notesOf(third.figure),
+    /lstm was trained on pairs, 90 pairs\.\nvgg was trained on generated textures/,
+  );
+  assert.match(notesOf(third.figure), /LSTM, pairs: lstm\.weight_ih_l2 \(one of 3\) stands for/);
   assert.deepEqual(
     new Set(third.tables.spectra.array("matrix") as string[]),
     new Set(["layers.12.conv.weight", "lstm.weight_ih_l2"]),
@@ -136,10 +140,10 @@ test("settings are columns of their own; a figure of settings alone names no abs
     stored(root, { task: cifarDecay, setting: "decay" }, vgg11),
     stored(root, { task: unet }, { matrices: ["conv3.weight"], contacts: [] }),
   ];
-  assert.match(drawFigure3(runs).figure.description, /UNet, cifar-decay, decay$/);
+  assert.match(drawFigure3(runs).figure.description, /UNet, pairs, cifar-decay, decay, pairs$/);
   const small = stored(root, { task: transformer, setting: "small" }, blocks(2));
   const { figure } = drawFigure5([small]);
-  assert.match(figure.description, /Transformer, small$/);
+  assert.match(figure.description, /Transformer, small, pairs$/);
   assert.doesNotMatch(notesOf(figure), /Left out/);
 });
 
@@ -148,8 +152,8 @@ test("two tasks in settings of one name stay apart", (t) => {
   const example = { ...perceptron, size: 4 };
   const grokking = stored(root, { task: modularAddition, setting: "decay" }, { ...example, fall: 0.5 });
   const photos = stored(root, { task: cifarDecay, setting: "decay" }, { ...example, fall: -0.05 });
-  const fell = drawFigure3([grokking, photos]).claims.map(({ numbers }) => numbers.meanChange);
-  assert.ok(Math.abs(fell[0] + 0.5) < 1e-9 && Math.abs(fell[1] - 0.05) < 1e-9, String(fell));
+  const fell = drawFigure3([grokking, photos]).claims.map(({ numbers }) => numbers.meanFall);
+  assert.ok(Math.abs(fell[0] - 0.5) < 1e-9 && Math.abs(fell[1] + 0.05) < 1e-9, String(fell));
   const { figure } = dynamicsOf([grokking, photos], { title: "Both", ...shownOf(grokking.run) });
   assert.match(figure.description, /modular-addition, cifar-decay$/);
 });
@@ -163,7 +167,7 @@ test("figure 1 shows the Transformer's matrix and measures how its large singula
   const { figure, tables, claims } = drawFigure1(seeds);
   assert.match(figure.description, /layers\.1\.linear1/);
   assert.match(notesOf(figure), /Mean of 2 seeds/);
-  assert.match(notesOf(figure), /Trained on WikiText-103\./);
+  assert.match(notesOf(figure), /Trained on WikiText-103, 90 pairs\./);
   assert.match(notesOf(figure), /layers\.1\.linear1\.weight \(one of 2\) stands for/);
   assert.equal(tables.spectra.numRows(), 2 * 3 * 20);
   assert.equal(claims[0].verdict, "agrees");

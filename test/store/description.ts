@@ -47,5 +47,13 @@ export function describeRequest(
 ): RunDescription {
   const { name, defaults, measuring } = task;
   const { profile } = choice;
-  return describeRun({ task: name, seed, profile, config: configOf(task, choice), defaults, measuring, data });
+  return describeRun({
+    task: name,
+    seed,
+    profile,
+    config: configOf(task, choice),
+    defaults,
+    measuring,
+    data,
+  });
 }

@@ -6,13 +6,7 @@ import { float32 } from "spectral-lab/core/array";
 import { findRuns } from "spectral-lab/store/find-runs";
 import { moveAside } from "spectral-lab/store/folder";
 import { identityOf, RUN } from "spectral-lab/store/record";
-import {
-  findRun,
-  openRun,
-  type RunDescription,
-  runFolder,
-  runId,
-} from "spectral-lab/store/run";
+import { findRun, openRun, type RunDescription, runFolder, runId } from "spectral-lab/store/run";
 import { readRun } from "spectral-lab/store/stored-run";
 import { ended, firstOutput, start } from "./child.js";
 import { describeRun, inventedData } from "./description.js";
@@ -271,7 +265,11 @@ describe("a damaged run.json", () => {
     ["zeros", "\0\0\0", /expected JSON, found/],
     ["not an object", "[]", /expected an object, found \[\]/],
     ["of another format", '{"format": 3}', /expected format 2, which this version reads, found format 3/],
-    ["of an earlier format", '{"format": 1}', /expected format 2, which this version reads, found format 1 \(npm run migrate/],
+    [
+      "of an earlier format",
+      '{"format": 1}',
+      /expected format 2, which this version reads, found format 1 \(npm run migrate/,
+    ],
     ["without a task", '{"format": 2}', /expected text as "task", found nothing/],
     ["missing", undefined, /expected the record of this run, found no such file/],
   ];

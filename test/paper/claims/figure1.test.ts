@@ -3,7 +3,7 @@ import { test } from "node:test";
 import * as aq from "arquero";
 import { randomStream, type Random } from "spectral-lab/core/random";
 import { gaussianMatrix } from "spectral-lab/linalg/random-matrix";
-import { svdSync } from "spectral-lab/linalg/svd";
+import { svdSync } from "spectral-lab/linalg/engine";
 import type { Claim } from "spectral-lab/paper/claim";
 import { largeValuesGrow } from "spectral-lab/paper/claims/figure1";
 import { standardDeviation } from "spectral-lab/paper/statistics";
