@@ -1,7 +1,6 @@
 import * as aq from "arquero";
 import type { ColumnTable } from "arquero";
 import { SpectralError } from "../core/errors.js";
-import { canonicalJson } from "../core/hash.js";
 import type { Row } from "../store/rows.js";
 import type { StudyReader, StudyRecord } from "../store/study.js";
 
@@ -20,7 +19,7 @@ export function studyTable(studies: readonly StudyReader[]): ColumnTable {
 
 function facetsOf({ kind, id, inputs, parameters }: StudyRecord): Row {
   const ofInputs = inputs.flatMap(({ run, task, seed, step, edit }, i) => {
-    const facets = { run, task, seed, step, ...(edit && { edit: edit }) };
+    const facets = { run, task, seed, step, ...(edit && { edit }) };
     return Object.entries(facets).map(([name, value]) => [`${name}${i + 1}`, value]);
   });
   return { kind, study: id, ...(Object.fromEntries(ofInputs) as Row), ...parameters };

@@ -54,10 +54,11 @@ export interface Missing {
 /** What of an experiment's measurements and kept weights a finished run lacks. */
 export function missingFrom(run: RunReader, experiment: Experiment): Missing {
   const clock = clockOf(experiment);
+  const first = run.record.origin?.step ?? 0;
   const last = run.record.step ?? clock.totalSteps;
   const asked = (when: When): number[] => {
     const steps = stepsOf(when, clock).map((step) => (step === clock.totalSteps ? last : step));
-    return [...new Set(steps)].filter((step) => step <= last);
+    return [...new Set(steps)].filter((step) => step >= first && step <= last);
   };
   const measured = new Set(run.rows().map(({ probe, step }) => `${String(probe)} ${String(step)}`));
   const probes = new Map<string, readonly number[]>();

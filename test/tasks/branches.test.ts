@@ -1,0 +1,129 @@
+import assert from "node:assert/strict";
+import { mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { after, test } from "node:test";
+import type { RunReader } from "spectral-lab/store/stored-run";
+import { modularAddition, mnistMlp } from "spectral-lab/tasks/index";
+import { prepareRun, runTask, type RunRequest } from "spectral-lab/tasks/run";
+import { parseEdit } from "spectral-lab/train/edits/edit";
+import { lastJson, spectral } from "../cli/spectral.js";
+
+const root = mkdtempSync(join(tmpdir(), "spectral-branches-"));
+after(() => rmSync(root, { recursive: true, force: true }));
+const runs = join(root, "runs");
+
+const set = { modulus: 7, width: 8, hidden: 16, epochs: 4, batchSize: 8, measureEvery: 1, pruneEvery: 4 };
+const request = (changes: Partial<RunRequest> = {}): RunRequest => ({
+  task: modularAddition,
+  backend: "wasm",
+  runs,
+  ...changes,
+});
+
+async function finish(asked: RunRequest): Promise<RunReader> {
+  const training = runTask(asked);
+  let next = await training.next();
+  while (!next.done) next = await training.next();
+  return next.value.run;
+}
+
+const trunk = await finish(request({ set, seed: 3, keep: ["4it", "2ep"] })); // 24 pairs: three steps an epoch
+const weights = (run: RunReader): unknown => run.readWeights(12);
+const rowsFrom = (run: RunReader, step: number): unknown[] => run.rows().filter((row) => Number(row.step) > step); // prettier-ignore
+
+test("a branch with its trunk's order and without an edit is the trunk from there on", async () => {
+  for (const step of [4, 6]) {
+    const branch = await finish(request({ start: { run: trunk, step } }));
+    assert.notEqual(branch.record.id, trunk.record.id);
+    assert.deepEqual(branch.record.origin, { run: trunk.record.id, step });
+    assert.deepEqual([branch.record.seed, branch.record.config], [3, trunk.record.config]);
+    assert.deepEqual(weights(branch), weights(trunk));
+    const measured = (run: RunReader): unknown[] =>
+      rowsFrom(run, step).filter((row) => (row as { probe: string }).probe !== "agreement");
+    assert.deepEqual(measured(branch), measured(trunk));
+    assert.equal(branch.record.stretches[0].from, step);
+  }
+});
+
+test("another order is another branch; edits, orders and changed fields name it", async () => {
+  const start = { run: trunk, step: 6 };
+  const other = await finish(request({ start, order: 8 }));
+  assert.equal(other.record.order, 8);
+  assert.notDeepEqual(weights(other), weights(trunk));
+  const asked = [
+    request({ start }),
+    request({ start, order: 8 }),
+    request({ start: { ...start, edit: parseEdit("magnitude:0.5") } }),
+    request({ start: { ...start, edit: parseEdit("random:0.5") } }),
+    request({ start, set: { weightDecay: 0 } }),
+  ];
+  const named = await Promise.all(asked.map(async (one) => (await prepareRun(one)).description));
+  const texts = named.map(({ origin, order, training }) => JSON.stringify([origin, order, training]));
+  assert.equal(new Set(texts).size, asked.length);
+  assert.equal(named[2].origin?.edit, "magnitude:0.5");
+});
+
+test("a ticket: ranked by the trunk's end, rewound, exactly 0 where masked, and resumed from the command line", async () => {
+  const edit = "magnitude:0.5";
+  const ticket = await finish(request({ start: { run: trunk, step: 6, edit: parseEdit(edit) } }));
+  const { model } = (await prepareRun(request({ set }))).experiment;
+  const hidden = model.matrices.filter(({ name }) => !model.outputLayer.includes(name));
+  const zerosOf = (run: RunReader): [zeros: number, all: number] => {
+    const values = hidden.flatMap(({ parameter }) =>
+      Array.from(run.readWeights(12).get(parameter)!.data, Number),
+    );
+    return [values.filter((x) => x === 0).length, values.length];
+  };
+  const [zeros, all] = zerosOf(ticket);
+  assert.equal(zeros, all - Math.floor(0.5 * all));
+  assert.equal(zerosOf(trunk)[0], 0);
+  const from = `${trunk.record.id}@6`;
+  const again = spectral(["train", "modular-addition", "--backend", "wasm", "--runs", runs, "--from", from, "--edit", edit]); // prettier-ignore
+  assert.equal(again.status, 0, again.stderr);
+  assert.match(again.stdout, /this run is finished/);
+  assert.equal(lastJson(again.stdout).run, ticket.record.id);
+});
+
+test("a finished branch is filled from its kept weights, compared with what it started from", async () => {
+  const start = { run: trunk, step: 6 };
+  const asked = request({ start, order: 5, keep: ["9it"] });
+  const coarse = await finish({ ...asked, set: { measureEvery: 4 }, probes: ["metrics"] });
+  assert.equal(coarse.rows().some(({ probe }) => probe === "agreement"), false); // prettier-ignore
+  const filled = await finish({ ...asked, set: { measureEvery: 4 }, probes: ["metrics", "agreement"] });
+  assert.equal(filled.record.id, coarse.record.id);
+  const fresh = await finish({ ...asked, runs: join(root, "fresh"), set: { measureEvery: 4 } });
+  const agreement = (run: RunReader): unknown[] => run.rows().filter(({ probe }) => probe === "agreement");
+  assert.ok(agreement(filled).length > 0);
+  assert.deepEqual(agreement(filled), agreement(fresh));
+});
+
+test("what cannot be branched from is one clear error", async () => {
+  const rejects = (asked: RunRequest, message: RegExp): Promise<void> =>
+    assert.rejects(finish(asked), (error: Error) => {
+      assert.match(error.message, message);
+      return true;
+    });
+  await rejects(
+    request({ task: mnistMlp, start: { run: trunk, step: 6 } }),
+    /expected a run of mnist-mlp, found one of modular-addition/,
+  );
+  await rejects(request({ seed: 4, start: { run: trunk, step: 6 } }), /expected the trunk's seed 3, found 4/);
+  await rejects(
+    request({ start: { run: trunk, step: 5 } }),
+    /kept weights of step 5, found those of step 0, 4, 6, 12/,
+  );
+  const train = ["train", "modular-addition", "--runs", runs];
+  const cases: [string[], RegExp][] = [
+    [["--edit", "magnitude:0.5"], /--edit: expected --from RUN@STEP with it/],
+    [["--from", "ffff@6"], /there is no run "ffff"/],
+    [["--from", `${trunk.record.id}@6`, "--edit", "magnitud:0.5"], /did you mean "magnitude"/],
+    [["--from", `${trunk.record.id}@6`, "--edit", "magnitude:2"], /a share in \(0, 1\]/],
+  ];
+  for (const [args, message] of cases) {
+    const { status, stderr } = spectral([...train, ...args]);
+    assert.deepEqual([status, message.test(stderr)], [1, true], stderr);
+  }
+  const record = readFileSync(join(trunk.folder, "run.json"), "utf8");
+  assert.match(record, /"finished"/);
+});
