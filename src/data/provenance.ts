@@ -1,4 +1,4 @@
-import type { Provenance } from "./dataset.js";
+import type { Provenance } from "../core/provenance.js";
 import { KNOWN } from "./known.js";
 
 /** The words for a public set and for what may lie in its place. */

@@ -2,7 +2,7 @@ import type { FacetedRun } from "../analysis/tables.js";
 import { unknownName } from "../core/config.js";
 import { ConfigError, StoreError } from "../core/errors.js";
 import { facetsText } from "../core/facets.js";
-import type { Provenance } from "../data/dataset.js";
+import type { Provenance } from "../core/provenance.js";
 import { describeData } from "../data/provenance.js";
 import {
   candidatesOf,

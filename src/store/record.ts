@@ -2,6 +2,7 @@ import { join } from "node:path";
 import type { Config } from "../core/config.js";
 import { StoreError } from "../core/errors.js";
 import { hashOf, type Json } from "../core/hash.js";
+import type { Provenance } from "../core/provenance.js";
 import type { When } from "../core/time.js";
 import type { Code } from "./code.js";
 import { writeRecordOf, type FolderKind, type FolderRecord } from "./record-file.js";
@@ -43,27 +44,8 @@ export interface Coverage {
   readonly weights: When;
 }
 
-/** What a run was trained on: the provenance of its examples (data/dataset.ts), and how many of them it used. */
-export interface DataRecord {
-  /** What the examples truly are: "CIFAR-10", "generated textures (stand-in for CIFAR-10)". */
-  readonly name: string;
-  /** Generated examples took the place of the real ones. */
-  readonly standIn: boolean;
-  readonly fingerprint: string;
-  /** Examples used of each split, in `unit`. */
-  readonly training: number;
-  readonly validation: number;
-  /** What one counts, in the plural: "images". */
-  readonly unit: string;
-  /** The public set that they are or come from, and how many training examples it has, where known. */
-  readonly of?: { readonly set: string; readonly training: number };
-  /** Whether the name is certain. */
-  readonly verified: boolean;
-  /** What else a reader must know. */
-  readonly note?: string;
-  /** The folder that was read, or why a stand-in was generated; not in committed results. */
-  readonly source?: string;
-}
+/** What a run was trained on; `training` and `validation` count what it used. Committed results name no folder. */
+export type DataRecord = Omit<Provenance, "source"> & Partial<Pick<Provenance, "source">>;
 
 /** One uninterrupted piece of training, on one machine, by one state of the code. */
 export interface Stretch {

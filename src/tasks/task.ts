@@ -1,6 +1,7 @@
 import type { Checks, Config } from "../core/config.js";
 import { changedFields, configure, unknownName } from "../core/config.js";
-import type { DataOptions, Provenance } from "../data/dataset.js";
+import type { Provenance } from "../core/provenance.js";
+import type { DataOptions } from "../data/dataset.js";
 import type { DataName } from "../data/sources.js";
 import type { Experiment } from "../train/experiment.js";
 

@@ -4,7 +4,7 @@ import type { ImageSet } from "spectral-lab/data/images";
 import { fourierTransform } from "spectral-lab/data/speech/fft";
 import { digits } from "spectral-lab/data/standins/digits";
 import { textures } from "spectral-lab/data/standins/textures";
-import type { Provenance } from "spectral-lab/data/dataset";
+import type { Provenance } from "spectral-lab/core/provenance";
 import { openCifar10 } from "spectral-lab/data/cifar10";
 import { openLibriSpeech } from "spectral-lab/data/librispeech";
 import { openMnist } from "spectral-lab/data/mnist";
