@@ -74,10 +74,13 @@ function secondsOf(text: string | undefined): number | undefined {
 
 function describe({ request, description }: PreparedRun): string {
   const { profile = "quick", task } = request;
-  const { seed, config, data } = description;
+  const { seed, order, origin, config, data } = description;
   const changed = Object.entries(changedFields(config, task.defaults));
   const fields = changed.map(([key, value]) => `${key}=${value}`).join(" ");
-  const summary = `profile ${profile} (${task.profiles[profile].summary}), seed ${seed}`;
+  const from =
+    origin && `\n  from ${origin.run}@${origin.step}${origin.edit ? `, after ${origin.edit}` : ""}`;
+  const streams = `seed ${seed}${order === undefined ? "" : `, order ${order}`}`;
+  const summary = `profile ${profile} (${task.profiles[profile].summary}), ${streams}${from ?? ""}`;
   return `${summary}\n  data: ${describeData(data)}${fields && `\n  ${fields}`}`;
 }
 
@@ -99,7 +102,7 @@ async function follow(
       const progress = next.value;
       if (!first)
         log(
-          `${progress.backend.description}${progress.step > 0 ? `; resuming at step ${progress.step}` : ""}`,
+          `${progress.backend.description}${progress.step > 0 ? `; going on at step ${progress.step}` : ""}`,
         );
       first ??= progress;
       const seconds = (performance.now() - started) / 1000;
