@@ -130,7 +130,8 @@ function copyPackages(target: string): void {
   };
   copy("webgpu", ["package.json", "index.js", "dist/linux-x64"]);
   execFileSync("strip", [join(target, "webgpu/dist/linux-x64/dawn.node")]);
-  copy("koffi", ["package.json", "index.js", "index.cjs", "indirect.js", "indirect.cjs", "lib"]);
+  const entries = ["index.js", "index.cjs", "indirect.js", "indirect.cjs"];
+  copy("koffi", ["package.json", "lib", ...entries, ...entries.map((file) => `src/koffi/${file}`)]);
   cpSync(join(rootOf("koffi"), "../@koromix/koffi-linux-x64"), join(target, "@koromix/koffi-linux-x64"), {
     recursive: true,
   });

@@ -1,7 +1,7 @@
 import type { ColumnTable } from "arquero";
 import { DataError } from "../core/errors.js";
 import { type Facets, facetsText, where } from "../core/facets.js";
-import { mean, standardDeviation, TESTABLE } from "./statistics.js";
+import { mean, standardDeviation } from "./statistics.js";
 
 export type Verdict = "agrees" | "disagrees" | "undecided";
 
@@ -43,15 +43,14 @@ export function percent(share: number): string {
 
 /**
  * A mean over seeds with their standard deviation.
- * @example overSeeds([0.1, 0.3]) // "0.2 ± 0.141 (2 seeds: too few for a test)"
+ * @example overSeeds([0.1, 0.3]) // "0.2 ± 0.141 (2 seeds)"
  * @example overSeeds([0.1]) // "0.1 (one seed: no spread)"
  */
 export function overSeeds(values: readonly number[], write: (value: number) => string = written): string {
   const count = values.length;
   if (count === 0) return "unknown (no seed)";
   if (count === 1) return `${write(values[0])} (one seed: no spread)`;
-  const few = count < TESTABLE ? ": too few for a test" : "";
-  return `${write(mean(values))} ± ${write(standardDeviation(values))} (${count} seeds${few})`;
+  return `${write(mean(values))} ± ${write(standardDeviation(values))} (${count} seeds)`;
 }
 
 /** Where every row of a run is from. */

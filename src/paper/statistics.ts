@@ -50,7 +50,7 @@ export function tQuantile(freedom: number): number {
 }
 
 /** Fewer seeds than this are too few for a test: their spread stands in. */
-export const TESTABLE = 4;
+const TESTABLE = 4;
 
 /**
  * How far the mean over seeds may be off by the seeds' chance: half the 95 % t-interval from 4 seeds on; with 2 or 3, too

@@ -49,7 +49,7 @@ test("missing columns are named", () => {
 
 test("numbers in sentences: spread over seeds, or that there is none", () => {
   assert.equal(overSeeds([0.1]), "0.1 (one seed: no spread)");
-  assert.equal(overSeeds([0.1, 0.3]), "0.2 ± 0.141 (2 seeds: too few for a test)");
+  assert.equal(overSeeds([0.1, 0.3]), "0.2 ± 0.141 (2 seeds)");
   assert.equal(overSeeds([0.1, 0.1, 0.3, 0.3], percent), "20 % ± 11.5 % (4 seeds)");
   assert.equal(overSeeds([]), "unknown (no seed)");
   assert.equal(written(19812.4), "19812");

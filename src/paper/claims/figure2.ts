@@ -244,7 +244,7 @@ function fallsCoincide(runs: readonly Run[], noDecay: readonly Run[], facets: Fa
       "and the same windows in runs that had not grokked",
     effect: coincidenceInWords(groks, runs.length, { chance, notYet, without }),
     threshold:
-      `excess: how much more rank falls in the window than in the ones before and after it. Agrees if it is at least ` +
+      `excess: how much more rank falls in the window than in the equal one just before it. Agrees if it is at least ` +
       `${rule.least} and ${percent(rule.share)} of all that rank falls after memorisation, above 0 by the spread over ` +
       `seeds, reached by at most ${percent(rule.chance)} of windows elsewhere, and at least twice that of runs that had ` +
       `not grokked; disagrees if it is no larger than theirs, or both more often reached elsewhere and below that size by ` +
@@ -272,7 +272,7 @@ function coincidenceInWords(
   found: { readonly chance: number; readonly notYet: number; readonly without: number },
 ): string {
   if (groks.length === 0) {
-    return `of ${seeds} seeds none both grokked and went on long enough to see windows before and after`;
+    return `of ${seeds} seeds none both grokked and left room for a window about the half-error step and one before it`;
   }
   const of = (name: keyof Grokking): string => overSeeds(groks.map((grok) => grok[name]));
   const elsewhere = [
