@@ -130,8 +130,7 @@ function copyPackages(target: string): void {
   };
   copy("webgpu", ["package.json", "index.js", "dist/linux-x64"]);
   execFileSync("strip", [join(target, "webgpu/dist/linux-x64/dawn.node")]);
-  const entries = ["index.js", "index.cjs", "indirect.js", "indirect.cjs"];
-  copy("koffi", ["package.json", "lib", ...entries, ...entries.map((file) => `src/koffi/${file}`)]);
+  copy("koffi", ["package.json", "index.js", "index.cjs", "indirect.js", "indirect.cjs", "lib", "src"]);
   cpSync(join(rootOf("koffi"), "../@koromix/koffi-linux-x64"), join(target, "@koromix/koffi-linux-x64"), {
     recursive: true,
   });
