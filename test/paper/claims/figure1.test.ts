@@ -45,7 +45,7 @@ test("a common rescaling has ratio 1 and disagrees; growth of the large ones agr
 test("seeds that differ too much decide nothing", () => {
   const runs = [1.1, 2.5].map((factor) => ({ first: flat, last: grown(factor) }));
   assert.equal(claimOf(runs).verdict, "undecided");
-  assert.match(claimOf(runs).effect, /1.8 ± 0.99 \(2 seeds: too few/);
+  assert.match(claimOf(runs).effect, /1.8 ± 0.99 \(2 seeds\)/);
 });
 
 test("a random walk of any shape stays within the deviation that the rule computes", () => {
