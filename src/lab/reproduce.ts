@@ -104,7 +104,7 @@ async function storedOrTrained(
   if (same) return { run };
   const other =
     `**Other data than on this machine.** The stored runs of ${request.task.name} on this page were trained on ` +
-    `${describeData(run.record.data)}; here there are ${describeData(here)}. SPECTRAL_RETRAIN=1 trains on these.`;
+    `${describeData(run.record.data)}; this machine has ${describeData(here)}. SPECTRAL_RETRAIN=1 trains on what is here.`;
   return { run, other };
 }
 

@@ -72,7 +72,7 @@ export function rankFalls(ranks: ColumnTable, facets: Facets): Claim {
     statement: `Effective rank falls for nearly every matrix (${facetsText(facets)})`,
     null: "the weights walk at random, which changes rank no more than a new draw of the initialisation; or seeds differ",
     effect:
-      `rank fell beyond that in ${fell} of ${courses.length} matrices, on average by ${overSeeds(perSeed)}; ` +
+      `rank fell, by the rule, in ${fell} of ${courses.length} matrices, on average by ${overSeeds(perSeed)}; ` +
       (drawn > 0
         ? `a random walk changes one by at most ${written(walk)}, on average over sizes`
         : "no size has a second draw: what a random walk does is unknown") +
