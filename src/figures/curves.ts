@@ -6,7 +6,7 @@ import { thin } from "../core/thin.js";
 import type { ColorKey, Panel, PanelAxis, Ticks } from "./panel.js";
 import { rounded, type Trace } from "./plotly.js";
 import { colorAt, rankScale, translucent } from "./theme.js";
-import { linearEpochs, type Moment, moments, momentsDrawn, timeRange } from "./time.js";
+import { linearEpochs, type MeanOverSeeds, moments, momentsDrawn, timeRange } from "./time.js";
 
 /** One line of a loss panel: which rows it draws, its name and colour. */
 export interface Curve {
@@ -99,7 +99,7 @@ export function singularValues(
   const last = Math.max(...(spectra.dedupe("rank").array("rank") as number[]));
   const drawn = new Set(ranksDrawn(last));
   const rows = spectra.filter(aq.escape((row: { rank: number }) => drawn.has(row.rank)));
-  const byRank = [...(moments(rows, "rank", "value", time) as Map<number, Moment[]>)];
+  const byRank = [...(moments(rows, "rank", "value", time) as Map<number, MeanOverSeeds[]>)];
   const times: number[] = [];
   const traces = byRank
     .sort(([a], [b]) => b - a) // the largest is drawn last, on top
@@ -126,7 +126,7 @@ export function ranksDrawn(last: number): number[] {
 
 type Line = Partial<ScatterData> & { type: "scatter" };
 
-function curve(line: readonly Moment[], name: string, color: string, width = 1.5): Line {
+function curve(line: readonly MeanOverSeeds[], name: string, color: string, width = 1.5): Line {
   return {
     type: "scatter",
     mode: "lines",
@@ -138,8 +138,8 @@ function curve(line: readonly Moment[], name: string, color: string, width = 1.5
   };
 }
 
-function band(line: readonly Moment[], name: string, color: string, type: PanelAxis["type"]): Line {
-  const lower = (moment: Moment): number => {
+function band(line: readonly MeanOverSeeds[], name: string, color: string, type: PanelAxis["type"]): Line {
+  const lower = (moment: MeanOverSeeds): number => {
     const edge = moment.mean - moment.std;
     return type === "log" ? Math.max(edge, moment.smallest) : edge;
   };

@@ -6,7 +6,7 @@ import { thin } from "../core/thin.js";
 import type { ColorKey, Panel, PanelAxis, Ticks } from "./panel.js";
 import { rounded, type Value } from "./plotly.js";
 import { effectiveRankScale, overlapScale } from "./theme.js";
-import { linearEpochs, type Moment, moments, momentsDrawn, timeRange, type TimeAxis } from "./time.js";
+import { linearEpochs, type MeanOverSeeds, moments, momentsDrawn, timeRange, type TimeAxis } from "./time.js";
 
 /**
  * Effective rank as a heat map: a row per matrix (the first of the network on top), a column per moment, the mean over
@@ -49,11 +49,11 @@ export function diagonalHeatmap(
   time = linearEpochs,
 ): Panel | undefined {
   const shown = diagonal.filter(aq.escape((row: { rank: number }) => row.rank <= diagonalLength));
-  const lines = [...(moments(shown, "rank", "value", time) as Map<number, Moment[]>)].sort(
+  const lines = [...(moments(shown, "rank", "value", time) as Map<number, MeanOverSeeds[]>)].sort(
     ([a], [b]) => a - b,
   );
   const key: ColorKey = { title: "alignment", scale: overlapScale, range: [0, highest] };
-  const named = lines.map(([rank, line]): [string, Moment[]] => [`rank ${rank}`, line]);
+  const named = lines.map(([rank, line]): [string, MeanOverSeeds[]] => [`rank ${rank}`, line]);
   return heatmap(named, time, key, { title: "rank", ticks: numberTicks(lines.length) });
 }
 
@@ -111,7 +111,7 @@ function layersHeatmap(
 
 /** @param rows from the top */
 function heatmap(
-  rows: readonly (readonly [string, readonly Moment[]])[],
+  rows: readonly (readonly [string, readonly MeanOverSeeds[]])[],
   time: TimeAxis,
   key: ColorKey,
   y: Pick<PanelAxis, "title" | "ticks">,

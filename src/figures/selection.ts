@@ -4,7 +4,7 @@ import { type Facets, facetNames, facetsText, where } from "../core/facets.js";
 import type { Panel } from "./panels.js";
 
 /** One experiment of a figure, over its seeds: a row or a column of panels. */
-export interface Experiment {
+export interface FigureExperiment {
   /** What its rows have in common: its facets without the seed. */
   readonly where: Facets;
   /** What the figure calls it. */
@@ -23,7 +23,7 @@ export interface Complete {
  * @param build the experiment's panels by what they show ("alignment"), undefined where there are no rows
  * @throws DataError if no experiment is complete
  */
-export function completeOnes<E extends Experiment>(
+export function completeOnes<E extends FigureExperiment>(
   figure: string,
   experiments: readonly E[],
   build: (experiment: E) => Readonly<Record<string, Panel | undefined>>,
@@ -46,14 +46,18 @@ export function completeOnes<E extends Experiment>(
 }
 
 /** The experiments of a table of runs in the order of their first appearance, each titled by its facets. */
-export function experimentsIn(table: ColumnTable): Experiment[] {
+export function experimentsIn(table: ColumnTable): FigureExperiment[] {
   const names = facetNames(table).filter((name) => name !== "seed");
   const rows = table.dedupe(names).select(names).objects() as Facets[];
   return rows.map((facets) => ({ where: facets, title: facetsText(facets) }));
 }
 
 /** What is said under every figure about its seeds, by experiment where they differ. @param bands whether it has bands */
-export function seedsNote(table: ColumnTable, experiments: readonly Experiment[], bands: boolean): string {
+export function seedsNote(
+  table: ColumnTable,
+  experiments: readonly FigureExperiment[],
+  bands: boolean,
+): string {
   const seedsOf = (rows: ColumnTable): unknown[] => rows.dedupe("seed").array("seed") as unknown[];
   const counts = experiments
     .map(({ title, where: facets }) => ({ title, seeds: seedsOf(where(table, facets)) }))

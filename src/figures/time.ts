@@ -12,7 +12,7 @@ export interface TimeAxis {
 export const linearEpochs: TimeAxis = { unit: "epoch", scale: "linear" };
 
 /** A quantity at one moment, over seeds. */
-export interface Moment {
+export interface MeanOverSeeds {
   readonly time: number;
   readonly mean: number;
   /** Sample standard deviation (n - 1); 0 for one seed. */
@@ -34,7 +34,7 @@ export function moments(
   by: string,
   column: string,
   axis: TimeAxis,
-): Map<string | number, Moment[]> {
+): Map<string | number, MeanOverSeeds[]> {
   requireColumns(table, ["step", axis.unit, by, column]);
   const after0 = (row: Record<string, number>): boolean => row[axis.unit] > 0;
   const shown = axis.scale === "log" ? table.filter(aq.escape(after0)) : table;
@@ -53,7 +53,7 @@ export function moments(
   return new Map(entries.map(([key, line]) => [key, line.map(momentOf)]));
 }
 
-interface Summary extends Omit<Moment, "std"> {
+interface Summary extends Omit<MeanOverSeeds, "std"> {
   /** None of a single value. */
   readonly std?: number;
   /** Values that are numbers, and all. */
@@ -61,7 +61,7 @@ interface Summary extends Omit<Moment, "std"> {
   readonly seeds: number;
 }
 
-function momentOf({ time, mean, std = 0, smallest, known, seeds }: Summary): Moment {
+function momentOf({ time, mean, std = 0, smallest, known, seeds }: Summary): MeanOverSeeds {
   return known < seeds ? { time, mean: NaN, std: NaN, smallest: NaN } : { time, mean, std, smallest };
 }
 

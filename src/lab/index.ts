@@ -11,5 +11,5 @@ export { save } from "./export.js";
 export { present } from "./present.js";
 export { profileFromEnvironment, reproduce, type Reproduction } from "./reproduce.js";
 export { drawSamples, showSamples, type SamplesChoice } from "./samples.js";
-export { currentNotebook, type Bundle, type Notebook } from "./notebook.js";
+export { currentNotebook, type Bundle, type NotebookOutput } from "./notebook.js";
 export type { Figure } from "../figures/plotly.js";

@@ -4,7 +4,7 @@ import { createRequire } from "node:module";
 export type Bundle = Readonly<Record<string, string>>;
 
 /** Where the output of the running cell goes. */
-export interface Notebook {
+export interface NotebookOutput {
   /**
    * Adds an output, or with `update` replaces the one shown before under the same `id`.
    * @param metadata by MIME type, e.g. the width and height of an image
@@ -25,7 +25,7 @@ type Write = (
  * tslab's public API sends one MIME type a message; its kernel keeps the function that sends bundles in this module,
  * which is loaded only in a kernel.
  */
-export function currentNotebook(): Notebook | undefined {
+export function currentNotebook(): NotebookOutput | undefined {
   const require = createRequire(import.meta.url);
   let path: string;
   try {

@@ -54,7 +54,7 @@ export function overSeeds(values: readonly number[], write: (value: number) => s
 }
 
 /** Where every row of a run is from. */
-export interface Moment {
+export interface RunRow {
   readonly seed: number;
   /** Optimiser steps so far, >= 0. */
   readonly step: number;
@@ -66,7 +66,7 @@ export interface Moment {
  * @throws DataError if a column is missing, or if two rows of one seed and step have the same key: then `facets` match
  *   several runs, whose numbers must not be mixed
  */
-export function bySeed<Row extends Moment>(
+export function bySeed<Row extends RunRow>(
   table: ColumnTable,
   facets: Facets,
   columns: readonly (keyof Row & string)[],
@@ -95,11 +95,11 @@ export function bySeed<Row extends Moment>(
 }
 
 /** The rows of the first moment; `rows` as `bySeed` gives them, of one seed. */
-export function firstRows<Row extends Moment>(rows: readonly Row[]): Row[] {
+export function firstRows<Row extends RunRow>(rows: readonly Row[]): Row[] {
   return rows.filter(({ step }) => step === rows[0].step);
 }
 
 /** The rows of the last moment. */
-export function lastRows<Row extends Moment>(rows: readonly Row[]): Row[] {
+export function lastRows<Row extends RunRow>(rows: readonly Row[]): Row[] {
   return rows.filter(({ step }) => step === rows[rows.length - 1].step);
 }

@@ -3,7 +3,7 @@ import { facetsText } from "../core/facets.js";
 import { drawGrid } from "../figures/grid.js";
 import type { Panel } from "../figures/panels.js";
 import type { Figure } from "../figures/plotly.js";
-import { completeOnes, type Experiment } from "../figures/selection.js";
+import { completeOnes, type FigureExperiment } from "../figures/selection.js";
 import { lstm, transformer, unet, vgg } from "../tasks/index.js";
 import type { Task } from "../tasks/task.js";
 import { dataNotes, dataOf, experimentsOf } from "./experiments.js";
@@ -13,7 +13,7 @@ import { type Shown, shownOf } from "./shown.js";
 export const FOUR_TASKS: readonly Task[] = [vgg, unet, lstm, transformer];
 
 /** One column of figures 3 to 5: an experiment, and what is shown of it; default the middle one. */
-export interface Column extends Experiment, Partial<Pick<Shown, "matrix" | "contact">> {}
+export interface Column extends FigureExperiment, Partial<Pick<Shown, "matrix" | "contact">> {}
 
 /** What a figure with a column per experiment may be told. */
 export interface ColumnOptions {
@@ -38,7 +38,7 @@ export interface Columns {
  * @param shown what the figure shows of each: where it is not the paper's, a note says so
  */
 export function columnsOf(runs: readonly FacetedRun[], shown?: "matrix" | "contact"): Columns {
-  const place = ({ where }: Experiment): number => {
+  const place = ({ where }: FigureExperiment): number => {
     const found = FOUR_TASKS.findIndex(({ name }) => name === where.task);
     return found < 0 ? FOUR_TASKS.length : found;
   };

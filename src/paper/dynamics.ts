@@ -20,7 +20,7 @@ import {
 import type { Figure } from "../figures/plotly.js";
 import {
   completeOnes,
-  type Experiment,
+  type FigureExperiment,
   experimentsIn,
   nameOrMiddle,
   seedsNote,
@@ -44,7 +44,7 @@ export interface DynamicsTables {
 
 export interface DynamicsOptions {
   /** Rows of panels, from the top; default every experiment of the metrics table. */
-  readonly experiments?: readonly Experiment[];
+  readonly experiments?: readonly FigureExperiment[];
   /** The matrix whose singular values are shown; default the middle one of the spectrum table. */
   readonly matrix?: string;
   /** The contact whose alignment is shown; default the middle one of the alignment table. */

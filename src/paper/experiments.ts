@@ -1,11 +1,11 @@
 import type { FacetedRun } from "../analysis/tables.js";
 import { type Facets, facetsText, withoutSeed } from "../core/facets.js";
 import { describeData } from "../data/provenance.js";
-import type { Experiment } from "../figures/selection.js";
+import type { FigureExperiment } from "../figures/selection.js";
 import { dataTitle } from "./data-title.js";
 
 /** An experiment and its runs, one for each seed. */
-export interface ExperimentRuns extends Experiment {
+export interface ExperimentRuns extends FigureExperiment {
   readonly runs: readonly FacetedRun[];
 }
 

@@ -8,7 +8,7 @@ import { thin } from "../core/thin.js";
 import { drawGrid } from "../figures/grid.js";
 import { type Panel, shortName, singularValues } from "../figures/panels.js";
 import type { Figure } from "../figures/plotly.js";
-import { type Experiment, experimentsIn, nameOrMiddle, seedsNote } from "../figures/selection.js";
+import { type FigureExperiment, experimentsIn, nameOrMiddle, seedsNote } from "../figures/selection.js";
 import { colorAt, ink, rankScale, textSize } from "../figures/theme.js";
 import { transformer } from "../tasks/index.js";
 import { largeValuesGrow } from "./claims/figure1.js";
@@ -57,7 +57,7 @@ export function drawFigure1(runs: readonly FacetedRun[]): Drawn {
  */
 export function plotFigure1(
   tables: { readonly spectra: ColumnTable },
-  options: { experiment?: Experiment; matrix?: string; notes?: readonly string[] } = {},
+  options: { experiment?: FigureExperiment; matrix?: string; notes?: readonly string[] } = {},
 ): Figure {
   const { experiment = experimentsIn(tables.spectra)[0] } = options;
   if (!experiment) throw new DataError("Figure 1: expected singular values of an experiment, found none");

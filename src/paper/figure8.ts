@@ -1,5 +1,5 @@
 import type { FacetedRun } from "../analysis/tables.js";
-import type { Experiment } from "../figures/selection.js";
+import type { FigureExperiment } from "../figures/selection.js";
 import { mlpLabels } from "../tasks/index.js";
 import { claimsOfRandomLabels } from "./claims/figure8.js";
 import { drawDynamics, dynamicsTables } from "./dynamics.js";
@@ -25,11 +25,11 @@ export function drawFigure8(runs: readonly FacetedRun[]): Drawn {
   const shown = shownOf(runs[0].run);
   const tables = dynamicsTables(runs, shown);
   const all = experimentsOf(runs);
-  const [trueLabels, randomLabels] = ["true", "random"].map((setting): Experiment => ({
+  const [trueLabels, randomLabels] = ["true", "random"].map((setting): FigureExperiment => ({
     where: all.find(({ where }) => where.setting === setting)?.where ?? { task: mlpLabels.name, setting },
     title: `${setting} labels`,
   }));
-  const has = ({ where }: Experiment): boolean => all.some((one) => one.where === where);
+  const has = ({ where }: FigureExperiment): boolean => all.some((one) => one.where === where);
   return {
     name: "figure8",
     figure: drawDynamics("Figure 8", tables, {

@@ -2,9 +2,9 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import * as aq from "arquero";
 import { DataError } from "spectral-lab/core/errors";
-import { bySeed, overSeeds, percent, verdictOf, written, type Moment } from "spectral-lab/paper/claim";
+import { bySeed, overSeeds, percent, verdictOf, written, type RunRow } from "spectral-lab/paper/claim";
 
-interface Row extends Moment {
+interface Row extends RunRow {
   readonly matrix: string;
   readonly value: number;
 }

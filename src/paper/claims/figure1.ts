@@ -9,7 +9,7 @@ import {
   verdictOf,
   written,
   type Claim,
-  type Moment,
+  type RunRow,
 } from "../claim.js";
 import { margin, mean } from "../statistics.js";
 
@@ -22,7 +22,7 @@ const least = 1.5;
 const DRAW = 1.2;
 const deviations = 3;
 
-interface SpectrumRow extends Moment {
+interface SpectrumRow extends RunRow {
   /** From 1. */
   readonly rank: number;
   readonly value: number;

@@ -1,6 +1,6 @@
 import type { ColumnTable } from "arquero";
 import { type Facets, facetsText } from "../../core/facets.js";
-import { bySeed, overSeeds, percent, verdictOf, written, type Claim, type Moment } from "../claim.js";
+import { bySeed, overSeeds, percent, verdictOf, written, type Claim, type RunRow } from "../claim.js";
 import { combined, margin, mean, permutationTest } from "../statistics.js";
 
 /** What the claims of figure 2 are computed from. */
@@ -66,14 +66,14 @@ interface Run {
   readonly half: number;
 }
 
-interface ErrorRow extends Moment {
+interface ErrorRow extends RunRow {
   readonly split: string;
   readonly variant: string | null;
   readonly metric: string;
   readonly value: number;
 }
 
-interface RankRow extends Moment {
+interface RankRow extends RunRow {
   readonly matrix: string;
   readonly effectiveRank: number;
 }

@@ -9,7 +9,7 @@ import {
   verdictOf,
   written,
   type Claim,
-  type Moment,
+  type RunRow,
 } from "../claim.js";
 import { deviationWithin, mean, tQuantile } from "../statistics.js";
 
@@ -21,7 +21,7 @@ const rule = {
   least: 0.01,
 } as const;
 
-interface RankRow extends Moment {
+interface RankRow extends RunRow {
   readonly matrix: string;
   readonly effectiveRank: number;
   readonly stableRank: number | null;

@@ -1,12 +1,12 @@
 import type { ColumnTable } from "arquero";
 import { type Facets, facetsText } from "../../core/facets.js";
-import { bySeed, overSeeds, percent, verdictOf, type Claim, type Moment } from "../claim.js";
+import { bySeed, overSeeds, percent, verdictOf, type Claim, type RunRow } from "../claim.js";
 import { margin, mean } from "../statistics.js";
 
 /** Shares of what training gained. */
 const rule = { close: 0.2, far: 0.5 } as const;
 
-interface LossRow extends Moment {
+interface LossRow extends RunRow {
   readonly variant: string | null;
   readonly value: number;
 }

@@ -11,7 +11,7 @@ import {
   verdictOf,
   written,
   type Claim,
-  type Moment,
+  type RunRow,
 } from "../claim.js";
 import { mean } from "../statistics.js";
 
@@ -22,7 +22,7 @@ const initial = { agrees: 0.9, disagrees: 0.5 } as const;
 /** `least`: times chance, the smallest mean alignment that is a signal, however certain. */
 const final = { agrees: 0.5, disagrees: 0.1, least: 1.2 } as const;
 
-interface ScoreRow extends Moment {
+interface ScoreRow extends RunRow {
   readonly contact: string;
   /** In [0, 1]. */
   readonly score: number;

@@ -1,6 +1,6 @@
 import type { ColumnTable } from "arquero";
 import type { Facets } from "../../core/facets.js";
-import { bySeed, lastRows, overSeeds, verdictOf, written, type Claim, type Moment } from "../claim.js";
+import { bySeed, lastRows, overSeeds, verdictOf, written, type Claim, type RunRow } from "../claim.js";
 import { margin, mean } from "../statistics.js";
 
 /** What the claims of figure 8 are computed from. */
@@ -23,18 +23,18 @@ const fitted = { agrees: 0.02, disagrees: 0.1 } as const;
 /** Differences of ranks and alignments smaller than this are none. */
 const least = 0.02;
 
-interface ErrorRow extends Moment {
+interface ErrorRow extends RunRow {
   readonly variant: string | null;
   readonly value: number;
 }
 
-interface RankRow extends Moment {
+interface RankRow extends RunRow {
   readonly matrix: string;
   readonly depth: number;
   readonly effectiveRank: number;
 }
 
-interface AlignmentRow extends Moment {
+interface AlignmentRow extends RunRow {
   readonly rank: number;
   readonly value: number;
 }
