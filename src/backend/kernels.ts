@@ -1,9 +1,5 @@
 import * as tf from "@tensorflow/tfjs";
 
-/** The arguments and results of TensorFlow.js kernel functions. */
-export type KernelArguments = Parameters<tf.KernelFunc>[0];
-export type KernelResult = ReturnType<tf.KernelFunc>;
-
 /**
  * Registers `make(stock)` in place of a backend's kernel. Inside a kernel function TensorFlow.js records nothing for the
  * gradient, so it may call ordinary tf operations.
