@@ -5,7 +5,7 @@ import { join } from "node:path";
 import { after, describe, test } from "node:test";
 import { executeNotebook } from "spectral-lab/kernel/execute";
 import { findRuns } from "spectral-lab/store/find-runs";
-import { candidatesOf } from "spectral-lab/paper/stored";
+import { candidatesOf, finishedRuns } from "spectral-lab/paper/stored";
 import { notebookProblems } from "./kernel/nbformat.js";
 import { checkRun, type FindQuick, quickChecks } from "./tasks/quick-runs.js";
 
@@ -52,7 +52,7 @@ describe("notebooks run from top to bottom in the quick profile", { concurrency:
 
 describe("the runs that the notebooks trained", () => {
   const find: FindQuick = (task, setting) => {
-    const [run] = candidatesOf([runs], { task, setting });
+    const [run] = candidatesOf(finishedRuns([runs], task), { task, setting });
     assert.ok(run, `no finished run of ${task.name} ${setting ?? ""}`);
     return run;
   };

@@ -7,6 +7,7 @@ import { describeData } from "../data/provenance.js";
 import {
   candidatesOf,
   facetedBy,
+  finishedRuns,
   measuredOtherwise,
   PAPER_SEEDS,
   preferred,
@@ -64,11 +65,12 @@ export async function reproduce(
   const found: FacetedRun[] = [];
   const elsewhere = new Set<string>();
   for (const request of requests) {
-    const { run, other } = await storedOrTrained(roots, request, retrain);
+    const finished = finishedRuns(roots, request.task);
+    const { run, other } = await storedOrTrained(candidatesOf(finished, request), request, retrain);
     if (other) elsewhere.add(other);
     const others = options.seeds ? [] : PAPER_SEEDS.filter((seed) => seed !== request.seed);
     const stored = others.flatMap(
-      (seed) => preferred(candidatesOf(roots, { ...request, seed }), run.record.data.fingerprint) ?? [],
+      (seed) => preferred(candidatesOf(finished, { ...request, seed }), run.record.data.fingerprint) ?? [],
     );
     found.push(...[run, ...sameData(stored, run)].map((one) => facetedBy(request, one)));
   }
@@ -79,15 +81,15 @@ export async function reproduce(
 
 /**
  * The run of a request: stored on this machine's data, else stored on others, else trained.
+ * @param candidates stored runs of the request, on whatever data
  * @param retrain take no run on other data
  * @returns `other` where its data are not this machine's: a sentence that says so
  */
 async function storedOrTrained(
-  roots: readonly string[],
+  candidates: readonly RunReader[],
   request: RunRequest,
   retrain: boolean,
 ): Promise<{ run: RunReader; other?: string }> {
-  const candidates = candidatesOf(roots, request);
   if (candidates.length === 0) return { run: await trainShown(request) };
   const here = await dataHere(request);
   const run = preferred(candidates, here.fingerprint)!;

@@ -31,18 +31,22 @@ export function requestsOf(
   return chosen.flatMap((setting) => seeds.map((seed) => ({ task, profile, setting, seed, set, runs })));
 }
 
-/** Finished runs that were trained as is asked, on whatever data, and of those on equal data the one trained here. */
-export function candidatesOf(roots: readonly string[], request: RunRequest): RunReader[] {
+/** The finished runs of a task under some folders; one that lies under several comes once. */
+export function finishedRuns(roots: readonly string[], { name }: Task): RunReader[] {
+  return findRuns(roots, { task: name, where: ({ status }) => status === "finished" });
+}
+
+/** Those among the finished runs of a request's task that were trained as it asks, on whatever data. */
+export function candidatesOf(finished: readonly RunReader[], request: RunRequest): RunReader[] {
   const { task, seed = 0, order = seed } = request;
   const config = configOf(task, request);
   const training = trainingFields(task, config);
   const same = (record: RunRecord): boolean =>
-    record.status === "finished" &&
     record.seed === seed &&
     (record.order ?? record.seed) === order &&
     record.origin === undefined &&
     isDeepStrictEqual(record.training, training);
-  const found = findRuns(roots, { task: task.name, where: same });
+  const found = finished.filter(({ record }) => same(record));
   const { measuring } = task;
   for (const { folder, record } of found)
     checkSameTraining(folder, record, { task: task.name, config, measuring });
@@ -84,17 +88,18 @@ export function storedRuns(
   { runs = runsFolder(), seeds = PAPER_SEEDS }: { runs?: string; seeds?: readonly number[] } = {},
 ): FacetedRun[] {
   const roots = [runs, resultsFolder()];
-  return tasks.flatMap((task) =>
-    requestsOf(task, { profile, settings, seeds: [seeds[0]] }).flatMap((request) => {
-      const bySeed = seeds.map((seed) => candidatesOf(roots, { ...request, seed }));
+  return tasks.flatMap((task) => {
+    const finished = finishedRuns(roots, task);
+    return requestsOf(task, { profile, settings, seeds: [seeds[0]] }).flatMap((request) => {
+      const bySeed = seeds.map((seed) => candidatesOf(finished, { ...request, seed }));
       const chosen = preferred(bySeed.flat());
       const own = bySeed.map((found) => preferred(found, chosen?.record.data.fingerprint));
       return sameData(
         own.flatMap((run) => run ?? []),
         chosen,
       ).map((run) => facetedBy(request, run));
-    }),
-  );
+    });
+  });
 }
 
 /** The runs that were trained on the same data as one of them. */

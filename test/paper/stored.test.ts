@@ -1,7 +1,13 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { paperFigure } from "spectral-lab/paper/index";
-import { candidatesOf, measuredOtherwise, preferred, storedRuns } from "spectral-lab/paper/stored";
+import {
+  candidatesOf,
+  finishedRuns,
+  measuredOtherwise,
+  preferred,
+  storedRuns,
+} from "spectral-lab/paper/stored";
 import { mlpLabels, transformer, unet, vgg } from "spectral-lab/tasks/index";
 import { inventedData } from "../store/description.js";
 import { temporaryFolder } from "../store/temporary-folder.js";
@@ -43,7 +49,7 @@ test("candidates are trained as is asked; the one on the given data is preferred
   const standIn = storeExample(runs, { task: vgg }, { ...example, data: generated });
   storeExample(runs, { task: vgg, set: { learningRate: 0.2 } }, example);
   storeExample(runs, { task: vgg, seed: 1 }, example);
-  const found = candidatesOf([runs], { task: vgg });
+  const found = candidatesOf(finishedRuns([runs], vgg), { task: vgg });
   assert.deepEqual(new Set(found.map(({ folder }) => folder)), new Set([real.folder, standIn.folder]));
   assert.equal(preferred(found)?.folder, real.folder);
   assert.equal(preferred(found, "generated")?.folder, standIn.folder);
@@ -59,7 +65,7 @@ test("a default that was changed since is never silently taken from an old run",
   const runs = temporaryFolder(t);
   storeExample(runs, { task: vgg }, example);
   const later = { ...vgg, defaults: { ...vgg.defaults, momentum: 0.8 } };
-  assert.throws(() => candidatesOf([runs], { task: later }), {
+  assert.throws(() => candidatesOf(finishedRuns([runs], later), { task: later }), {
     name: "StoreError",
     message:
       /expected a run with momentum = 0\.8, found one with momentum = 0\.9: a default of task vgg was changed/,
