@@ -1,5 +1,9 @@
 import type { Declaration } from "./command.js";
 
+// Options of several commands.
+const runs = { value: "DIR", text: "folder of runs (default: SPECTRAL_RUNS, else data/runs)" } as const;
+const lastLine = { text: "prints the last line only" };
+
 export const tasks = {
   name: "tasks",
   summary: "the experiments of the paper, their profiles and settings",
@@ -21,7 +25,7 @@ export const train = {
     edit: { value: "EDIT", text: "done to them first: magnitude:0.05, random:0.05, perturb:0.25, ..." },
     set: { value: "KEY=VALUE", text: "a field of the task's configuration", multiple: true },
     backend: { value: "B", text: "what computes (default: SPECTRAL_BACKEND, else the first that starts)" },
-    runs: { value: "DIR", text: "folder of runs (default: SPECTRAL_RUNS, else data/runs)" },
+    runs,
     "checkpoint-seconds": {
       value: "T",
       text: "least seconds between checkpoints (default: 20; at most 3 % of the time)",
@@ -29,7 +33,7 @@ export const train = {
     keep: { value: "M,M...", text: "keeps the weights at these moments too: 0, 500it, 2ep, 20%, end" },
     probes: { value: "P,P...", text: "measures only with these probes (default: all of the task's)" },
     retrain: { text: "trains a finished run again; the old one is moved aside" },
-    json: { text: "prints the last line only" },
+    json: lastLine,
   },
   statuses: { 0: "the run is finished", 130: "interrupted, with a checkpoint: the same command goes on" },
   example: "train mnist-mlp --setting decay --set epochs=4",
@@ -44,9 +48,9 @@ export const study = {
   },
   options: {
     set: { value: "KEY=VALUE", text: "a parameter of the kind of study", multiple: true },
-    runs: { value: "DIR", text: "folder of runs (default: SPECTRAL_RUNS, else data/runs)" },
+    runs,
     studies: { value: "DIR", text: "folder of studies (default: SPECTRAL_STUDIES, else data/studies)" },
-    json: { text: "prints the last line only" },
+    json: lastLine,
   },
   statuses: { 0: "the study is finished", 130: "interrupted: the same command goes on" },
   example: "study agreement 320342d6aa20@0 320342d6aa20@end",
@@ -67,7 +71,7 @@ export const figures = {
   positionals: { "[N...]": "numbers of figures (default: all of them)" },
   options: {
     profile: { value: "P", text: "quick, lab or paper (default: SPECTRAL_PROFILE, else lab)" },
-    runs: { value: "DIR", text: "folder of runs (default: SPECTRAL_RUNS, else data/runs)" },
+    runs,
     output: { value: "DIR", text: "where the files go (default: figures)" },
   },
   example: "figures 2 --profile quick",

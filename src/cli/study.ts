@@ -7,6 +7,7 @@ import type { Row } from "../store/rows.js";
 import type { StudyReader } from "../store/study.js";
 import { columns, type Given } from "./command.js";
 import type { study } from "./declarations.js";
+import { stoppable } from "./stoppable.js";
 
 /** Computes a study of stored runs, goes on with it, or shows a finished one. */
 export async function run({ values, positionals }: Given<typeof study>): Promise<number> {
@@ -33,10 +34,8 @@ async function follow(
   log: (line: string) => void,
 ): Promise<StudyReader> {
   const stop = new AbortController();
-  const interrupt = (): void => stop.abort();
-  process.on("SIGINT", interrupt).on("SIGTERM", interrupt);
-  let last = performance.now();
-  try {
+  return stoppable(stop, async () => {
+    let last = performance.now();
     const computing = runStudy(request, { ...options, signal: stop.signal });
     let next = await computing.next();
     for (; !next.done; next = await computing.next()) {
@@ -45,9 +44,7 @@ async function follow(
       log(`part ${next.value.done} of ${next.value.total}`);
     }
     return next.value;
-  } finally {
-    process.off("SIGINT", interrupt).off("SIGTERM", interrupt);
-  }
+  });
 }
 
 /** Rows as columns of text: all but `part`, numbers to four digits. */

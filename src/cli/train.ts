@@ -19,6 +19,7 @@ import { describeData } from "../data/provenance.js";
 import { report } from "./data.js";
 import type { Given } from "./command.js";
 import type { train } from "./declarations.js";
+import { stoppable } from "./stoppable.js";
 
 /** Trains a task, resumes it, or says that it is finished. */
 export async function run({ values, positionals }: Given<typeof train>): Promise<number> {
@@ -90,12 +91,10 @@ async function follow(
   stop: AbortController,
   log: (line: string) => void,
 ): Promise<{ run: RunReader; outcome: Outcome }> {
-  const interrupt = (): void => stop.abort();
-  process.on("SIGINT", interrupt).on("SIGTERM", interrupt);
-  const started = performance.now();
-  let first: RunProgress | undefined;
-  let last = 0;
-  try {
+  return stoppable(stop, async () => {
+    const started = performance.now();
+    let first: RunProgress | undefined;
+    let last = 0;
     const training = runPrepared(prepared);
     let next = await training.next();
     for (; !next.done; next = await training.next()) {
@@ -111,9 +110,7 @@ async function follow(
       log(progressLine(progress, (progress.step - first.step) / seconds));
     }
     return next.value;
-  } finally {
-    process.off("SIGINT", interrupt).off("SIGTERM", interrupt);
-  }
+  });
 }
 
 function progressLine({ step, totalSteps, epoch, losses }: RunProgress, rate: number): string {

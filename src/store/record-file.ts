@@ -1,6 +1,7 @@
 import * as fs from "node:fs";
 import { basename, dirname, join } from "node:path";
-import { DataError, messageOf } from "../core/errors.js";
+import type { Config } from "../core/config.js";
+import { DataError, messageOf, StoreError } from "../core/errors.js";
 import { writeFileAtomic } from "../core/files/atomic.js";
 import { codeOf, storeError } from "../core/files/io-error.js";
 
@@ -27,6 +28,8 @@ export interface FolderRecord {
 export interface FolderKind {
   /** What errors call it: "run". */
   readonly name: string;
+  /** Many of it: "runs". */
+  readonly plural: string;
   /** The file that holds its record: "run.json". */
   readonly file: string;
   readonly format: number;
@@ -87,6 +90,29 @@ export function damaged(kind: FolderKind, path: string, expected: string, found:
     `Nothing was changed. Repair the file, or open the ${kind.name} with { setAsideDamaged: true }: it renames the file to ` +
     `${kind.file}.damaged-<n> and goes on from ${kind.rest} in ${dirname(path)}`;
   return new DataError(`${path}: expected ${expected}, found ${found}. ${way}`);
+}
+
+/**
+ * Checks a stored configuration against the one that is asked for under the same name: they differ where a default was
+ * changed since. Fields that the stored one does not have say nothing.
+ * @param owner whose defaults they are: "task vgg"
+ * @throws StoreError naming the fields that differ
+ */
+export function checkUnchanged(
+  { name, plural }: FolderKind,
+  folder: string,
+  [stored, asked]: readonly [Config, Config],
+  owner: string,
+): void {
+  const differing = Object.keys(asked).filter(
+    (key) => Object.hasOwn(stored, key) && stored[key] !== asked[key],
+  );
+  if (differing.length === 0) return;
+  const list = (config: Config): string => differing.map((key) => `${key} = ${config[key]}`).join(", ");
+  throw new StoreError(
+    `${folder}: expected a ${name} with ${list(asked)}, found one with ${list(stored)}: a default of ${owner} was ` +
+      `changed since. Move that folder away, or use another ${plural} folder`,
+  );
 }
 
 function checkFields(kind: FolderKind, path: string, record: unknown): void {

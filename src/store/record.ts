@@ -1,11 +1,10 @@
 import { join } from "node:path";
 import type { Config } from "../core/config.js";
-import { StoreError } from "../core/errors.js";
 import { hashOf, type Json } from "../core/hash.js";
 import type { Provenance } from "../core/provenance.js";
 import type { When } from "../core/time.js";
 import type { Code } from "./code.js";
-import { writeRecordOf, type FolderKind, type FolderRecord } from "./record-file.js";
+import { checkUnchanged, writeRecordOf, type FolderKind, type FolderRecord } from "./record-file.js";
 
 /**
  * What makes a run that run: all that its weights depend on, and nothing else. Hashed into its name.
@@ -97,6 +96,7 @@ export type RecordChange = Partial<Omit<RunRecord, "format" | "created" | keyof 
 /** A run's folder. */
 export const RUN: FolderKind = {
   name: "run",
+  plural: "runs",
   file: "run.json",
   format: 2,
   older: "npm run migrate -- FOLDER brings such runs up to date",
@@ -174,13 +174,7 @@ export function checkSameTraining(
   stored: Pick<RunRecord, "config">,
   asked: Pick<RunDescription, "config" | "task" | "measuring">,
 ): readonly string[] {
-  const fields = Object.keys(asked.config).filter((key) => !asked.measuring.includes(key));
-  const known = fields.filter((key) => Object.hasOwn(stored.config, key));
-  const differing = known.filter((key) => stored.config[key] !== asked.config[key]);
-  if (differing.length === 0) return fields.filter((key) => !Object.hasOwn(stored.config, key));
-  const list = (config: Config): string => differing.map((key) => `${key} = ${config[key]}`).join(", ");
-  throw new StoreError(
-    `${folder}: expected a run with ${list(asked.config)}, found one with ${list(stored.config)}: ` +
-      `a default of task ${asked.task} was changed since. Move that folder away, or use another runs folder`,
-  );
+  const trains = Object.entries(asked.config).filter(([key]) => !asked.measuring.includes(key));
+  checkUnchanged(RUN, folder, [stored.config, Object.fromEntries(trains)], `task ${asked.task}`);
+  return trains.map(([key]) => key).filter((key) => !Object.hasOwn(stored.config, key));
 }

@@ -2,14 +2,13 @@ import * as fs from "node:fs";
 import { join } from "node:path";
 import type { NamedArrays } from "../core/array.js";
 import { changedFields, type Config } from "../core/config.js";
-import { DataError, StoreError } from "../core/errors.js";
+import { DataError } from "../core/errors.js";
 import { storeError } from "../core/files/io-error.js";
 import { hashOf } from "../core/hash.js";
 import type { Code } from "./code.js";
 import { foldersIn } from "./find-runs.js";
 import { currentRecord, openFolder, rowsPath, type OpenFolder, type OpenOptions } from "./folder.js";
-
-import type { FolderKind, FolderRecord } from "./record-file.js";
+import { checkUnchanged, type FolderKind, type FolderRecord } from "./record-file.js";
 import type { RunRecord } from "./record.js";
 import { encodeRow, readRows, truncateRows, type Row } from "./rows.js";
 import { openSafetensors, readSafetensors, writeSafetensors } from "./safetensors.js";
@@ -95,6 +94,7 @@ export interface Study extends StudyReader {
 
 const STUDY: FolderKind = {
   name: "study",
+  plural: "studies",
   file: "study.json",
   format: 1,
   fields: {
@@ -204,16 +204,8 @@ function newRecord({ kind, inputs, parameters, defaults }: StudyIdentity, code: 
   };
 }
 
-function checkSameParameters(folder: string, { parameters }: StudyRecord, asked: StudyIdentity): void {
-  const differing = Object.keys(asked.parameters).filter(
-    (key) => Object.hasOwn(parameters, key) && parameters[key] !== asked.parameters[key],
-  );
-  if (differing.length === 0) return;
-  const list = (config: Config): string => differing.map((key) => `${key} = ${config[key]}`).join(", ");
-  throw new StoreError(
-    `${folder}: expected a study with ${list(asked.parameters)}, found one with ${list(parameters)}: a default of ` +
-      `${asked.kind} was changed since. Move that folder away, or use another studies folder`,
-  );
+function checkSameParameters(folder: string, stored: StudyRecord, asked: StudyIdentity): void {
+  checkUnchanged(STUDY, folder, [stored.parameters, asked.parameters], asked.kind);
 }
 
 function writableStudy(folder: string, opened: OpenFolder<StudyRecord>): Study {
