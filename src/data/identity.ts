@@ -5,7 +5,7 @@ import { cached } from "./cache.js";
 import { digestFile } from "./checksum.js";
 
 /** Length in bytes and time of change: what a file is taken to be known by; null where there is none. */
-export async function identityOf(path: string): Promise<Json> {
+export async function fileIdentity(path: string): Promise<Json> {
   return stat(path).then(
     ({ size, mtimeMs }) => [size, Math.round(mtimeMs)],
     () => null,
@@ -19,7 +19,7 @@ export async function identityOf(path: string): Promise<Json> {
  */
 export async function fileDigests(root: string, paths: readonly string[]): Promise<readonly string[]> {
   const files = await Promise.all(
-    paths.map(async (path) => [relative(root, path).replaceAll("\\", "/"), await identityOf(path)]),
+    paths.map(async (path) => [relative(root, path).replaceAll("\\", "/"), await fileIdentity(path)]),
   );
   const { meta } = await cached(root, "digests", files, async () => {
     const digests: string[] = [];

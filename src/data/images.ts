@@ -2,7 +2,7 @@ import { DataError } from "../core/errors.js";
 import { randomStream } from "../core/random.js";
 import type { Dataset, FloatArray, HostExamples, IntArray } from "./dataset.js";
 import { allIndices, checkIndices, subset } from "./examples.js";
-import type { Origin } from "./provenance.js";
+import type { DataOrigin } from "./provenance.js";
 
 /** Labelled images as bytes, so that all of CIFAR-10 takes 180 MB; a batch is normalised when it is drawn. */
 export interface ImageSet {
@@ -84,7 +84,7 @@ export interface ImageParts {
   readonly test: ImageSet;
   readonly normalisation: Normalisation;
   readonly classNames: readonly string[];
-  readonly origin: Origin;
+  readonly origin: DataOrigin;
   /** Permutes the training labels by the stream `data/labels` of this seed: the random-label task. */
   readonly permuteLabels?: number;
 }

@@ -6,7 +6,7 @@ import { cached } from "./cache.js";
 import { type DataOptions, type Dataset, progressMeter } from "./dataset.js";
 import { filesBelow } from "./files.js";
 import { fingerprintOf, sha256Of } from "./fingerprint.js";
-import { identityOf } from "./identity.js";
+import { fileIdentity } from "./identity.js";
 import { type Sized, openedOnce } from "./memory.js";
 import { obtain } from "./obtain.js";
 import { type From, type SetWords, originOf } from "./provenance.js";
@@ -70,7 +70,9 @@ export async function openLibriSpeech(options: SpeechOptions = {}): Promise<Spee
   }
   const { root } = found;
   const speakers = await Promise.all(SET.parts.map(({ folder }) => listSpeakers(root, folder, limit)));
-  const receipts = await Promise.all(SET.parts.map(({ folder }) => identityOf(join(root, `${folder}.json`))));
+  const receipts = await Promise.all(
+    SET.parts.map(({ folder }) => fileIdentity(join(root, `${folder}.json`))),
+  );
   const files = speakers.map((list) => list.map((speaker) => [speaker.files, speaker.transcripts]));
   const key = { set: SET.name, root, limit: String(limit), receipts, files };
   const opened = await openedOnce(key, async () => {
@@ -198,7 +200,7 @@ async function listSpeaker(root: string, folder: string): Promise<Speaker> {
   }
   const files = await Promise.all(
     lines.map(async ({ path }) => {
-      const identity = await identityOf(path);
+      const identity = await fileIdentity(path);
       if (identity === null) throw new DataError(`${path}: a transcript is there, the sound is not`);
       return [relative(root, path), identity];
     }),

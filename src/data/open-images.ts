@@ -1,7 +1,7 @@
 import { join } from "node:path";
 import type { DataOptions } from "./dataset.js";
 import { fingerprintOf } from "./fingerprint.js";
-import { identityOf } from "./identity.js";
+import { fileIdentity } from "./identity.js";
 import { type ImageData, type ImageSet, type Normalisation, imageData } from "./images.js";
 import { type Sized, openedOnce } from "./memory.js";
 import { obtain } from "./obtain.js";
@@ -56,7 +56,7 @@ export async function openImages(kind: ImageKind, options: ImageOptions): Promis
   const [training, test] = [await kind.paths(folder, "training"), await kind.paths(folder, "test")];
   const paths = [...training, ...test];
   const files = await Promise.all(
-    [...paths, `${folder}.json`].map(async (path) => [path, await identityOf(path)]),
+    [...paths, `${folder}.json`].map(async (path) => [path, await fileIdentity(path)]),
   );
   const opened = await openedOnce({ set: set.name, files }, async () =>
     sized(await kind.read(training), await kind.read(test), await areVerified(found.root, part, paths)),

@@ -33,13 +33,13 @@ export interface Opening {
 }
 
 /** A provenance but for the number of examples, which only the split knows. */
-export type Origin = Omit<Provenance, "training" | "validation">;
+export type DataOrigin = Omit<Provenance, "training" | "validation">;
 
 /**
  * The true name of examples: what the table of known fingerprints says, else the public set's where checksums say so,
  * else only what is seen. A folder's name says nothing.
  */
-export function originOf(words: SetWords, opening: Opening): Origin {
+export function originOf(words: SetWords, opening: Opening): DataOrigin {
   const { fingerprint, from, verified, files = "", seen, note } = opening;
   const { title, layout, generated, unit, training } = words;
   if ("absent" in from) {

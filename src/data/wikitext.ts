@@ -4,7 +4,7 @@ import { cached } from "./cache.js";
 import type { DataOptions, Dataset } from "./dataset.js";
 import { exists } from "./files.js";
 import { fingerprintOf } from "./fingerprint.js";
-import { fileDigests, identityOf } from "./identity.js";
+import { fileDigests, fileIdentity } from "./identity.js";
 import { type Sized, openedOnce } from "./memory.js";
 import { dataRoot, obtain } from "./obtain.js";
 import { type From, originOf } from "./provenance.js";
@@ -59,7 +59,7 @@ export async function openWikiText(options: TextOptions): Promise<TextData> {
   const folder = join(found.root, SET.parts[0].folder);
   const { tokeniser = null, vocabularySize = null, limit = null } = options;
   const paths = [...TEXTS.map((name) => join(folder, name)), `${folder}.json`, tokeniserPath(found.root)];
-  const files = await Promise.all(paths.map(async (path) => [path, await identityOf(path)]));
+  const files = await Promise.all(paths.map(async (path) => [path, await fileIdentity(path)]));
   const key = { set: SET.name, tokeniser, vocabularySize, limit, files };
   return textData(await openedOnce(key, () => readText(found.root, options)), { folder }, options);
 }
@@ -80,7 +80,7 @@ interface Opened {
 async function readText(root: string, options: TextOptions): Promise<Sized<Opened>> {
   const [part] = SET.parts;
   const paths = TEXTS.map((name) => join(root, part.folder, name));
-  const train = await identityOf(paths[0]);
+  const train = await fileIdentity(paths[0]);
   const identity = { words: "lower case, no punctuation", train, limit: options.limit ?? null };
   const { tokeniser, key } = await chooseTokeniser(options, paths[0], identity);
   const read = async (path: string, file: Json, limit?: number): Promise<Tokens> => {
@@ -91,7 +91,7 @@ async function readText(root: string, options: TextOptions): Promise<Sized<Opene
     return data as Tokens;
   };
   const training = await read(paths[0], "train", options.limit);
-  const validation = await read(paths[1], await identityOf(paths[1]));
+  const validation = await read(paths[1], await fileIdentity(paths[1]));
   const verified = await areVerified(root, part, paths);
   const files = fingerprintOf("files", ...(await fileDigests(root, paths)));
   return sized({ training, validation, tokeniser, verified, files });
@@ -148,7 +148,7 @@ async function chooseTokeniser(
   const path = tokeniserPath(root);
   if (options.tokeniser === "gpt-neox-20b") await obtain(neox, { ...options, standIn: "never" });
   if (options.tokeniser !== "words" && (await exists(path))) {
-    return { tokeniser: await bpeTokeniser(path, neox.title), key: { bpe: await identityOf(path) } };
+    return { tokeniser: await bpeTokeniser(path, neox.title), key: { bpe: await fileIdentity(path) } };
   }
   const key = { vocabularySize };
   const { meta } = await cached(root, "vocabulary", { ...identity, ...key }, async () => ({
