@@ -282,7 +282,7 @@ async function covered(run: RunReader, prepared: PreparedRun): Promise<RunReader
 
 /** The command that makes the run of a request. */
 export function commandOf(request: Omit<RunRequest, "signal">): string {
-  const { task, profile, setting, set = {}, seed, order, start, keep, probes } = request;
+  const { task, profile, setting, set = {}, seed, order, start, keep, probes, runs } = request;
   const options: [string, unknown][] = [
     ["from", start && `${start.run.folder}@${start.step}`],
     ["edit", start?.edit && printEdit(start.edit)],
@@ -293,6 +293,7 @@ export function commandOf(request: Omit<RunRequest, "signal">): string {
     ...Object.entries(set).map(([key, value]): [string, unknown] => ["set", `${key}=${String(value)}`]),
     ["keep", keep?.join(",")],
     ["probes", probes?.join(",")],
+    ["runs", runs === runsFolder() ? undefined : runs],
   ];
   const given = options.filter(([, value]) => value !== undefined && value !== "");
   return ["spectral train", task.name, ...given.map(([name, value]) => `--${name} ${String(value)}`)].join(

@@ -163,6 +163,7 @@ test("a finished run is asked for what it did not measure: kept weights give it,
     assert.ok(error instanceof StoreError);
     assert.match(error.message, /this finished run lacks .*metrics at 1\d steps \(from step 1\)/);
     assert.match(error.message, /spectral train modular-addition .*--set measureEvery=1 .*--retrain/);
+    assert.ok(error.message.includes(` --runs ${runs} `), "the command finds this run");
     return true;
   });
   assert.deepEqual(readRun(run.folder).record, record, "a refusal changes nothing");
