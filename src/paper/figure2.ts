@@ -3,7 +3,7 @@ import type { Facets } from "../core/facets.js";
 import { modularAddition } from "../tasks/index.js";
 import { claimsOfGrokking } from "./claims/figure2.js";
 import { drawDynamics, dynamicsTables } from "./dynamics.js";
-import { experimentsOf } from "./experiments.js";
+import { dataNotes, experimentsOf } from "./experiments.js";
 import { type Drawn, expectRuns, type PaperFigure } from "./figure.js";
 import { shownOf } from "./shown.js";
 
@@ -33,7 +33,7 @@ export function drawFigure2(runs: readonly FacetedRun[]): Drawn {
   const decay = ofSetting("decay");
   return {
     name: "figure2",
-    figure: drawDynamics("Figure 2", tables, { ...shown, notes: [], experiments }),
+    figure: drawDynamics("Figure 2", tables, { ...shown, notes: dataNotes(runs), experiments }),
     tables,
     claims: decay ? claimsOfGrokking(tables, decay, ofSetting("no-decay")) : [],
   };

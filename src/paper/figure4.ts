@@ -23,11 +23,11 @@ export const figure4: PaperFigure = {
  * @throws DataError without runs
  */
 export function drawFigure4(runs: readonly FacetedRun[]): Drawn {
-  const { columns, present } = columnsOf(runs);
+  const { columns, present, notes } = columnsOf(runs);
   const metrics = metricsTable(runs);
   return {
     name: "figure4",
-    figure: plotFigure4({ metrics }, { columns }),
+    figure: plotFigure4({ metrics }, { columns, notes }),
     tables: { metrics },
     claims: present.flatMap((column) =>
       (["train", "validation"] as const).map((split) => topHalfSuffices(metrics, column.where, split)),

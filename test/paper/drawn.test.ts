@@ -119,6 +119,7 @@ test("figures 3 to 5: columns in the paper's order, absent tasks named, what sta
   );
 
   const fourth = drawFigure4(runs);
+  assert.match(notesOf(fourth.figure), /lstm was trained on pairs, 90 pairs\.\nvgg was trained on generated/);
   assert.equal(fourth.claims.length, 4);
   assert.ok(fourth.claims.every(({ verdict }) => verdict === "agrees"));
   assert.ok(fourth.claims.every(({ numbers }) => Math.abs(numbers.topLost - 0.1 / 1.5) < 1e-9));
@@ -180,6 +181,7 @@ test("figure 2 has a row per setting of modular addition, titled by what differs
   );
   const { figure, claims } = drawFigure2(runs);
   assert.match(figure.description, /p = 53, 50 %, no decay, p = 53, 50 %, decay 2$/);
+  assert.match(notesOf(figure), /Trained on .*, 90 pairs\./);
   assert.ok(claims.length > 0 && claims.every((claim) => claim.figure === 2));
   assert.deepEqual(drawFigure2(runs.slice(0, 1)).claims, []);
 });
