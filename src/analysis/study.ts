@@ -2,6 +2,7 @@ import type { NamedArrays } from "../core/array.js";
 import { type Checks, type Config, configure } from "../core/config.js";
 import { messageOf } from "../core/errors.js";
 import { canonicalJson } from "../core/hash.js";
+import { type ChosenEngine, chooseEngine, type EngineName } from "../linalg/engine-choice.js";
 import { SvdPool } from "../linalg/pool.js";
 import type { Model } from "../nn/model.js";
 import type { OpenOptions } from "../store/folder.js";
@@ -12,6 +13,7 @@ import {
   findStudy,
   openStudy,
   readStudy,
+  verifyStudy,
   type Study,
   type StudyIdentity,
   type StudyInput,
@@ -68,6 +70,8 @@ export interface StudyRequest {
 export interface StudyOptions extends OpenOptions {
   /** Folder of studies; default `studiesFolder()`. */
   readonly studies?: string;
+  /** What decomposes matrices; default what the study was begun on, of a new one LAPACK where there is a library. */
+  readonly svd?: EngineName;
   /** Stops as soon as the part under way can be given up or ends; what is written stays. */
   readonly signal?: AbortSignal;
 }
@@ -103,18 +107,22 @@ export function studyIdentity({ kind, inputs, set = {} }: StudyRequest): StudyId
  */
 export async function* runStudy(
   request: StudyRequest,
-  { studies = studiesFolder(), signal, ...options }: StudyOptions = {},
+  { studies = studiesFolder(), signal, svd, ...options }: StudyOptions = {},
 ): AsyncGenerator<StudyProgress, StudyReader> {
   const identity = studyIdentity(request);
   const known = options.setAsideDamaged ? undefined : findStudy(studies, identity);
-  if (known?.record.status === "finished") return known;
+  if (known?.record.status === "finished") {
+    verifyStudy(known);
+    return known;
+  }
   const code = thisCode();
   const study = openStudy(studies, identity, code, options);
   try {
     // Another process may have finished it a moment ago.
     if (study.record.status !== "finished") {
+      if (study.record.svd) engineOf(study, svd); // refused before anything is written
       study.update({ status: "running", failure: undefined, code });
-      yield* compute(study, request, identity.parameters, signal);
+      yield* compute(study, request, identity.parameters, { signal, svd });
     }
   } finally {
     study.close();
@@ -122,16 +130,29 @@ export async function* runStudy(
   return readStudy(study.folder);
 }
 
+/** The engine of a study: the one that its record names, unless another is asked for. @throws ConfigError */
+function engineOf({ folder, record }: Study, asked: EngineName | undefined): ChosenEngine {
+  return chooseEngine(folder, { asked, begun: record.svd?.at(-1) });
+}
+
+/** The threads that decompose for a study, which its record then names. */
+function poolOf(study: Study, asked: EngineName | undefined): SvdPool {
+  const { engine, description } = engineOf(study, asked);
+  const { svd = [] } = study.record;
+  if (svd.at(-1) !== description) study.update({ svd: [...svd, description] });
+  return new SvdPool({ engine });
+}
+
 /** Computes the parts that are missing, and says in the record how it ended, however it ends. */
 async function* compute(
   study: Study,
   { kind, inputs }: StudyRequest,
   parameters: Config,
-  signal?: AbortSignal,
+  { signal, svd }: Pick<StudyOptions, "signal" | "svd">,
 ): AsyncGenerator<StudyProgress, void> {
   const givenUp = new AbortController();
   const stop = signal ? AbortSignal.any([signal, givenUp.signal]) : givenUp.signal;
-  const { context, close } = openContext(inputs, parameters, stop);
+  const { context, close } = openContext(inputs, parameters, stop, () => poolOf(study, svd));
   const end = endingOf(study);
   const underWay: Promise<Measurement>[] = [];
   let status: Status = "interrupted"; // also where the generator is given up, which runs only what stands under `finally`
@@ -193,6 +214,7 @@ function openContext(
   inputs: readonly RunAtStep[],
   parameters: Config,
   signal: AbortSignal,
+  openPool: () => SvdPool,
 ): { readonly context: StudyContext; close(): Promise<void> } {
   const weights = new Map<number, NamedArrays>();
   const models = new Map<string, Promise<Model<unknown>>>();
@@ -201,7 +223,7 @@ function openContext(
     inputs,
     parameters,
     get svd() {
-      return (pool ??= new SvdPool());
+      return (pool ??= openPool());
     },
     signal,
     weights: (input) => once(weights, input, () => inputs[input].weights()),

@@ -1,5 +1,5 @@
 import { command, type Command } from "./command.js";
-import { data, doctor, figures, spectra, study, tasks, train, unlock } from "./declarations.js";
+import { data, doctor, figures, runs, spectra, study, tasks, train, unlock } from "./declarations.js";
 
 /** All commands, in the order of the general help. Each loads its module when it runs. */
 export const COMMANDS: readonly Command[] = [
@@ -9,6 +9,7 @@ export const COMMANDS: readonly Command[] = [
   command(spectra, () => import("./spectra.js")),
   command(figures, () => import("./figures.js")),
   command(data, () => import("./data.js")),
+  command(runs, () => import("./runs.js")),
   command(unlock, () => import("./unlock.js")),
   command(doctor, () => import("./doctor.js")),
 ];

@@ -1,7 +1,11 @@
 import type { Declaration } from "./command.js";
 
 // Options of several commands.
-const runs = { value: "DIR", text: "folder of runs (default: SPECTRAL_RUNS, else data/runs)" } as const;
+const runsOption = { value: "DIR", text: "folder of runs (default: SPECTRAL_RUNS, else data/runs)" } as const;
+const svd = {
+  value: "ENGINE",
+  text: "what decomposes matrices: lapack or wasm (default: as begun; of a new one lapack where there is a library)",
+} as const;
 const lastLine = { text: "prints the last line only" };
 
 export const tasks = {
@@ -25,7 +29,8 @@ export const train = {
     edit: { value: "EDIT", text: "done to them first: magnitude:0.05, random:0.05, perturb:0.25, ..." },
     set: { value: "KEY=VALUE", text: "a field of the task's configuration", multiple: true },
     backend: { value: "B", text: "what computes (default: SPECTRAL_BACKEND, else the first that starts)" },
-    runs,
+    svd,
+    runs: runsOption,
     "checkpoint-seconds": {
       value: "T",
       text: "least seconds between checkpoints (default: 20; at most 3 % of the time)",
@@ -48,7 +53,8 @@ export const study = {
   },
   options: {
     set: { value: "KEY=VALUE", text: "a parameter of the kind of study", multiple: true },
-    runs,
+    svd,
+    runs: runsOption,
     studies: { value: "DIR", text: "folder of studies (default: SPECTRAL_STUDIES, else data/studies)" },
     json: lastLine,
   },
@@ -71,7 +77,7 @@ export const figures = {
   positionals: { "[N...]": "numbers of figures (default: all of them)" },
   options: {
     profile: { value: "P", text: "quick, lab or paper (default: SPECTRAL_PROFILE, else lab)" },
-    runs,
+    runs: runsOption,
     output: { value: "DIR", text: "where the files go (default: figures)" },
   },
   example: "figures 2 --profile quick",
@@ -87,6 +93,18 @@ export const data = {
   options: { root: { value: "DIR", text: "folder of data sets (default: SPECTRAL_DATA, else data)" } },
   statuses: { 1: "failed, or verify found a file that is missing or damaged" },
   example: "data get mnist",
+} as const satisfies Declaration;
+
+export const runs = {
+  name: "runs",
+  summary: "reads every byte of a stored run and compares it with its record, or sets a damaged one aside",
+  positionals: {
+    "check|set-aside": "what to do: set-aside renames the folder to <id>.damaged-<n>, and loses nothing",
+    "FOLDER...": "folders of runs or studies: data/runs/<task>/<id>",
+  },
+  options: {},
+  statuses: { 1: "failed, or check found one that is damaged" },
+  example: "runs check data/runs/mnist-mlp/320342d6aa20",
 } as const satisfies Declaration;
 
 export const unlock = {

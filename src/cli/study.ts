@@ -2,6 +2,7 @@ import { studyNamed } from "../analysis/index.js";
 import { runAtStep } from "../store/run-at-step.js";
 import { runStudy, type StudyOptions, type StudyRequest } from "../analysis/study.js";
 import { parseSetting } from "../core/config.js";
+import { engineNamed } from "../linalg/engine-choice.js";
 import { resultsFolder, runsFolder } from "../store/paths.js";
 import type { Row } from "../store/rows.js";
 import type { StudyReader } from "../store/study.js";
@@ -21,7 +22,7 @@ export async function run({ values, positionals }: Given<typeof study>): Promise
   };
   const log = values.json ? (): void => undefined : (line: string): void => console.log(line);
   log(kind.title);
-  const found = await follow(request, { studies: values.studies }, log);
+  const found = await follow(request, { studies: values.studies, svd: engineNamed(values.svd) }, log);
   log(tableText(found.rows()));
   console.log(JSON.stringify(summary(found)));
   return found.record.status === "finished" ? 0 : 130;

@@ -13,6 +13,7 @@ import {
   type RunRequest,
 } from "../tasks/run.js";
 import type { ProfileName } from "../tasks/task.js";
+import { engineNamed } from "../linalg/engine-choice.js";
 import { parseEdit } from "../train/edits/edit.js";
 import type { Outcome } from "../train/loop.js";
 import { describeData } from "../data/provenance.js";
@@ -38,6 +39,7 @@ export async function run({ values, positionals }: Given<typeof train>): Promise
     probes: values.probes?.split(","),
     retrain: values.retrain,
     backend: values.backend,
+    svd: engineNamed(values.svd),
     runs: values.runs,
     checkpointSeconds: secondsOf(values["checkpoint-seconds"]),
     data: { onProgress: report },

@@ -5,7 +5,8 @@ import { removeStaleTemporaries, writeFileAtomic } from "../core/files/atomic.js
 import { storeError } from "../core/files/io-error.js";
 import { acquireLock, holderOf } from "../core/files/lock.js";
 import { damaged, readRecordOf, writeRecordOf, type FolderKind, type FolderRecord } from "./record-file.js";
-import { appendRows, readRows, truncateRows, type Row } from "./rows.js";
+import { appendRows, readContent, readRows, truncateRows, type Row } from "./rows.js";
+import { additionTo, restate, stateOf, statedRows } from "./statement.js";
 
 type Warn = (message: string) => void;
 
@@ -20,7 +21,12 @@ export interface OpenOptions {
 /** A folder that this process writes. Everything is on the disk when a method returns. */
 export interface OpenFolder<R> {
   readonly record: R;
-  /** Changes the record. @throws StoreError */
+  /** Whether a damaged or missing record was set aside when it was opened: what else is there is all that is left of it. */
+  readonly salvaged: boolean;
+  /**
+   * Changes the record. One that says "finished" states all files as they are then, and stays finished.
+   * @throws StoreError; DataError if a file of a folder that is to be finished is damaged
+   */
   update(changes: Partial<R>): void;
   /** Adds rows. @throws StoreError; DataError for a value that is no number, text, boolean or null */
   appendRows(rows: readonly Row[]): void;
@@ -28,6 +34,13 @@ export interface OpenFolder<R> {
   warn(message: string): void;
   /** Comes before every other write. @throws StoreError once the folder is closed, or its lock is another's */
   mustBeOurs(): void;
+  /**
+   * Comes before a file of arrays is written: its path. In a finished folder no file is replaced: what is to join a stated one
+   * gets a name of its own, and counts once the record is updated.
+   * @param name "steps/20.safetensors"
+   * @throws StoreError as `mustBeOurs`
+   */
+  pathToWrite(name: string): string;
   /** Gives the folder back. Writing to it afterwards is an error. */
   close(): void;
 }
@@ -62,27 +75,40 @@ export function openFolder<R extends FolderRecord>(
   }
   const lock = acquireLock(lockPath(folder), `${kind.name} ${folder}`);
   let record: R;
+  let salvaged: boolean;
   try {
-    record = prepareRecord(kind, folder, options, warn);
-    cleanUp(kind, folder, warn);
+    ({ record, salvaged } = prepareRecord(kind, folder, options, warn));
+    cleanUp(kind, folder, record, warn);
+    if (record.status === "finished" && !record.files) {
+      record = { ...record, files: stateOf(folder, kind.kept) };
+      writeRecordOf(kind, folder, record);
+    }
   } catch (error) {
     lock.release();
     throw error;
   }
   let open = true;
+  const added = new Set<string>(); // files that were written beside the stated ones
   const mustBeOurs = (): void => {
     if (!open) throw new StoreError(`${kind.name} ${folder} was closed: open it again before writing`);
     lock.check();
+  };
+  const stated = (next: R): R => {
+    if (next.status !== "finished") return next;
+    const { files } = record;
+    return { ...next, files: files ? restate(files, folder, [...added]) : stateOf(folder, kind.kept) };
   };
   return {
     get record() {
       return record;
     },
+    salvaged,
     update(changes) {
       mustBeOurs();
-      const next = { ...record, ...changes };
+      const next = stated({ ...record, ...changes });
       writeRecordOf(kind, folder, next);
       record = next;
+      added.clear();
     },
     appendRows(rows) {
       mustBeOurs();
@@ -90,6 +116,13 @@ export function openFolder<R extends FolderRecord>(
     },
     warn,
     mustBeOurs,
+    pathToWrite(name) {
+      mustBeOurs();
+      if (!record.files) return join(folder, name);
+      const free = additionTo(record.files, name);
+      added.add(free);
+      return join(folder, free);
+    },
     close() {
       open = false;
       lock.release();
@@ -97,19 +130,51 @@ export function openFolder<R extends FolderRecord>(
   };
 }
 
+/** Where a folder that is moved away goes. */
+export interface Away {
+  /** The folder's new name is the first that is free of `<name>-1`, `<name>-2`, ... */
+  readonly name: string;
+  /** In which folder. */
+  readonly into: string;
+}
+
 /**
  * Moves a folder aside, out of the sight of every search, so that another can take its name: to .replaced/<id>-<n> beside it.
- * @returns where it lies now
+ * @param still decides under the lock whether the folder is to go; default always
+ * @returns where it lies now; undefined if it was not to go, or is gone
  * @throws StoreError if another process has it
  */
-export function moveAside(kind: FolderKind, folder: string): string {
+export function moveAside(kind: FolderKind, folder: string, still?: () => boolean): string | undefined {
+  const away = { name: basename(folder), into: join(dirname(folder), ".replaced") };
+  return moveAway(kind, folder, away, still);
+}
+
+/**
+ * Sets a folder aside that is damaged: renames it to <id>.damaged-<n>, which no search looks at. Loses nothing.
+ * @returns where it lies now
+ * @throws StoreError if another process has it, or there is none
+ */
+export function setFolderAside(kind: FolderKind, folder: string): string {
+  const away = { name: `${basename(folder)}.damaged`, into: dirname(folder) };
+  const target = moveAway(kind, folder, away);
+  if (target !== undefined) return target;
+  throw new StoreError(`${folder}: expected the folder of a ${kind.name}, found none`);
+}
+
+function moveAway(
+  kind: FolderKind,
+  folder: string,
+  { name, into }: Away,
+  still: () => boolean = () => true,
+): string | undefined {
+  if (!fs.existsSync(folder)) return undefined;
   const lock = acquireLock(lockPath(folder), `${kind.name} ${folder}`);
   try {
-    const aside = join(dirname(folder), ".replaced");
-    fs.mkdirSync(aside, { recursive: true });
+    if (!still()) return undefined;
+    fs.mkdirSync(into, { recursive: true });
     let n = 1;
-    while (fs.existsSync(join(aside, `${basename(folder)}-${n}`))) n++;
-    const target = join(aside, `${basename(folder)}-${n}`);
+    while (fs.existsSync(join(into, `${name}-${n}`))) n++;
+    const target = join(into, `${name}-${n}`);
     fs.renameSync(folder, target);
     fs.rmSync(lockPath(target), { force: true });
     return target;
@@ -120,9 +185,22 @@ export function moveAside(kind: FolderKind, folder: string): string {
   }
 }
 
+/** Whether a folder of such a name was set aside. */
+export function isSetAside(name: string): boolean {
+  return name.startsWith(".") || /\.damaged-\d+$/.test(name);
+}
+
 /** A process warning: where warnings go that nobody asked to be told of. */
 export function emitWarning(message: string): void {
   process.emitWarning(message, "SpectralWarning");
+}
+
+const said = new Set<string>();
+
+/** `emitWarning` of what is met again and again: each message once in this process. */
+export function warnOnce(message: string): void {
+  if (!said.has(message)) emitWarning(message);
+  said.add(message);
 }
 
 /**
@@ -142,40 +220,54 @@ function prepareRecord<R extends FolderRecord>(
   folder: string,
   { create, check, setAsideDamaged }: OpenOptions & { create(): R; check(stored: R): void },
   warn: Warn,
-): R {
+): { readonly record: R; readonly salvaged: boolean } {
   const path = join(folder, kind.file);
   let stored: R | undefined;
+  let salvaged = false;
   try {
     stored = readRecordOf(kind, folder);
     // A record is written before anything else, so a folder with content and without it lost it.
-    const lost =
-      stored === undefined &&
-      ["rows.jsonl", ...kind.places].some((name) => fs.existsSync(join(folder, name)));
-    if (lost) throw damaged(kind, path, `the record of this ${kind.name}`, "no such file");
+    if (stored === undefined && hasContent(kind, folder))
+      throw damaged(kind, path, `the record of this ${kind.name}`, "no such file");
   } catch (error) {
     if (!setAsideDamaged || !(error instanceof DataError)) throw error;
+    salvaged = true;
     if (fs.existsSync(path)) warn(`${path} is damaged; kept as ${setAsideFile(path)}`);
   }
   if (stored !== undefined) {
     check(stored);
-    return stored;
+    return { record: stored, salvaged };
   }
   const record = create();
   writeRecordOf(kind, folder, record);
-  return record;
+  return { record, salvaged };
 }
 
-function setAsideFile(path: string): string {
+/** Whether a folder holds more than a record: one that has no record then has lost it. */
+export function hasContent(kind: FolderKind, folder: string): boolean {
+  return ["rows.jsonl", ...kind.places].some((name) => fs.existsSync(join(folder, name)));
+}
+
+/** Renames a file or folder to the first free <path>.damaged-<n>. @returns its new path */
+export function setAsideFile(path: string): string {
   let n = 1;
   while (fs.existsSync(`${path}.damaged-${n}`)) n++;
   fs.renameSync(path, `${path}.damaged-${n}`);
   return `${path}.damaged-${n}`;
 }
 
-// What killed processes left: half-written files aside, and a row cut short.
-function cleanUp(kind: FolderKind, folder: string, warn: Warn): void {
+// What killed processes left: half-written files aside, a row cut short, and rows that a finished folder does not state.
+function cleanUp<R extends FolderRecord>(kind: FolderKind, folder: string, { files }: R, warn: Warn): void {
   for (const place of ["", ...kind.places]) removeStaleTemporaries(join(folder, place));
   const rows = rowsPath(folder);
+  if (files) {
+    const content = readContent(rows);
+    const bytes = statedRows(rows, content, files).length;
+    if (content.length === bytes) return;
+    warn(`${rows}: dropped ${content.length - bytes} bytes of an addition that was not completed`);
+    truncateRows(rows, bytes);
+    return;
+  }
   if (!fs.existsSync(rows)) writeFileAtomic(rows, "");
   const { bytes, tornBytes } = readRows(rows);
   if (tornBytes === 0) return;

@@ -4,6 +4,9 @@ import type { Config } from "../core/config.js";
 import { DataError, messageOf, StoreError } from "../core/errors.js";
 import { writeFileAtomic } from "../core/files/atomic.js";
 import { codeOf, storeError } from "../core/files/io-error.js";
+import { printable } from "../core/printable.js";
+import { excerpt, fields, finite, isObject, named, oneOf, type Rule, text, time } from "./schema.js";
+import { type Statement, statementRule } from "./statement.js";
 
 /** Where a run or a study stands. "interrupted" can be resumed; so can "failed", once its cause is gone. */
 export type Status = "running" | "interrupted" | "finished" | "failed";
@@ -22,6 +25,8 @@ export interface FolderRecord {
   readonly timings: Readonly<Record<string, number>>;
   /** Why it failed. */
   readonly failure?: string;
+  /** What a finished folder holds; missing in records that were finished before there was such a statement. */
+  readonly files?: Statement;
 }
 
 /** A kind of folder: one that holds a JSON record, `rows.jsonl`, and places (folders in it) whose files are written whole. */
@@ -35,30 +40,58 @@ export interface FolderKind {
   readonly format: number;
   /** What brings records of a smaller format up to date. */
   readonly older?: string;
-  /** The fields that its record must have, besides those of `FolderRecord`, and their types. */
-  readonly fields: Readonly<Record<string, FieldType>>;
+  /** What its record must be, besides what is true of every `FolderRecord`. */
+  readonly fields: Readonly<Record<string, Rule>>;
   /** The name that a record with all its fields gives its folder: content that was tampered with is noticed. */
   readonly nameOf?: (record: Readonly<Record<string, unknown>>) => string;
   readonly places: readonly string[];
+  /** Those of the places whose files belong to the result. */
+  readonly kept: readonly string[];
   /** What can be gone on from where the record was lost: "the last checkpoint". */
   readonly rest: string;
 }
 
-/** The type of a record's field, as errors name it. */
-export type FieldType = keyof typeof FIELD_TYPES;
+const STATUSES: readonly Status[] = ["running", "interrupted", "finished", "failed"];
 
-const STATUSES: readonly unknown[] = ["running", "interrupted", "finished", "failed"] satisfies Status[];
-
-const FIELD_TYPES = {
-  text: (value: unknown) => typeof value === "string",
-  "a whole number": Number.isSafeInteger,
-  "an object": isObject,
-  "a list": Array.isArray,
+/** What every record must be. */
+const COMMON: FolderKind["fields"] = {
+  id: text(200),
+  status: oneOf(...STATUSES),
+  created: time,
+  "finished?": time,
+  timings: named(finite()),
+  "failure?": text(100_000),
+  "files?": statementRule,
 };
 
-/** Writes the record of a folder, atomically. @throws StoreError */
+const MOST_BYTES = 64 * 2 ** 20; // of a record: one with the sums of 100,000 files has 13 MiB
+const MOST_LEVELS = 100; // of objects and lists inside each other, in fields that nobody here knows too
+const MOST_FAILURE = 10_000; // characters of a message that are kept
+
+/**
+ * Writes the record of a folder, atomically. One that says "finished" is never made to say anything else: a finished
+ * folder is only moved aside as a whole.
+ * @throws StoreError
+ */
 export function writeRecordOf(kind: FolderKind, folder: string, record: FolderRecord): void {
-  writeFileAtomic(join(folder, kind.file), `${JSON.stringify(record, null, 2)}\n`);
+  const path = join(folder, kind.file);
+  if (record.status !== "finished" && statusIn(path) === "finished") {
+    throw new StoreError(
+      `${path}: this ${kind.name} is finished: it cannot become ${record.status}. Only training it again on purpose ` +
+        `(--retrain) moves it aside`,
+    );
+  }
+  const failure = record.failure?.slice(0, MOST_FAILURE);
+  writeFileAtomic(path, `${JSON.stringify({ ...record, failure }, null, 2)}\n`);
+}
+
+/** What a record says of its status, however damaged the rest may be; undefined if it says nothing. */
+function statusIn(path: string): unknown {
+  try {
+    return (JSON.parse(fs.readFileSync(path, "utf8")) as Partial<FolderRecord> | null)?.status;
+  } catch {
+    return undefined;
+  }
 }
 
 /**
@@ -67,18 +100,22 @@ export function writeRecordOf(kind: FolderKind, folder: string, record: FolderRe
  */
 export function readRecordOf<R extends FolderRecord>(kind: FolderKind, folder: string): R | undefined {
   const path = join(folder, kind.file);
-  let text: string;
+  let content: string;
   try {
-    text = fs.readFileSync(path, "utf8");
+    const stat = fs.statSync(path);
+    const { size } = stat;
+    if (!stat.isFile()) throw damaged(kind, path, "a file", "a folder or device");
+    if (size > MOST_BYTES) throw damaged(kind, path, `at most ${MOST_BYTES} bytes`, `${size} bytes`);
+    content = fs.readFileSync(path, "utf8");
   } catch (error) {
     if (codeOf(error) === "ENOENT") return undefined;
     throw storeError("read", path, error);
   }
   let record: unknown;
   try {
-    record = JSON.parse(text);
+    record = JSON.parse(content);
   } catch (error) {
-    throw damaged(kind, path, "JSON", messageOf(error));
+    throw damaged(kind, path, "JSON", printable(messageOf(error), 200));
   }
   checkFields(kind, path, record);
   return record as R;
@@ -87,8 +124,9 @@ export function readRecordOf<R extends FolderRecord>(kind: FolderKind, folder: s
 /** An error for a record that cannot be used: it says how to go on without losing anything. */
 export function damaged(kind: FolderKind, path: string, expected: string, found: string): DataError {
   const way =
-    `Nothing was changed. Repair the file, or open the ${kind.name} with { setAsideDamaged: true }: it renames the file to ` +
-    `${kind.file}.damaged-<n> and goes on from ${kind.rest} in ${dirname(path)}`;
+    `Nothing was changed. Repair the file, or \`spectral runs set-aside ${dirname(path)}\` renames the folder, so that the ` +
+    `${kind.name} can be made anew. To go on from ${kind.rest}, open it with { setAsideDamaged: true }: that renames the file ` +
+    `to ${kind.file}.damaged-<n>`;
   return new DataError(`${path}: expected ${expected}, found ${found}. ${way}`);
 }
 
@@ -116,28 +154,22 @@ export function checkUnchanged(
 }
 
 function checkFields(kind: FolderKind, path: string, record: unknown): void {
-  if (!isObject(record)) throw damaged(kind, path, "an object", describe(record));
+  if (!isObject(record)) throw damaged(kind, path, "an object", excerpt(record));
   if (record.format !== kind.format) {
     const expected = `format ${kind.format}, which this version reads`;
     const way = Number(record.format) < kind.format && kind.older ? ` (${kind.older})` : "";
-    throw damaged(kind, path, expected, `format ${describe(record.format)}${way}`);
+    throw damaged(kind, path, expected, `format ${excerpt(record.format)}${way}`);
   }
-  const check = (field: string, right: boolean, expected: string): void => {
-    if (!right) throw damaged(kind, path, `${expected} as "${field}"`, describe(record[field]));
-  };
-  const fields: FolderKind["fields"] = { ...kind.fields, created: "text", timings: "an object" };
-  for (const [field, type] of Object.entries(fields)) check(field, FIELD_TYPES[type](record[field]), type);
-  check("status", STATUSES.includes(record.status), `one of ${STATUSES.join(", ")}`);
+  const flaw = fields({ ...kind.fields, ...COMMON })(record);
+  if (flaw) throw damaged(kind, path, `${flaw.expected} as "${flaw.place}"`, flaw.found);
+  if (isDeeper(record, MOST_LEVELS)) throw damaged(kind, path, `at most ${MOST_LEVELS} levels`, "more");
   const name = basename(dirname(path));
-  check("id", record.id === name, `the folder's name ${name}`);
+  if (record.id !== name) throw damaged(kind, path, `the folder's name ${name} as "id"`, excerpt(record.id));
   const content = kind.nameOf?.(record) ?? name;
   if (content !== name) throw damaged(kind, path, `content whose name is ${name}`, `that of ${content}`);
 }
 
-function isObject(value: unknown): value is Record<string, unknown> {
-  return typeof value === "object" && value !== null && !Array.isArray(value);
-}
-
-function describe(value: unknown): string {
-  return value === undefined ? "nothing" : JSON.stringify(value).slice(0, 80);
+function isDeeper(value: unknown, levels: number): boolean {
+  if (typeof value !== "object" || value === null) return false;
+  return levels === 0 || Object.values(value).some((inner) => isDeeper(inner, levels - 1));
 }

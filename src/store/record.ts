@@ -5,6 +5,8 @@ import type { Provenance } from "../core/provenance.js";
 import type { When } from "../core/time.js";
 import type { Code } from "./code.js";
 import { checkUnchanged, writeRecordOf, type FolderKind, type FolderRecord } from "./record-file.js";
+import { codeRule, configRule, coverageRule, dataRule, nameRule } from "./record-rules.js";
+import { fields, finite, list, named, text, time, whole } from "./schema.js";
 
 /**
  * What makes a run that run: all that its weights depend on, and nothing else. Hashed into its name.
@@ -63,6 +65,15 @@ export interface Stretch {
   readonly code: Code;
 }
 
+/** Measurements that were made of a finished run's kept weights. */
+export interface Filling extends Pick<Stretch, "backend" | "device" | "versions" | "code"> {
+  /** Which probes. */
+  readonly probes: readonly string[];
+  readonly svd: string;
+  /** ISO 8601 time. */
+  readonly at: string;
+}
+
 /** What is known about a run: the content of its run.json. */
 export interface RunRecord extends FolderRecord, Omit<RunIdentity, "data"> {
   /** How the configuration was chosen, for the reader: "quick". */
@@ -76,6 +87,8 @@ export interface RunRecord extends FolderRecord, Omit<RunIdentity, "data"> {
   readonly epoch?: number;
   /** In order; the last is the one under way. `timings.training` is their sum. */
   readonly stretches: readonly Stretch[];
+  /** In order; absent: all was measured while it trained. */
+  readonly fillings?: readonly Filling[];
   /** The most memory that the processes that trained it held, in bytes (resident; whatever else they did included). */
   readonly peakMemory?: number;
 }
@@ -91,7 +104,9 @@ export interface RunDescription extends Pick<RunRecord, "task" | "training" | "s
 }
 
 /** The part of a record that changes while a run goes on. */
-export type RecordChange = Partial<Omit<RunRecord, "format" | "created" | keyof RunIdentity | "id">>;
+export type RecordChange = Partial<
+  Omit<RunRecord, "format" | "created" | keyof RunIdentity | "id" | "files">
+>;
 
 /** A run's folder. */
 export const RUN: FolderKind = {
@@ -101,16 +116,45 @@ export const RUN: FolderKind = {
   format: 2,
   older: "npm run migrate -- FOLDER brings such runs up to date",
   fields: {
-    task: "text",
-    training: "an object",
-    seed: "a whole number",
-    config: "an object",
-    data: "an object",
-    coverage: "an object",
-    stretches: "a list",
+    task: nameRule,
+    training: configRule,
+    seed: whole(-Infinity),
+    "order?": whole(-Infinity),
+    "origin?": fields({ run: nameRule, step: whole(), "edit?": text(10_000) }),
+    "profile?": text(100),
+    config: configRule,
+    data: dataRule,
+    coverage: coverageRule,
+    "step?": whole(),
+    "epoch?": finite(0),
+    stretches: list(
+      fields({
+        from: whole(),
+        to: whole(),
+        "seconds?": finite(),
+        backend: text(100),
+        device: text(),
+        "svd?": text(),
+        versions: named(text()),
+        code: codeRule,
+      }),
+    ),
+    "fillings?": list(
+      fields({
+        probes: list(text(100)),
+        at: time,
+        svd: text(),
+        backend: text(100),
+        device: text(),
+        versions: named(text()),
+        code: codeRule,
+      }),
+    ),
+    "peakMemory?": finite(0),
   },
   nameOf: (record) => runId(identityOf(record as unknown as RunRecord)),
   places: ["steps", "weights", "moments", "checkpoints"],
+  kept: ["steps", "weights", "moments"],
   rest: "the last checkpoint",
 };
 

@@ -3,11 +3,13 @@ import { join } from "node:path";
 import type { NamedArrays, NdArray } from "../core/array.js";
 import { DataError, StoreError } from "../core/errors.js";
 import { writeFileAtomic } from "../core/files/atomic.js";
+import { printable } from "../core/printable.js";
 import { at } from "../core/time.js";
 import { thin } from "../core/thin.js";
-import { writeRecord } from "./record.js";
+import { RUN, writeRecord } from "./record.js";
 import { encodeRow } from "./rows.js";
 import { openSafetensors, writeSafetensors } from "./safetensors.js";
+import { checkStated, RESULT_ARRAYS, stateOf } from "./statement.js";
 import { readRun, type RunReader } from "./stored-run.js";
 
 /** What of a run's arrays is worth keeping in the repository. */
@@ -17,8 +19,6 @@ export interface ExportChoice {
   /** At most this many steps, evenly chosen among those measured, the first and last included; default all. */
   readonly maxSteps?: number;
 }
-
-const ARRAYS = "arrays.safetensors";
 
 /**
  * Copies the compact part of a finished run to <root>/<task>/<id>: its record (without the path of its data), all rows,
@@ -38,7 +38,7 @@ export function exportRun(run: RunReader, root: string, choice: ExportChoice = {
       if (choice.arrays?.(name)) packed.set(`${step}/${name}`, toFloat32(array));
     }
   }
-  writeSafetensors(join(folder, ARRAYS), packed);
+  writeSafetensors(join(folder, RESULT_ARRAYS), packed);
   writeFileAtomic(
     join(folder, "rows.jsonl"),
     run
@@ -51,30 +51,45 @@ export function exportRun(run: RunReader, root: string, choice: ExportChoice = {
     ...record,
     data: { ...data, source: undefined },
     coverage: { ...coverage, weights: at() },
+    files: stateOf(folder, RUN.kept),
   });
   return folder;
 }
 
 /** Whether a folder holds the compact part of a run rather than the run itself. */
 export function isResult(folder: string): boolean {
-  return fs.existsSync(join(folder, ARRAYS));
+  return fs.existsSync(join(folder, RESULT_ARRAYS));
 }
 
 /** Opens what `exportRun` wrote, like any other run. It has no weights. @throws as readRun */
 export function readResult(folder: string): RunReader {
-  const path = join(folder, ARRAYS);
+  const path = join(folder, RESULT_ARRAYS);
+  const run = readRun(folder);
+  const { files } = run.record;
+  if (files) checkStated(folder, RESULT_ARRAYS, files, false);
   const file = openSafetensors(path);
   file.close();
   const namesAt = new Map<number, string[]>();
   for (const key of file.names) {
-    const slash = key.indexOf("/");
-    const step = Number(key.slice(0, slash));
-    namesAt.set(step, [...(namesAt.get(step) ?? []), key.slice(slash + 1)]);
+    const [, step, name] = /^(\d{1,15})\/(.+)$/s.exec(key) ?? [];
+    if (name === undefined) {
+      throw new DataError(`${path}: expected names such as "20/alignment/a", found "${printable(key, 80)}"`);
+    }
+    const names = namesAt.get(Number(step)) ?? [];
+    names.push(name);
+    namesAt.set(Number(step), names);
   }
+  let compared = false;
   return {
-    ...readRun(folder),
+    ...run,
     steps: () => [...namesAt.keys()].sort((a, b) => a - b),
-    readArrays: (step, names) => readStep(path, step, names ?? namesAt.get(step)),
+    readArrays(step, names) {
+      if (files && !compared) checkStated(folder, RESULT_ARRAYS, files, true);
+      compared = true;
+      return readStep(path, step, names ?? namesAt.get(step));
+    },
+    weightSteps: () => [],
+    memorySteps: () => [],
   };
 }
 

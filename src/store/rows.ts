@@ -2,6 +2,9 @@ import * as fs from "node:fs";
 import { DataError, messageOf } from "../core/errors.js";
 import { writeAll } from "../core/files/atomic.js";
 import { codeOf, storeError } from "../core/files/io-error.js";
+import { printable } from "../core/printable.js";
+import { fields, finite, text, whole } from "./schema.js";
+import { type Statement, statedRows } from "./statement.js";
 
 /** One measured row: a flat object, in a fixed order of keys. */
 export type Row = Readonly<Record<string, number | string | boolean | null>>;
@@ -23,13 +26,33 @@ const NON_FINITE: ReadonlyMap<string, number> = new Map([
   ["-Infinity", -Infinity],
 ]);
 
+const name = text();
+
+/** The columns that probes and studies of ours have in common, where a row has them. Other columns hold any plain value. */
+const COLUMNS = fields({
+  "step?": whole(),
+  "epoch?": finite(0),
+  "depth?": whole(),
+  "probe?": name,
+  "split?": name,
+  "variant?": name,
+  "metric?": name,
+  "matrix?": name,
+  "contact?": name,
+  "part?": name,
+});
+
+const MOST_TEXT = 10_000; // characters of a text in any other column
+
 /**
  * One line of JSON for a row, without the line end. NaN, Infinity and -Infinity become the strings of those names.
  * @throws DataError if a value is nested, undefined, or one of those three strings (it would come back as a number)
  */
 export function encodeRow(row: Row): string {
-  const fields = Object.entries(row).map(([key, value]) => {
+  checkColumns("row", row);
+  const encoded = Object.entries(row).map(([key, value]) => {
     if (typeof value === "number" && !Number.isFinite(value)) return [key, String(value)];
+    checkText("row", key, value);
     const isText = typeof value === "string" && !NON_FINITE.has(value);
     if (value === null || isText || typeof value === "number" || typeof value === "boolean")
       return [key, value];
@@ -38,7 +61,7 @@ export function encodeRow(row: Row): string {
       `row field ${JSON.stringify(key)}: expected a number, text, boolean or null, found ${found}`,
     );
   });
-  return `{${fields.map(([key, value]) => `${JSON.stringify(key)}:${JSON.stringify(value)}`).join(",")}}`;
+  return `{${encoded.map(([key, value]) => `${JSON.stringify(key)}:${JSON.stringify(value)}`).join(",")}}`;
 }
 
 /**
@@ -69,10 +92,12 @@ export function appendRows(path: string, rows: readonly Row[]): void {
 /**
  * All whole rows of a file; none if it does not exist. A last line without a line end is an append that was cut short:
  * it is ignored and counted in `tornBytes`.
- * @throws DataError naming the file and line of a damaged row; StoreError if the file cannot be read
+ * @param statement of the finished folder that holds the file: then only what is stated is read, and compared first
+ * @throws DataError naming the file and line of a damaged row, or the file that is not what is stated; StoreError if the file cannot be read
  */
-export function readRows(path: string): RowsFile {
-  const content = readIfPresent(path);
+export function readRows(path: string, statement?: Statement): RowsFile {
+  const found = readContent(path);
+  const content = statement ? statedRows(path, found, statement) : found;
   const bytes = content.lastIndexOf(0x0a) + 1;
   const lines = content.subarray(0, bytes).toString("utf8").split("\n").slice(0, -1);
   const rows = lines.map((line, index) => decodeRow(line, `${path} line ${index + 1}`));
@@ -84,7 +109,7 @@ export function readRows(path: string): RowsFile {
  * @throws DataError if the file is shorter or no line ends there; StoreError if it cannot be changed
  */
 export function truncateRows(path: string, bytes: number): void {
-  const content = readIfPresent(path);
+  const content = readContent(path);
   if (content.length < bytes) {
     throw new DataError(`${path}: expected at least ${bytes} bytes of rows, found ${content.length}`);
   }
@@ -109,21 +134,48 @@ function decodeRow(line: string, place: string): Row {
   try {
     value = JSON.parse(line);
   } catch (error) {
-    throw new DataError(`${place}: expected one JSON object, found damage (${messageOf(error)})`);
+    throw new DataError(
+      `${place}: expected one JSON object, found damage (${printable(messageOf(error), 200)})`,
+    );
   }
   if (typeof value !== "object" || value === null || Array.isArray(value)) {
-    throw new DataError(`${place}: expected one JSON object, found ${line.slice(0, 80)}`);
+    throw new DataError(`${place}: expected one JSON object, found ${printable(line, 80)}`);
   }
-  const fields = Object.entries(value).map(([key, field]: [string, unknown]) => {
-    if (typeof field === "object" && field !== null) {
-      throw new DataError(`${place}: expected plain values, found a nested one under ${JSON.stringify(key)}`);
-    }
+  const decoded = Object.entries(value).map(([key, field]: [string, unknown]) => {
+    checkField(place, key, field);
     return [key, typeof field === "string" ? (NON_FINITE.get(field) ?? field) : field];
   });
-  return Object.fromEntries(fields) as Row;
+  const row = Object.fromEntries(decoded) as Row;
+  checkColumns(place, row);
+  return row;
 }
 
-function readIfPresent(path: string): Buffer {
+function checkField(place: string, key: string, value: unknown): void {
+  checkText(place, key, value);
+  const fail = (expected: string): never => {
+    throw new DataError(`${place}: expected ${expected}, found another under "${printable(key, 80)}"`);
+  };
+  if (typeof value === "object" && value !== null) fail("plain values");
+  if (typeof value === "number" && !Number.isFinite(value)) fail("numbers that a double can hold");
+}
+
+function checkText(place: string, key: string, value: unknown): void {
+  if (key === "__proto__" || key.length > 200) {
+    throw new DataError(`${place}: expected the name of a column, found "${printable(key, 80)}"`);
+  }
+  if (typeof value !== "string" || value.length <= MOST_TEXT) return;
+  const found = `${value.length} under "${printable(key)}"`;
+  throw new DataError(`${place}: expected texts of at most ${MOST_TEXT} characters, found ${found}`);
+}
+
+function checkColumns(place: string, row: Row): void {
+  const flaw = COLUMNS(row);
+  if (!flaw) return;
+  throw new DataError(`${place}: expected ${flaw.expected} as "${flaw.place}", found ${flaw.found}`);
+}
+
+/** The bytes of a file of rows; none if it does not exist. @throws StoreError if it cannot be read */
+export function readContent(path: string): Buffer {
   try {
     return fs.readFileSync(path);
   } catch (error) {

@@ -1,7 +1,17 @@
 import * as fs from "node:fs";
+import { relative } from "node:path";
 import type { NamedArrays } from "../core/array.js";
 import { StoreError } from "../core/errors.js";
-import { emitWarning, openFolder, rowsPath, type OpenFolder, type OpenOptions } from "./folder.js";
+import { writeFileAtomic } from "../core/files/atomic.js";
+import { sumOfFile } from "../core/files/hash-file.js";
+import {
+  emitWarning,
+  openFolder,
+  rowsPath,
+  setAsideFile,
+  type OpenFolder,
+  type OpenOptions,
+} from "./folder.js";
 import { findCheckpoint, writeCheckpoint, type Checkpoint } from "./checkpoints.js";
 import {
   checkSameTraining,
@@ -37,7 +47,10 @@ export interface Run extends RunReader {
   update(change: RecordChange): void;
   /** Adds rows of a measured step. @throws StoreError; DataError for a value that is no number, text, boolean or null */
   appendRows(rows: readonly Row[]): void;
-  /** Writes the arrays of a measured step; replaces those that are there. @throws StoreError */
+  /**
+   * Writes the arrays of a measured step; replaces those that are there. In a finished run they join them, and count once
+   * the record is updated. @throws StoreError
+   */
   writeArrays(step: number, arrays: NamedArrays): void;
   /** Keeps the weights of a step for later analyses; replaces those that are there. @throws StoreError */
   writeWeights(step: number, weights: NamedArrays): void;
@@ -55,10 +68,11 @@ export interface Run extends RunReader {
    * Goes back to the newest whole checkpoint and drops the rows, arrays, weights and memory that lie after it. Without any
    * checkpoint it goes back to the start and drops them all: training makes them again. A damaged checkpoint is passed
    * over with a warning. The record says "running" again.
+   * @param check throws a DataError for a checkpoint that lacks what training needs: then that one is damaged too
    * @returns what to go on from; undefined means from the start
    * @throws DataError if there are checkpoints but none is usable; StoreError if the run is finished
    */
-  resumeFrom(): Checkpoint | undefined;
+  resumeFrom(check?: (checkpoint: Checkpoint) => void): Checkpoint | undefined;
   /** Removes all but the newest `keep` checkpoints; 0 when a run is finished. @throws StoreError */
   pruneCheckpoints(keep: number): void;
   /** Gives the run back. Writing to it afterwards is an error. */
@@ -112,8 +126,17 @@ function writableRun(folder: string, opened: OpenFolder<RunRecord>): Run {
   const moments = layout.moments(folder);
   const checkpoints = layout.checkpoints(folder);
   const { update, appendRows, warn, mustBeOurs, close } = opened;
+  const pathOf = (place: string, step: number): string =>
+    opened.pathToWrite(relative(folder, stepFile(place, step)));
+  // Of a run whose record was lost nobody knows that it was not finished: what it measured is kept.
+  const setContentAside = (): void => {
+    for (const place of [rows, steps, weights, moments].filter((path) => fs.existsSync(path))) {
+      warn(`${place}: kept as ${setAsideFile(place)}`);
+    }
+    writeFileAtomic(rows, "");
+  };
   return {
-    ...readerOf(folder),
+    ...readerOf(folder, () => opened.record.files),
     get record() {
       return opened.record;
     },
@@ -121,30 +144,28 @@ function writableRun(folder: string, opened: OpenFolder<RunRecord>): Run {
     appendRows,
     close,
     writeArrays(step, arrays) {
-      mustBeOurs();
-      writeSafetensors(stepFile(steps, step), arrays);
+      writeSafetensors(pathOf(steps, step), arrays);
     },
     writeWeights(step, arrays) {
-      mustBeOurs();
-      writeSafetensors(stepFile(weights, step), arrays);
+      writeSafetensors(pathOf(weights, step), arrays);
     },
     writeMemory(step, slots, metadata) {
-      mustBeOurs();
-      writeSafetensors(stepFile(moments, step), slots, metadata);
+      writeSafetensors(pathOf(moments, step), slots, metadata);
     },
     writeCheckpoint(step, arrays, metadata = {}) {
       mustBeOurs();
-      writeCheckpoint(checkpoints, step, arrays, metadata, fs.statSync(rows).size);
+      writeCheckpoint(checkpoints, step, arrays, metadata, sumOfFile(rows));
       const [before] = stepsIn(checkpoints)
         .filter((other) => other < step)
         .slice(-1);
       dropSteps(checkpoints, (other) => other !== step && other !== before); // later ones were passed over as damaged
     },
-    resumeFrom() {
+    resumeFrom(check) {
       mustBeOurs();
       if (opened.record.status === "finished")
         throw new StoreError(`run ${folder} is finished: there is nothing to resume`);
-      const found = findCheckpoint(checkpoints, fs.statSync(rows).size, warn);
+      const found = findCheckpoint(checkpoints, rows, warn, check);
+      if (!found && opened.salvaged) setContentAside();
       truncateRows(rows, found?.rowsBytes ?? 0);
       const reached = found?.checkpoint.step ?? -1;
       for (const place of [steps, weights, moments]) dropSteps(place, (step) => step > reached);

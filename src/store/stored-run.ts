@@ -1,9 +1,11 @@
 import { join } from "node:path";
 import type { NamedArrays } from "../core/array.js";
+import { DataError } from "../core/errors.js";
 import { currentRecord, rowsPath } from "./folder.js";
 import { RUN, type RunRecord } from "./record.js";
 import { readRows, type Row } from "./rows.js";
 import { readSafetensors, type Safetensors } from "./safetensors.js";
+import { checkRowsSize, checkStated, statedSteps, type Statement } from "./statement.js";
 import { stepFile, stepsIn } from "./step-files.js";
 
 /** A run as figures and analyses read it, whether it was trained here or came with the repository. */
@@ -45,21 +47,88 @@ export const layout = {
  * @throws StoreError if there is no run in the folder; DataError if its run.json is damaged
  */
 export function readRun(folder: string): RunReader {
-  return { record: currentRecord(RUN, folder), ...readerOf(folder) };
+  const record = currentRecord<RunRecord>(RUN, folder);
+  return { record, ...readerOf(folder, () => record.files) };
 }
 
-/** What reads a run's files, without its record. */
-export function readerOf(folder: string): Omit<RunReader, "record"> {
-  const memorySteps = (): number[] => stepsIn(layout.moments(folder));
+/**
+ * Compares a finished run with what its record states: the rows, that every file is there in its length, and the content of
+ * those that hold what was measured.
+ * @param thorough the content of kept weights too
+ * @throws DataError naming the first file that is not as stated. A run that states nothing passes
+ */
+export function verifyRun(
+  { folder, record: { files } }: Pick<RunReader, "folder" | "record">,
+  thorough = false,
+): void {
+  if (!files) return;
+  checkRowsSize(folder, files);
+  readRows(rowsPath(folder), files);
+  for (const name of Object.keys(files.kept)) {
+    checkStated(folder, name, files, thorough || !/^(weights|moments)\//.test(name));
+  }
+}
+
+/**
+ * What reads a run's files, without its record.
+ * @param statement of a finished run: then only what is stated is there, and is compared before it is read
+ */
+export function readerOf(folder: string, statement: () => Statement | undefined): Omit<RunReader, "record"> {
+  const compared = new Set<string>();
+  const places = {
+    steps: layout.steps(folder),
+    weights: layout.weights(folder),
+    moments: layout.moments(folder),
+  };
+  type Place = keyof typeof places;
+
+  /** The files of a step: one, and what was added to it later. */
+  const filesOf = (place: Place, step: number, files: Statement): string[] => {
+    const names = statedSteps(files, place).get(step);
+    if (names) return names;
+    throw new DataError(
+      `${stepFile(places[place], step)}: it does not exist among the files that the record states`,
+    );
+  };
+  const read = (place: Place, step: number, names?: readonly string[]): Safetensors => {
+    const files = statement();
+    if (!files) return readSafetensors(stepFile(places[place], step), names);
+    const parts = filesOf(place, step, files).map((name) => {
+      if (!compared.has(name)) checkStated(folder, name, files, true);
+      compared.add(name);
+      return readSafetensors(join(folder, name));
+    });
+    return { arrays: chosen(parts, names, stepFile(places[place], step)), metadata: parts[0].metadata };
+  };
+  const stepsOf = (place: Place): number[] => {
+    const files = statement();
+    return files ? [...statedSteps(files, place).keys()] : stepsIn(places[place]);
+  };
   return {
     folder,
-    rows: () => readRows(rowsPath(folder)).rows,
-    steps: () => stepsIn(layout.steps(folder)),
-    readArrays: (step, names) => readSafetensors(stepFile(layout.steps(folder), step), names).arrays,
-    weightSteps: () => stepsIn(layout.weights(folder)),
-    readWeights: (step) => readSafetensors(stepFile(layout.weights(folder), step)).arrays,
-    memorySteps,
-    readMemory: (step) =>
-      memorySteps().includes(step) ? readSafetensors(stepFile(layout.moments(folder), step)) : undefined,
+    rows: () => readRows(rowsPath(folder), statement()).rows,
+    steps: () => stepsOf("steps"),
+    readArrays: (step, names) => read("steps", step, names).arrays,
+    weightSteps: () => stepsOf("weights"),
+    readWeights: (step) => read("weights", step).arrays,
+    memorySteps: () => stepsOf("moments"),
+    readMemory: (step) => (stepsOf("moments").includes(step) ? read("moments", step) : undefined),
   };
+}
+
+/** The arrays of several files, a later one's in place of an earlier one's of the same name. @throws DataError */
+function chosen(
+  parts: readonly Safetensors[],
+  names: readonly string[] | undefined,
+  path: string,
+): NamedArrays {
+  const all = new Map(parts.flatMap(({ arrays }) => [...arrays]));
+  if (names === undefined) return all;
+  return new Map(
+    names.map((name) => {
+      const array = all.get(name);
+      if (array) return [name, array];
+      throw new DataError(`${path}: expected a tensor ${JSON.stringify(name)}, found none`);
+    }),
+  );
 }

@@ -1,17 +1,27 @@
 import * as fs from "node:fs";
-import { join } from "node:path";
+import { join, relative } from "node:path";
 import type { NamedArrays } from "../core/array.js";
 import { changedFields, type Config } from "../core/config.js";
-import { DataError } from "../core/errors.js";
+import { DataError, StoreError } from "../core/errors.js";
 import { storeError } from "../core/files/io-error.js";
 import { hashOf } from "../core/hash.js";
 import type { Code } from "./code.js";
-import { foldersIn } from "./find-runs.js";
-import { currentRecord, openFolder, rowsPath, type OpenFolder, type OpenOptions } from "./folder.js";
+import { foldersIn, recordedIn, unlessDamaged } from "./find-runs.js";
+import {
+  currentRecord,
+  openFolder,
+  rowsPath,
+  warnOnce,
+  type OpenFolder,
+  type OpenOptions,
+} from "./folder.js";
 import { checkUnchanged, type FolderKind, type FolderRecord } from "./record-file.js";
 import type { RunRecord } from "./record.js";
+import { codeRule, configRule, dataRule, nameRule } from "./record-rules.js";
 import { encodeRow, readRows, truncateRows, type Row } from "./rows.js";
 import { openSafetensors, readSafetensors, writeSafetensors } from "./safetensors.js";
+import { fields, list, text, whole } from "./schema.js";
+import { checkRowsSize, checkStated, type Statement } from "./statement.js";
 
 /** The weights of a run at a step, as a study's record names them. */
 export interface StudyInput {
@@ -48,10 +58,14 @@ export interface StudyRecord extends FolderRecord {
   readonly changed: Config;
   /** That last worked on it. */
   readonly code: Code;
+  /** The engines that decomposed matrices for it, in the order in which they were first used; absent: none did. */
+  readonly svd?: readonly string[];
 }
 
 /** The part of a record that changes while a study goes on. */
-export type StudyChanges = Partial<Pick<StudyRecord, "status" | "finished" | "failure" | "timings" | "code">>;
+export type StudyChanges = Partial<
+  Pick<StudyRecord, "status" | "finished" | "failure" | "timings" | "code" | "svd">
+>;
 
 /** A study as tables and figures read it. */
 export interface StudyReader {
@@ -92,19 +106,31 @@ export interface Study extends StudyReader {
   close(): void;
 }
 
-const STUDY: FolderKind = {
+/** A study's folder. */
+export const STUDY: FolderKind = {
   name: "study",
   plural: "studies",
   file: "study.json",
   format: 1,
   fields: {
-    kind: "text",
-    inputs: "a list",
-    parameters: "an object",
-    changed: "an object",
-    code: "an object",
+    kind: nameRule,
+    inputs: list(
+      fields({
+        run: nameRule,
+        task: nameRule,
+        step: whole(),
+        "edit?": text(10_000),
+        seed: whole(-Infinity),
+        "data?": dataRule,
+      }),
+    ),
+    parameters: configRule,
+    changed: configRule,
+    code: codeRule,
+    "svd?": list(text()),
   },
   places: ["parts"],
+  kept: ["parts"],
   rest: "the parts",
 };
 
@@ -158,15 +184,26 @@ export function findStudy(root: string, identity: StudyIdentity): StudyReader | 
  * All studies of a kind under some folder, for reading.
  * @param kind default all kinds
  * @returns in order of kind and creation
- * @throws DataError naming a damaged study.json; StoreError if a folder cannot be read
+ * @param onLeftOut told of every one that is left out because it is damaged; default a process warning, once for each
+ * @throws StoreError if `root` cannot be read
  */
-export function findStudies(root: string, kind?: string): StudyReader[] {
-  const kinds = kind === undefined ? foldersIn(root).sort() : [kind];
+export function findStudies(
+  root: string,
+  kind?: string,
+  { onLeftOut = warnOnce }: { readonly onLeftOut?: (message: string) => void } = {},
+): StudyReader[] {
+  const kinds = kind === undefined ? foldersIn(root, onLeftOut).sort() : [kind];
   return kinds.flatMap((name) => {
-    const folders = foldersIn(join(root, name)).map((id) => join(root, name, id));
-    const studies = folders.filter(isStudy).map(readStudy);
+    const folders = recordedIn(STUDY, join(root, name), onLeftOut);
+    const studies = folders.flatMap((folder) => unlessDamaged(onLeftOut, () => openFound(folder)) ?? []);
     return studies.sort(({ record: a }, { record: b }) => Date.parse(a.created) - Date.parse(b.created));
   });
+}
+
+function openFound(folder: string): StudyReader {
+  const study = readStudy(folder);
+  if (study.record.files) checkRowsSize(folder, study.record.files);
+  return study;
 }
 
 /**
@@ -174,18 +211,31 @@ export function findStudies(root: string, kind?: string): StudyReader[] {
  * @throws StoreError if there is none in the folder; DataError if its study.json is damaged
  */
 export function readStudy(folder: string): StudyReader {
-  return { record: currentRecord(STUDY, folder), ...readerOf(folder) };
+  const record = currentRecord<StudyRecord>(STUDY, folder);
+  return { record, ...readerOf(folder, () => record.files) };
+}
+
+/** Compares a finished study with what its record states, as `verifyRun` does. @throws DataError */
+export function verifyStudy({ folder, record: { files } }: Pick<StudyReader, "folder" | "record">): void {
+  if (!files) return;
+  readRows(rowsPath(folder), files);
+  for (const name of Object.keys(files.kept)) checkStated(folder, name, files, true);
 }
 
 function isStudy(folder: string): boolean {
   return fs.existsSync(join(folder, STUDY.file));
 }
 
-function readerOf(folder: string): Omit<StudyReader, "record"> {
+function readerOf(folder: string, statement: () => Statement | undefined): Omit<StudyReader, "record"> {
   return {
     folder,
-    rows: () => readRows(rowsPath(folder)).rows,
-    readArrays: (part, names) => readSafetensors(partFile(folder, part), names).arrays,
+    rows: () => readRows(rowsPath(folder), statement()).rows,
+    readArrays(part, names) {
+      const path = partFile(folder, part);
+      const files = statement();
+      if (files && fs.existsSync(path)) checkStated(folder, relative(folder, path), files, true);
+      return readSafetensors(path, names).arrays;
+    },
   };
 }
 
@@ -210,8 +260,12 @@ function checkSameParameters(folder: string, stored: StudyRecord, asked: StudyId
 
 function writableStudy(folder: string, opened: OpenFolder<StudyRecord>): Study {
   const { update, appendRows, mustBeOurs, close, warn } = opened;
+  const mustBeUnfinished = (): void => {
+    if (opened.record.status === "finished")
+      throw new StoreError(`study ${folder} is finished: there is nothing to compute`);
+  };
   return {
-    ...readerOf(folder),
+    ...readerOf(folder, () => opened.record.files),
     get record() {
       return opened.record;
     },
@@ -219,15 +273,19 @@ function writableStudy(folder: string, opened: OpenFolder<StudyRecord>): Study {
     close,
     writePart(part, rows, arrays = new Map()) {
       mustBeOurs();
+      mustBeUnfinished();
       if (rows.length === 0 || rows.some((row) => "part" in row)) {
         const found = rows.length === 0 ? "none" : "one that has it already";
         throw new RangeError(`study part "${part}": expected rows without a column "part", found ${found}`);
       }
-      writeSafetensors(partFile(folder, part), arrays, { [ROWS]: String(rows.length) });
+      writeSafetensors(opened.pathToWrite(relative(folder, partFile(folder, part))), arrays, {
+        [ROWS]: String(rows.length),
+      });
       appendRows(rows.map((row) => ({ part, ...row })));
     },
     resume(parts) {
       mustBeOurs();
+      mustBeUnfinished();
       if (new Set(parts).size !== parts.length)
         throw new RangeError(`study ${folder}: expected each part once, found ${parts.join(", ")}`);
       const { done, bytes } = wholeParts(folder, parts, warn);

@@ -1,8 +1,7 @@
 import { any, at, type Moment, stepsOf, type When } from "../core/time.js";
-import type { NamedArrays } from "../core/array.js";
 import { toTensors } from "../nn/parameters.js";
 import { splitStateDict } from "../nn/state-dict.js";
-import type { Coverage } from "../store/record.js";
+import type { Coverage, Filling } from "../store/record.js";
 import type { Run } from "../store/run.js";
 import type { RunReader } from "../store/stored-run.js";
 import type { Experiment } from "../train/experiment.js";
@@ -86,15 +85,18 @@ export function beyondRepair(run: RunReader, { probes, evaluated, weights }: Mis
 }
 
 /**
- * Measures from a finished run's kept weights what its rows lack, adds it to them, and widens the recorded coverage.
+ * Measures from a finished run's kept weights what its rows lack, adds it to them, and widens the recorded coverage. What is
+ * added counts once the record states it, which is the last thing that is written.
  * @param run open for writing
  * @param svds of the weights that the run is compared with
+ * @param by what measures, for the record
  */
 export async function fillFromWeights(
   run: Run,
   experiment: Experiment,
   missing: Missing,
   svds: ReferenceSvds,
+  by: Omit<Filling, "probes">,
 ): Promise<void> {
   const lacking = experiment.probes.filter(({ name }) => missing.probes.has(name));
   const probes = lacking.map((probe) => ({
@@ -103,7 +105,7 @@ export async function fillFromWeights(
   }));
   const clock = clockOf(experiment);
   const filling = { ...experiment, probes, stop: undefined };
-  const queue = new MeasurementQueue(filling, clock, addingArrays(run), svds.engine, svds);
+  const queue = new MeasurementQueue(filling, clock, run, svds.engine, svds);
   for (const step of [...new Set([...missing.probes.values()].flat())].sort((a, b) => a - b)) {
     const { parameters, buffers } = splitStateDict(experiment.model, run.readWeights(step));
     const optimiser = { count: 0, slots: new Map() };
@@ -117,19 +119,16 @@ export async function fillFromWeights(
   }
   const before = run.record.coverage.probes;
   const asked = coverageOf(experiment).probes;
-  const both = [...missing.probes.keys()].map((name) => [
-    name,
-    before[name] ? any(before[name], asked[name]) : asked[name],
-  ]);
-  const coverage = { ...run.record.coverage, probes: { ...before, ...Object.fromEntries(both) } };
-  run.update({ coverage });
+  const names = [...missing.probes.keys()];
+  const both = names.map((name) => [name, joined(before[name], asked[name])]);
+  run.update({
+    coverage: { ...run.record.coverage, probes: { ...before, ...Object.fromEntries(both) } },
+    fillings: [...(run.record.fillings ?? []), { probes: names, ...by }],
+  });
 }
 
-/** The same run, but for arrays that join those which a step has already. */
-function addingArrays(run: Run): Run {
-  const writeArrays = (step: number, arrays: NamedArrays): void => {
-    const there = run.steps().includes(step) ? run.readArrays(step) : new Map();
-    run.writeArrays(step, new Map([...there, ...arrays]));
-  };
-  return Object.create(run, { writeArrays: { value: writeArrays } }) as Run;
+/** Both moments as one, flat: a run may be filled many times. */
+function joined(before: When | undefined, asked: When): When {
+  const parts = [before, asked].flatMap((when) => (when && "any" in when ? when.any : (when ?? [])));
+  return parts.length === 1 ? parts[0] : any(...parts);
 }

@@ -3,16 +3,25 @@ import { startBackend } from "../backend/start.js";
 import { dirname } from "node:path";
 import type { NamedArrays } from "../core/array.js";
 import { type Config, configure } from "../core/config.js";
-import { ConfigError, messageOf, StoreError } from "../core/errors.js";
+import { ConfigError, DataError, messageOf, StoreError } from "../core/errors.js";
 import type { DataOptions } from "../data/dataset.js";
+import { type ChosenEngine, chooseEngine, type EngineName } from "../linalg/engine-choice.js";
 import { SvdPool } from "../linalg/pool.js";
 import { thisCode } from "../store/code.js";
 import { runsFolder } from "../store/paths.js";
-import { type Origin, RUN, type RunDescription, type Stretch } from "../store/record.js";
+import {
+  identityOf,
+  type Origin,
+  RUN,
+  type RunDescription,
+  runFolder,
+  type RunRecord,
+  type Stretch,
+} from "../store/record.js";
 import { moveAside } from "../store/folder.js";
 import { findRun, openRun, type Run } from "../store/run.js";
 import { runAtStep } from "../store/run-at-step.js";
-import type { RunReader } from "../store/stored-run.js";
+import { readRun, type RunReader, verifyRun } from "../store/stored-run.js";
 import type { Start } from "../train/checkpoint.js";
 import { type Edit, printEdit, weightsReadBy } from "../train/edits/edit.js";
 import type { Experiment } from "../train/experiment.js";
@@ -23,6 +32,7 @@ import {
   covering,
   coverageOf,
   fillFromWeights,
+  type Missing,
   missingFrom,
 } from "./coverage.js";
 import { ReferenceSvds } from "../train/snapshot.js";
@@ -42,6 +52,11 @@ export interface RunRequest extends Choice, CoverageChoice {
   readonly retrain?: boolean;
   /** A backend's name; default the best one. */
   readonly backend?: string;
+  /**
+   * What decomposes matrices; default what this run was begun on, of a new one LAPACK where there is a library. Another engine
+   * than before is a stretch of its own in the record.
+   */
+  readonly svd?: EngineName;
   /** Folder of runs; default `runsFolder()`. */
   readonly runs?: string;
   /** Stops training at the next step, with a checkpoint. */
@@ -176,24 +191,39 @@ export async function* runPrepared(
   prepared: PreparedRun,
 ): AsyncGenerator<RunProgress, { run: RunReader; outcome: Outcome }> {
   const { request, description } = prepared;
-  const done = finishedRun(prepared);
-  if (done && request.retrain) moveAside(RUN, done.folder);
-  else if (done) return finishedOutcome(await covered(done, prepared));
-  const run = openRun(request.runs ?? runsFolder(), description);
-  if (run.record.status === "finished") {
-    run.close(); // by another process, meanwhile
-    return finishedOutcome(await covered(run, prepared));
-  }
+  const root = request.runs ?? runsFolder();
+  const seen = findRun(root, description);
+  const done = seen?.record.status === "finished" ? seen : undefined;
+  if (done && request.retrain) moveAside(RUN, done.folder, () => isStill(done));
+  else if (done && !lacksSome(done, prepared)) return finishedOutcome(done);
+  else engineOf(prepared, seen?.record); // refused before anything is written
+  // Only what is read under the lock counts: another process may have finished it meanwhile, or trained it anew.
+  const run = openRun(root, description);
+  if (run.record.status === "finished") return finishedOutcome(await filled(run, prepared));
   return yield* trainOpened(run, prepared);
 }
 
+/** Whether the run in a folder is the finished one that was seen there before, and not what another process made since. */
+function isStill({ folder, record }: RunReader): boolean {
+  const now = readRun(folder).record;
+  return now.status === "finished" && now.created === record.created;
+}
+
+/** The engine of a run: the one that its record names, unless another is asked for. @throws ConfigError */
+function engineOf({ request, description }: PreparedRun, record: RunRecord | undefined): ChosenEngine {
+  const begun = record?.stretches.findLast(({ svd }) => svd !== undefined)?.svd;
+  const folder = runFolder(request.runs ?? runsFolder(), identityOf(description));
+  return chooseEngine(folder, { asked: request.svd, begun });
+}
+
+/** Trains a run that is open, and closes it. */
 async function* trainOpened(
   run: Run,
   prepared: PreparedRun,
 ): AsyncGenerator<RunProgress, { run: RunReader; outcome: Outcome }> {
   const { request, backend, description, experiment } = prepared;
   const { signal, checkpointSeconds } = request;
-  const pool = new SvdPool();
+  const pool = poolOf(run, prepared);
   const started = performance.now();
   const { stretches, timings } = run.record;
   let ended = false;
@@ -255,34 +285,66 @@ function finishedOutcome(run: RunReader): { run: RunReader; outcome: Outcome } {
   return { run, outcome: { status: "finished", step, epoch } };
 }
 
-/** A finished run with all that is asked of it: measured now, where its kept weights suffice. */
-async function covered(run: RunReader, prepared: PreparedRun): Promise<RunReader> {
-  const { request, description, experiment } = prepared;
+/** The threads that decompose for a run that is open; where its engine cannot be used, the run is closed. */
+function poolOf(run: Run, prepared: PreparedRun): SvdPool {
+  try {
+    return new SvdPool({ engine: engineOf(prepared, run.record).engine });
+  } catch (error) {
+    run.close();
+    throw error;
+  }
+}
+
+/**
+ * What is asked of a finished run and not there, all of which its kept weights can give.
+ * @throws StoreError naming what they cannot give; DataError if the run is damaged; both with the command that trains it again
+ */
+function missingFor(run: RunReader, { request, experiment }: PreparedRun): Missing {
+  const again = `train it again with: ${commandOf(request)} --retrain`;
+  try {
+    verifyRun(run);
+  } catch (error) {
+    throw error instanceof DataError ? new DataError(`${error.message}; ${again}`, { cause: error }) : error;
+  }
   const missing = missingFrom(run, experiment);
   const lost = beyondRepair(run, missing);
-  if (lost) {
-    throw new StoreError(
-      `${run.folder}: this finished run lacks ${lost}; train it again with: ${commandOf(request)} --retrain`,
-    );
-  }
-  if (missing.probes.size === 0) return run;
-  const writable = openRun(request.runs ?? runsFolder(), description);
-  const pool = new SvdPool();
+  if (lost) throw new StoreError(`${run.folder}: this finished run lacks ${lost}; ${again}`);
+  return missing;
+}
+
+function lacksSome(run: RunReader, prepared: PreparedRun): boolean {
+  return missingFor(run, prepared).probes.size > 0;
+}
+
+/** A finished run that is open, with all that is asked of it: measured now from its kept weights. Closes it. */
+async function filled(run: Run, prepared: PreparedRun): Promise<RunReader> {
+  const { backend, description, experiment } = prepared;
+  let pool: SvdPool | undefined;
   try {
+    const missing = missingFor(run, prepared);
+    if (missing.probes.size === 0) return run;
+    pool = poolOf(run, prepared);
     const start = await startOf(prepared);
     const reference = (): NamedArrays => start?.weights ?? experiment.model.init(description.seed);
     const svds = new ReferenceSvds(experiment.model, reference, pool);
-    await fillFromWeights(writable, experiment, missing, svds);
+    const svd = await pool.description;
+    const at = new Date().toISOString();
+    await fillFromWeights(run, experiment, missing, svds, {
+      at,
+      svd,
+      ...machineOf(backend),
+      code: thisCode(),
+    });
+    return run;
   } finally {
-    writable.close();
-    await pool.close();
+    run.close();
+    await pool?.close();
   }
-  return writable;
 }
 
 /** The command that makes the run of a request. */
 export function commandOf(request: Omit<RunRequest, "signal">): string {
-  const { task, profile, setting, set = {}, seed, order, start, keep, probes, runs } = request;
+  const { task, profile, setting, set = {}, seed, order, start, keep, probes, svd, runs } = request;
   const options: [string, unknown][] = [
     ["from", start && `${start.run.folder}@${start.step}`],
     ["edit", start?.edit && printEdit(start.edit)],
@@ -293,6 +355,7 @@ export function commandOf(request: Omit<RunRequest, "signal">): string {
     ...Object.entries(set).map(([key, value]): [string, unknown] => ["set", `${key}=${String(value)}`]),
     ["keep", keep?.join(",")],
     ["probes", probes?.join(",")],
+    ["svd", svd],
     ["runs", runs === runsFolder() ? undefined : runs],
   ];
   const given = options.filter(([, value]) => value !== undefined && value !== "");

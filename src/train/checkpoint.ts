@@ -1,5 +1,6 @@
 import type { NamedArrays } from "../core/array.js";
 import { DataError } from "../core/errors.js";
+import { printable } from "../core/printable.js";
 import { toArrays } from "../nn/parameters.js";
 import type { Checkpoint } from "../store/checkpoints.js";
 import type { Metadata, Safetensors } from "../store/safetensors.js";
@@ -64,15 +65,18 @@ export function unpackMemory(
   source: string,
   { arrays: slots, metadata }: Safetensors,
 ): Required<Pick<Start, "memory" | "running">> & Pick<Start, "end"> {
-  const number = (field: string): number => {
-    const found = metadata[field] ?? "none";
-    if (Number.isFinite(Number(found))) return Number(found);
-    throw new DataError(`${source}: expected a number "${field}" as metadata, found ${found}`);
+  const field = (name: string, form: RegExp, expected: string): number => {
+    const found = metadata[name] ?? "none";
+    if (form.test(found) && Number.isFinite(Number(found))) return Number(found);
+    throw new DataError(
+      `${source}: expected ${expected} "${name}" as metadata, found ${printable(found, 80)}`,
+    );
   };
+  const count = (name: string): number => field(name, /^\d{1,15}$/, "a whole number");
   return {
-    memory: { count: number("optimiserCount"), slots },
-    running: { sum: number("runningSum"), count: number("runningCount") },
-    ...(metadata.end !== undefined && { end: number("end") }),
+    memory: { count: count("optimiserCount"), slots },
+    running: { sum: field("runningSum", /^-?\d[\d.e+-]*$/, "a number"), count: count("runningCount") },
+    ...(metadata.end !== undefined && { end: count("end") }),
   };
 }
 

@@ -100,7 +100,7 @@ export async function* train<Batch>(
   const losses = new PendingLosses();
   const epochAt = (step: number): number => step / clock.stepsPerEpoch;
 
-  const found = run.resumeFrom();
+  const found = run.resumeFrom(unpackState);
   const from = found ? unpackState(found) : start;
   const place = found?.path ?? "start";
   const split = from ? splitFor(place, model, from.weights) : initialisation(model, streams.init);

@@ -3,6 +3,7 @@ import * as fs from "node:fs";
 import { join } from "node:path";
 import { describe, it } from "node:test";
 import { float32 } from "spectral-lab/core/array";
+import { DataError } from "spectral-lab/core/errors";
 import { findRuns } from "spectral-lab/store/find-runs";
 import { moveAside } from "spectral-lab/store/folder";
 import { identityOf, RUN } from "spectral-lab/store/record";
@@ -96,8 +97,18 @@ describe("a run", () => {
       name: "DataError",
       message: /steps\/5\.safetensors: it does not exist/,
     });
-    const { created, finished, ...record } = run.record;
+    const { created, finished, files, ...record } = run.record;
     assert.ok(created <= finished!);
+    assert.deepEqual(
+      [files?.rows.count, files?.rows.bytes],
+      [2, fs.statSync(join(folder, "rows.jsonl")).size],
+    );
+    assert.deepEqual(Object.keys(files!.kept), [
+      "steps/0.safetensors",
+      "steps/10.safetensors",
+      "weights/10.safetensors",
+      "moments/10.safetensors",
+    ]);
     assert.deepEqual(record, {
       format: 2,
       id: runId(identityOf(description)),
@@ -208,7 +219,7 @@ describe("a run", () => {
     const open = openRun(root, description);
     assert.throws(() => moveAside(RUN, folder), /is already open in this process/);
     open.close();
-    const aside = moveAside(RUN, folder);
+    const aside = moveAside(RUN, folder)!;
     assert.equal(findRun(root, description), undefined);
     assert.deepEqual(findRuns(root), []);
     assert.equal(fs.readFileSync(join(aside, "rows.jsonl"), "utf8").split("\n").length, 3);
@@ -288,7 +299,10 @@ describe("a damaged run.json", () => {
       };
       assert.throws(() => openRun(root, description), check);
       if (text !== undefined) assert.throws(() => findRun(root, description), check);
-      if (text !== undefined) assert.throws(() => findRuns(root), check);
+      const said: string[] = [];
+      assert.deepEqual(findRuns(root, { onLeftOut: (line) => said.push(line) }), []);
+      assert.equal(said.length, 1);
+      check(new DataError(said[0].replace(/^left out: /, "")));
 
       const warnings: string[] = [];
       const run = openRun(root, description, {

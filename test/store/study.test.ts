@@ -11,6 +11,7 @@ import { syncBuiltinESMExports } from "node:module";
 import { join } from "node:path";
 import { describe, it, type TestContext } from "node:test";
 import { float32 } from "spectral-lab/core/array";
+import { DataError } from "spectral-lab/core/errors";
 import type { Row } from "spectral-lab/store/rows";
 import {
   findStudies,
@@ -102,7 +103,8 @@ describe("a study", () => {
     study.update({ status: "finished", finished: "2030", timings: { computing: 2 } });
     study.close();
     const { record, ...read } = findStudy(root, identity)!;
-    const { created, ...rest } = record;
+    const { created, files, ...rest } = record;
+    assert.deepEqual([files?.rows.count, Object.keys(files!.kept).length], [6, 3]);
     assert.ok(Date.parse(created) <= Date.now());
     assert.deepEqual(rest, {
       format: 1,
@@ -309,7 +311,10 @@ describe("a damaged study.json", () => {
       };
       assert.throws(() => open(root), check);
       if (text !== undefined) assert.throws(() => findStudy(root, identity), check);
-      if (text !== undefined) assert.throws(() => findStudies(root), check);
+      const said: string[] = [];
+      assert.deepEqual(findStudies(root, undefined, { onLeftOut: (line) => said.push(line) }), []);
+      assert.equal(said.length, 1);
+      check(new DataError(said[0].replace(/^left out: /, "")));
       const study = openStudy(root, identity, code, { setAsideDamaged: true, onWarning: () => undefined });
       assert.deepEqual(study.resume(parts), [parts[2]]);
       study.close();
