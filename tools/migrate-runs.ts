@@ -1,15 +1,18 @@
 /**
- * Brings run folders of format 1 up to format 2, without changing a number:
+ * Brings folders of runs and studies up to date, without changing a number:
  *
  *     npm run migrate -- FOLDER [--data ROOT]
  *
- * FOLDER holds <task>/<id>/ (data/runs, data/results). A run is named by what it was trained on, so its data must lie on
+ * FOLDER holds <task>/<id>/ (data/runs, data/results) or <kind>/<id>/ (data/studies). A finished one whose record does not
+ * state its files gets that statement: its files as they are now; an interrupted run the checksums of its checkpoints.
+ *
+ * Runs of format 1 become format 2. A run is named by what it was trained on, so its data must lie on
  * this machine: they are opened as the run's configuration says, and a run whose numbers of examples differ is left as it
  * is, with a line that says so. Its record gets fingerprint, coverage and stretches, its folder the new name, its
  * alignment rows the columns `entries` and `pairs`; every other value is compared with what it was before anything is
  * replaced.
  */
-import { existsSync, readdirSync, readFileSync, renameSync, writeFileSync } from "node:fs";
+import { existsSync, readFileSync, renameSync, writeFileSync } from "node:fs";
 import { basename, join } from "node:path";
 import { isDeepStrictEqual, parseArgs } from "node:util";
 import { startBackend } from "spectral-lab/backend/start";
@@ -17,10 +20,22 @@ import type { Config } from "spectral-lab/core/config";
 import { at } from "spectral-lab/core/time";
 import { pairsOf } from "spectral-lab/nn/contacts";
 import type { Contact, Model } from "spectral-lab/nn/model";
-import { identityOf, type RunRecord, runFolder, type Stretch, writeRecord } from "spectral-lab/store/record";
+import { messageOf } from "spectral-lab/core/errors";
+import { foldersIn } from "spectral-lab/store/find-runs";
+import type { FolderKind } from "spectral-lab/store/record-file";
+import {
+  identityOf,
+  RUN,
+  type RunRecord,
+  runFolder,
+  type Stretch,
+  writeRecord,
+} from "spectral-lab/store/record";
 import { readRun } from "spectral-lab/store/stored-run";
 import { encodeRow, readRows, type Row } from "spectral-lab/store/rows";
 import { isResult } from "spectral-lab/store/results";
+import { STUDY } from "spectral-lab/store/study";
+import { addWhatLacks } from "spectral-lab/store/upgrade";
 import { coverageOf } from "spectral-lab/tasks/coverage";
 import { taskNamed } from "spectral-lab/tasks/index";
 import { configOf, trainingFields } from "spectral-lab/tasks/task";
@@ -49,21 +64,26 @@ interface OldRecord {
 
 const { values, positionals } = parseArgs({ options: { data: { type: "string" } }, allowPositionals: true });
 if (positionals.length !== 1) throw new Error("expected one folder of runs");
-await startBackend({ backend: "wasm" });
-for (const folder of foldersOfRuns(positionals[0])) {
-  const old = JSON.parse(readFileSync(join(folder, "run.json"), "utf8")) as OldRecord;
-  if (old.format !== 1) continue;
-  const found = await migrate(positionals[0], folder, old).catch(
-    (error: unknown) => `left as it is: ${String(error)}`,
-  );
-  console.log(`${old.task}/${basename(folder)} (seed ${old.seed}): ${found}`);
+let failed = false;
+for (const task of foldersIn(positionals[0])) {
+  for (const folder of foldersIn(join(positionals[0], task)).map((id) => join(positionals[0], task, id))) {
+    for (const kind of [RUN, STUDY].filter(({ file }) => existsSync(join(folder, file)))) {
+      const found = await broughtUpToDate(kind, folder).catch((error: unknown) => {
+        failed = true;
+        return `left as it is: ${messageOf(error)}`;
+      });
+      if (found !== undefined) console.log(`${task}/${basename(folder)}: ${found}`);
+    }
+  }
 }
+process.exitCode = failed ? 1 : 0;
 
-function foldersOfRuns(root: string): string[] {
-  const tasks = readdirSync(root, { withFileTypes: true }).filter((entry) => entry.isDirectory());
-  return tasks
-    .flatMap(({ name }) => readdirSync(join(root, name)).map((id) => join(root, name, id)))
-    .filter((folder) => existsSync(join(folder, "run.json")));
+/** @returns what was done; undefined if there was nothing to do */
+async function broughtUpToDate(kind: FolderKind, folder: string): Promise<string | undefined> {
+  const old = JSON.parse(readFileSync(join(folder, kind.file), "utf8")) as OldRecord;
+  if (kind !== RUN || old.format !== 1) return addWhatLacks(kind, folder);
+  await startBackend({ backend: "wasm" });
+  return migrate(positionals[0], folder, old);
 }
 
 /** @returns the new id */
@@ -119,6 +139,7 @@ async function migrate(root: string, folder: string, old: OldRecord): Promise<st
   if (target !== folder) renameSync(folder, target);
   writeRecord(target, migrated);
   readRun(target); // throws if it cannot be
+  addWhatLacks(RUN, target);
   return basename(target);
 }
 

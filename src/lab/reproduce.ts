@@ -64,13 +64,20 @@ export async function reproduce(
   const roots = retrain ? [runs] : [runs, resultsFolder()];
   const found: FacetedRun[] = [];
   const elsewhere = new Set<string>();
+  const leftOut = new Set<string>();
+  const leaveOut = (line: string): void => {
+    if (!leftOut.has(line)) console.warn(line); // as text: a damaged record may hold anything
+    leftOut.add(line);
+  };
   for (const request of requests) {
-    const finished = finishedRuns(roots, request.task);
-    const { run, other } = await storedOrTrained(candidatesOf(finished, request), request, retrain);
+    const finished = finishedRuns(roots, request.task, leaveOut);
+    const candidates = candidatesOf(finished, request, leaveOut);
+    const { run, other } = await storedOrTrained(candidates, request, retrain);
     if (other) elsewhere.add(other);
     const others = options.seeds ? [] : PAPER_SEEDS.filter((seed) => seed !== request.seed);
     const stored = others.flatMap(
-      (seed) => preferred(candidatesOf(finished, { ...request, seed }), run.record.data.fingerprint) ?? [],
+      (seed) =>
+        preferred(candidatesOf(finished, { ...request, seed }, leaveOut), run.record.data.fingerprint) ?? [],
     );
     found.push(...[run, ...sameData(stored, run)].map((one) => facetedBy(request, one)));
   }

@@ -1,10 +1,12 @@
 import { isDeepStrictEqual } from "node:util";
 import { faceted, type FacetedRun } from "../analysis/tables.js";
+import { SpectralError } from "../core/errors.js";
 import { findRuns } from "../store/find-runs.js";
+import { warnOnce } from "../store/folder.js";
 import { resultsFolder, runsFolder } from "../store/paths.js";
 import { checkSameTraining, type RunRecord } from "../store/record.js";
-import type { RunReader } from "../store/stored-run.js";
-import type { RunRequest } from "../tasks/run.js";
+import { type RunReader, verifyRun } from "../store/stored-run.js";
+import { commandOf, type RunRequest } from "../tasks/run.js";
 import { type Choice, configOf, type ProfileName, type Task, trainingFields } from "../tasks/task.js";
 import type { PaperFigure } from "./figure.js";
 
@@ -31,13 +33,32 @@ export function requestsOf(
   return chosen.flatMap((setting) => seeds.map((seed) => ({ task, profile, setting, seed, set, runs })));
 }
 
-/** The finished runs of a task under some folders; one that lies under several comes once. */
-export function finishedRuns(roots: readonly string[], { name }: Task): RunReader[] {
-  return findRuns(roots, { task: name, where: ({ status }) => status === "finished" });
+/** Told in one line of each stored run that is left out because it is damaged. */
+export type OnLeftOut = (line: string) => void;
+
+/**
+ * The finished runs of a task under some folders; one that lies under several comes once.
+ * @param onLeftOut default a process warning, once for each
+ */
+export function finishedRuns(
+  roots: readonly string[],
+  { name }: Task,
+  onLeftOut: OnLeftOut = warnOnce,
+): RunReader[] {
+  return findRuns(roots, { task: name, where: ({ status }) => status === "finished", onLeftOut });
 }
 
-/** Those among the finished runs of a request's task that were trained as it asks, on whatever data. */
-export function candidatesOf(finished: readonly RunReader[], request: RunRequest): RunReader[] {
+/**
+ * Those among the finished runs of a request's task that were trained as it asks, on whatever data, and hold what their records
+ * state.
+ * @param onLeftOut default a process warning, once for each
+ * @throws StoreError if a default was changed since one of them was trained
+ */
+export function candidatesOf(
+  finished: readonly RunReader[],
+  request: RunRequest,
+  onLeftOut: OnLeftOut = warnOnce,
+): RunReader[] {
   const { task, seed = 0, order = seed } = request;
   const config = configOf(task, request);
   const training = trainingFields(task, config);
@@ -50,7 +71,27 @@ export function candidatesOf(finished: readonly RunReader[], request: RunRequest
   const { measuring } = task;
   for (const { folder, record } of found)
     checkSameTraining(folder, record, { task: task.name, config, measuring });
-  return found;
+  return found.filter((run) => {
+    const why = damageOf(run);
+    if (why !== undefined) onLeftOut(`left out: ${why}: ${commandOf(request)} --retrain`);
+    return why === undefined;
+  });
+}
+
+const compared = new WeakMap<RunReader, string | undefined>();
+
+/** What is damaged of a run, found once; undefined if it is whole. */
+function damageOf(run: RunReader): string | undefined {
+  if (compared.has(run)) return compared.get(run);
+  let why: string | undefined;
+  try {
+    verifyRun(run);
+  } catch (error) {
+    if (!(error instanceof SpectralError)) throw error;
+    why = error.message;
+  }
+  compared.set(run, why);
+  return why;
 }
 
 /**

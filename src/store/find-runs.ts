@@ -2,9 +2,11 @@ import * as fs from "node:fs";
 import { basename, join } from "node:path";
 import { DataError, SpectralError } from "../core/errors.js";
 import { codeOf, storeError } from "../core/files/io-error.js";
+import { printable } from "../core/printable.js";
 import { hasContent, isSetAside, warnOnce } from "./folder.js";
 import { damaged, type FolderKind } from "./record-file.js";
 import { recordPath, RUN, type RunRecord } from "./record.js";
+import { commandToRemake } from "./remake.js";
 import { isResult, readResult } from "./results.js";
 import { checkRowsSize } from "./statement.js";
 import { readRun, type RunReader } from "./stored-run.js";
@@ -52,7 +54,12 @@ function openFound(folder: string, task: string): RunReader {
   const { record } = run;
   if (record.task !== task)
     throw new DataError(`${recordPath(folder)}: expected a run of ${task}, found one of ${record.task}`);
-  if (record.files) checkRowsSize(folder, record.files);
+  try {
+    if (record.files) checkRowsSize(folder, record.files);
+  } catch (error) {
+    if (!(error instanceof DataError)) throw error;
+    throw new DataError(`${error.message}: ${printable(commandToRemake(record))}`, { cause: error });
+  }
   return run;
 }
 

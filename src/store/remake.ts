@@ -1,0 +1,24 @@
+import type { RunRecord } from "./record.js";
+
+/**
+ * The command that trains a stored run again, as its record says what it was trained as: fields that only say what is
+ * measured are the task's own.
+ */
+export function commandToRemake({ task, training, seed, order, origin }: RunRecord): string {
+  const options: [string, unknown][] = [
+    ["profile", "paper"], // whose values are the defaults that `training` differs from
+    ...Object.entries(training).map(([key, value]): [string, unknown] => ["set", `${key}=${String(value)}`]),
+    ["seed", origin ? undefined : seed],
+    ["order", order],
+    ["from", origin && `${origin.run}@${origin.step}`],
+    ["edit", origin?.edit],
+  ];
+  const given = options.filter(([, value]) => value !== undefined);
+  const words = given.map(([name, value]) => `--${name} ${shellWord(String(value))}`);
+  return ["spectral train", task, ...words, "--retrain"].join(" ");
+}
+
+/** A text as one word of a command line: what a record says is never run by a shell. */
+function shellWord(text: string): string {
+  return /^[\w.,:%@/+=-]+$/.test(text) ? text : `'${text.replaceAll("'", "'\\''")}'`;
+}
