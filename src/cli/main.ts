@@ -1,5 +1,6 @@
 #!/usr/bin/env node
-import { messageOf, SpectralError } from "../core/errors.js";
+import { SpectralError } from "../core/errors.js";
+import { codeOf, reasonOf } from "../core/files/io-error.js";
 import { UsageError, usageOf } from "./command.js";
 import { COMMANDS } from "./commands.js";
 
@@ -31,9 +32,11 @@ async function main([name, ...rest]: readonly string[]): Promise<number> {
       process.stderr.write(`spectral ${name}: ${error.message}\n${help}`);
       return 2;
     }
-    const known = error instanceof SpectralError && process.env.SPECTRAL_TRACE === undefined;
+    // Modules are loaded many at a time, which is where a low `ulimit -n` is met first.
+    const ours = error instanceof SpectralError || ["EMFILE", "ENFILE"].includes(codeOf(error));
+    const known = ours && process.env.SPECTRAL_TRACE === undefined;
     process.stderr.write(
-      `spectral ${name}: ${known ? messageOf(error) : ((error as Error)?.stack ?? String(error))}\n`,
+      `spectral ${name}: ${known ? reasonOf(error) : ((error as Error)?.stack ?? String(error))}\n`,
     );
     return 1;
   }

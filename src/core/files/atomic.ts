@@ -2,7 +2,7 @@ import { randomBytes } from "node:crypto";
 import * as fs from "node:fs";
 import { basename, dirname, join } from "node:path";
 import { hashOf } from "../hash.js";
-import { storeError } from "./io-error.js";
+import { codeOf, storeError } from "./io-error.js";
 import { liveness, thisProcess } from "./process.js";
 
 /** What can be written: text (UTF-8), bytes, or bytes in pieces, so that a large file needs no second copy in memory. */
@@ -66,8 +66,14 @@ function replacement(path: string): Replacement {
   const finish = (): void => {
     fs.fsyncSync(file!);
     close();
-    fs.renameSync(aside, path);
-    flushFolder(dirname(path));
+    const folder = openFolder(dirname(path)); // where it cannot be opened, nothing has been replaced yet
+    try {
+      fs.renameSync(aside, path);
+    } catch (error) {
+      closeFolder(folder);
+      throw error;
+    }
+    flushAndClose(folder);
   };
   return { write: (content) => writeAll(file!, content), finish, abandon };
 }
@@ -126,14 +132,48 @@ export function writeAll(file: number, content: FileContent): void {
   }
 }
 
-/** Makes renames and new names in a folder survive a power cut. Windows has no such call. */
+/** Makes renames and new names in a folder survive a power cut, where the file system can do that. */
 export function flushFolder(folder: string): void {
-  if (process.platform === "win32") return;
-  const handle = fs.openSync(folder, "r");
+  flushAndClose(openFolder(folder));
+}
+
+/** Codes with which a file system (NFS, SMB, FUSE, 9p) says that it opens or flushes no folders: there is no way to, then. */
+const CANNOT_FLUSH: readonly string[] = [
+  "EINVAL",
+  "ENOTSUP",
+  "EOPNOTSUPP",
+  "ENOSYS",
+  "EBADF",
+  "EISDIR",
+  "EACCES",
+  "EPERM",
+];
+
+/** A handle of a folder; undefined where there is none to have. Windows has no such call. */
+function openFolder(folder: string): number | undefined {
+  if (process.platform === "win32") return undefined;
+  return unlessUnable(() => fs.openSync(folder, "r"));
+}
+
+function flushAndClose(folder: number | undefined): void {
+  if (folder === undefined) return;
   try {
-    fs.fsyncSync(handle);
+    unlessUnable(() => fs.fsyncSync(folder));
   } finally {
-    fs.closeSync(handle);
+    fs.closeSync(folder);
+  }
+}
+
+function closeFolder(folder: number | undefined): void {
+  if (folder !== undefined) fs.closeSync(folder);
+}
+
+function unlessUnable<T>(action: () => T): T | undefined {
+  try {
+    return action();
+  } catch (error) {
+    if (CANNOT_FLUSH.includes(codeOf(error))) return undefined;
+    throw error;
   }
 }
 

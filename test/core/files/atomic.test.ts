@@ -1,7 +1,9 @@
 import assert from "node:assert/strict";
+import mutable from "node:fs";
 import * as fs from "node:fs";
+import { syncBuiltinESMExports } from "node:module";
 import { join } from "node:path";
-import { describe, it } from "node:test";
+import { describe, it, type TestContext } from "node:test";
 import { DataError } from "spectral-lab/core/errors";
 import {
   removeStaleTemporaries,
@@ -70,6 +72,68 @@ describe("writeFileAtomic", () => {
     disk.makeReadOnly();
     const expected = { name: "StoreError", message: /file: the file system is read-only \(EROFS\)/ };
     assert.throws(() => writeFileAtomic(join(disk.folder, "file"), ""), expected);
+  });
+});
+
+/** Lets a call of the file system fail with a code, where `when` holds for its arguments, until the test ends. */
+function failing(
+  t: TestContext,
+  name: "fsyncSync" | "openSync",
+  code: string,
+  when: (...given: never[]) => boolean,
+): void {
+  const real = fs[name] as (...given: unknown[]) => unknown;
+  const fake = (...given: never[]): unknown => {
+    if (when(...given)) throw Object.assign(new Error(code), { code });
+    return real(...given);
+  };
+  t.mock.method(mutable, name, fake as never);
+  syncBuiltinESMExports();
+  t.after(() => {
+    t.mock.restoreAll();
+    syncBuiltinESMExports();
+  });
+}
+
+describe("file systems that lack something", () => {
+  const isFolder = (handle: number): boolean => fs.fstatSync(handle).isDirectory();
+
+  for (const code of ["EINVAL", "ENOTSUP", "EOPNOTSUPP", "ENOSYS"]) {
+    it(`a folder that cannot be flushed (${code}) is no failure`, (t) => {
+      const path = join(temporaryFolder(t), "file");
+      failing(t, "fsyncSync", code, isFolder as never);
+      writeFileAtomic(path, "new");
+      assert.equal(fs.readFileSync(path, "utf8"), "new");
+    });
+  }
+
+  it("a folder whose flush fails is named; a file that cannot be flushed keeps the old one", (t) => {
+    const path = join(temporaryFolder(t), "file");
+    writeFileAtomic(path, "old");
+    failing(t, "fsyncSync", "EINVAL", ((handle: number) => !isFolder(handle)) as never);
+    const message = /cannot write .*file: the file system cannot do this \(EINVAL\)/;
+    assert.throws(() => writeFileAtomic(path, "new"), { name: "StoreError", message });
+    assert.equal(fs.readFileSync(path, "utf8"), "old");
+  });
+
+  it("no file is replaced where no more files may be open", (t) => {
+    const folder = temporaryFolder(t);
+    const path = join(folder, "file");
+    writeFileAtomic(path, "old");
+    failing(t, "openSync", "EMFILE", ((opened: string) => opened === folder) as never);
+    const message = /cannot write .*file: this process has too many files open; `ulimit -n`/;
+    assert.throws(() => writeFileAtomic(path, "new"), { name: "StoreError", message });
+    assert.equal(fs.readFileSync(path, "utf8"), "old");
+    assert.deepEqual(fs.readdirSync(folder), ["file"]);
+  });
+
+  it("a quota that is used up is named, and leaves the old file", (t) => {
+    const path = join(temporaryFolder(t), "file");
+    writeFileAtomic(path, "old");
+    failing(t, "fsyncSync", "EDQUOT", ((handle: number) => !isFolder(handle)) as never);
+    const message = /cannot write .*file: the disk quota is used up \(EDQUOT\)/;
+    assert.throws(() => writeFileAtomic(path, "new"), { name: "StoreError", message });
+    assert.equal(fs.readFileSync(path, "utf8"), "old");
   });
 });
 
