@@ -2,8 +2,8 @@ import * as fs from "node:fs";
 import { basename, dirname, join } from "node:path";
 import { DataError, StoreError } from "../core/errors.js";
 import { removeStaleTemporaries, writeFileAtomic } from "../core/files/atomic.js";
-import { storeError } from "../core/files/io-error.js";
-import { acquireLock, holderOf } from "../core/files/lock.js";
+import { codeOf, storeError } from "../core/files/io-error.js";
+import { acquireLock, holderOf, type Lock } from "../core/files/lock.js";
 import { damaged, readRecordOf, writeRecordOf, type FolderKind, type FolderRecord } from "./record-file.js";
 import { appendRows, readContent, readRows, truncateRows, type Row } from "./rows.js";
 import { additionTo, restate, stateOf, statedRows } from "./statement.js";
@@ -68,12 +68,15 @@ export function openFolder<R extends FolderRecord>(
   options: OpenOptions & { create(): R; check(stored: R): void },
 ): OpenFolder<R> {
   const warn = options.onWarning ?? emitWarning;
-  try {
-    fs.mkdirSync(folder, { recursive: true });
-  } catch (error) {
-    throw storeError(`make the ${kind.name} folder`, folder, error);
-  }
-  const lock = acquireLock(lockPath(folder), `${kind.name} ${folder}`);
+  const make = (): boolean => {
+    try {
+      fs.mkdirSync(folder, { recursive: true });
+      return true;
+    } catch (error) {
+      throw storeError(`make the ${kind.name} folder`, folder, error);
+    }
+  };
+  const lock = lockFolder(kind, folder, make)!;
   let record: R;
   let salvaged: boolean;
   try {
@@ -167,8 +170,8 @@ function moveAway(
   { name, into }: Away,
   still: () => boolean = () => true,
 ): string | undefined {
-  if (!fs.existsSync(folder)) return undefined;
-  const lock = acquireLock(lockPath(folder), `${kind.name} ${folder}`);
+  const lock = lockFolder(kind, folder, () => fs.existsSync(folder));
+  if (lock === undefined) return undefined;
   try {
     if (!still()) return undefined;
     fs.mkdirSync(into, { recursive: true });
@@ -183,6 +186,23 @@ function moveAway(
   } finally {
     lock.release();
   }
+}
+
+/**
+ * Locks a folder. Another process may move it aside at any moment until it is locked: then again.
+ * @param there sees to it that the folder is there, or says that it is not
+ * @returns undefined if it is not there
+ */
+function lockFolder(kind: FolderKind, folder: string, there: () => boolean): Lock | undefined {
+  for (let attempt = 1; there(); attempt++) {
+    try {
+      return acquireLock(lockPath(folder), `${kind.name} ${folder}`);
+    } catch (error) {
+      const moved = error instanceof StoreError && codeOf(error.cause) === "ENOENT";
+      if (!moved || attempt === 10) throw error;
+    }
+  }
+  return undefined;
 }
 
 /** Whether a folder of such a name was set aside. */
