@@ -124,9 +124,9 @@ export function readRecordOf<R extends FolderRecord>(kind: FolderKind, folder: s
 /** An error for a record that cannot be used: it says how to go on without losing anything. */
 export function damaged(kind: FolderKind, path: string, expected: string, found: string): DataError {
   const way =
-    `Nothing was changed. Repair the file, or \`spectral runs set-aside ${dirname(path)}\` renames the folder, so that the ` +
-    `${kind.name} can be made anew. To go on from ${kind.rest}, open it with { setAsideDamaged: true }: that renames the file ` +
-    `to ${kind.file}.damaged-<n>`;
+    `Nothing was changed. Repair the file; or open the ${kind.name} with { setAsideDamaged: true }: it renames the file to ` +
+    `${kind.file}.damaged-<n> and goes on from ${kind.rest}; or set the folder aside, so that it is made anew: ` +
+    `spectral runs set-aside ${dirname(path)}`;
   return new DataError(`${path}: expected ${expected}, found ${found}. ${way}`);
 }
 
