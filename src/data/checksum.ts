@@ -3,6 +3,7 @@ import { createReadStream } from "node:fs";
 import { readFile } from "node:fs/promises";
 import { DataError, messageOf } from "../core/errors.js";
 import { writeFileAtomic } from "../core/files/atomic.js";
+import { fields, named, oneOf, text, whole, word } from "../core/schema.js";
 import { exists } from "./files.js";
 
 /** What is recorded in `<file>.json` beside a file or folder that was downloaded or unpacked. */
@@ -22,6 +23,16 @@ export interface Digest {
   readonly bytes: number;
   readonly sha256: string;
 }
+
+/** What a receipt must be, whoever wrote it. */
+const receiptRule = fields({
+  source: text(5000),
+  checkedBy: oneOf("sha256", "md5", "form"),
+  files: named(
+    fields({ "bytes?": whole(), sha256: word("64 hexadecimal digits", /^[0-9a-f]{64}$/) }),
+    10_000_000,
+  ),
+});
 
 /** Length, SHA-256 and MD5 of a file in one pass. @throws DataError if it cannot be read */
 export async function digestFile(path: string): Promise<Digest & { readonly md5: string }> {
@@ -49,10 +60,10 @@ export function writeReceipt(path: string, receipt: Receipt): void {
 export async function readReceipt(path: string): Promise<Receipt | undefined> {
   if (!(await exists(`${path}.json`))) return undefined;
   try {
-    const value = JSON.parse(await readFile(`${path}.json`, "utf8")) as Receipt;
-    if (typeof value.files !== "object" || typeof value.source !== "string")
-      throw new Error("fields are missing");
-    return value;
+    const value: unknown = JSON.parse(await readFile(`${path}.json`, "utf8"));
+    const flaw = receiptRule(value);
+    if (flaw) throw new Error(`expected ${flaw.expected} as "${flaw.place}", found ${flaw.found}`);
+    return value as Receipt;
   } catch (error) {
     throw new DataError(`${path}.json: expected a receipt written by a download: ${messageOf(error)}`, {
       cause: error,

@@ -5,7 +5,7 @@ import { DataError, messageOf, StoreError } from "../core/errors.js";
 import { writeFileAtomic } from "../core/files/atomic.js";
 import { codeOf, storeError } from "../core/files/io-error.js";
 import { printable } from "../core/printable.js";
-import { excerpt, fields, finite, isObject, named, oneOf, type Rule, text, time } from "./schema.js";
+import { excerpt, fields, finite, isObject, named, oneOf, type Rule, text, time } from "../core/schema.js";
 import { type Statement, statementRule } from "./statement.js";
 
 /** Where a run or a study stands. "interrupted" can be resumed; so can "failed", once its cause is gone. */

@@ -11,7 +11,7 @@ import {
   text,
   whole,
   word,
-} from "./schema.js";
+} from "../core/schema.js";
 
 // What records of runs and of studies have in common.
 

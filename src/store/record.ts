@@ -6,7 +6,7 @@ import type { When } from "../core/time.js";
 import type { Code } from "./code.js";
 import { checkUnchanged, writeRecordOf, type FolderKind, type FolderRecord } from "./record-file.js";
 import { codeRule, configRule, coverageRule, dataRule, nameRule } from "./record-rules.js";
-import { fields, finite, list, named, text, time, whole } from "./schema.js";
+import { fields, finite, list, named, text, time, whole } from "../core/schema.js";
 
 /**
  * What makes a run that run: all that its weights depend on, and nothing else. Hashed into its name.

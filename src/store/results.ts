@@ -71,7 +71,7 @@ export function readResult(folder: string): RunReader {
   file.close();
   const namesAt = new Map<number, string[]>();
   for (const key of file.names) {
-    const [, step, name] = /^(\d{1,15})\/(.+)$/s.exec(key) ?? [];
+    const [, step, name] = /^(0|[1-9]\d{0,14})\/(.+)$/s.exec(key) ?? [];
     if (name === undefined) {
       throw new DataError(`${path}: expected names such as "20/alignment/a", found "${printable(key, 80)}"`);
     }

@@ -3,7 +3,7 @@ import { DataError, messageOf } from "../core/errors.js";
 import { writeAll } from "../core/files/atomic.js";
 import { codeOf, storeError } from "../core/files/io-error.js";
 import { printable } from "../core/printable.js";
-import { fields, finite, text, whole } from "./schema.js";
+import { fields, finite, text, whole } from "../core/schema.js";
 import { type Statement, statedRows } from "./statement.js";
 
 /** One measured row: a flat object, in a fixed order of keys. */

@@ -4,7 +4,7 @@ import { DataError } from "../core/errors.js";
 import { type FileSum, sha256Of, sumOfFile } from "../core/files/hash-file.js";
 import { codeOf, reasonOf, storeError } from "../core/files/io-error.js";
 import { openSafetensors } from "./safetensors.js";
-import { fields, named, type Rule, whole, word } from "./schema.js";
+import { fields, named, type Rule, whole, word } from "../core/schema.js";
 
 /**
  * What a finished folder holds, as its record states it: whoever reads a file of it compares. Files that are not stated
@@ -70,7 +70,7 @@ export function additionTo({ kept }: Statement, name: string): string {
 export function statedSteps({ kept }: Statement, place: string): Map<number, string[]> {
   const found: { step: number; addition: number; name: string }[] = [];
   for (const name of Object.keys(kept)) {
-    const match = /^([a-z]+)\/(\d{1,15})(?:\+(\d{1,9}))?\.safetensors$/.exec(name);
+    const match = /^([a-z]+)\/(0|[1-9]\d{0,14})(?:\+(\d{1,9}))?\.safetensors$/.exec(name);
     if (match?.[1] === place) found.push({ step: Number(match[2]), addition: Number(match[3] ?? 0), name });
   }
   found.sort((a, b) => a.step - b.step || a.addition - b.addition);

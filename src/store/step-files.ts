@@ -20,7 +20,7 @@ export function stepsIn(folder: string): number[] {
     throw storeError("list", folder, error);
   }
   const steps = names
-    .map((name) => /^(\d+)\.safetensors$/.exec(name)?.[1])
+    .map((name) => /^(0|[1-9]\d{0,14})\.safetensors$/.exec(name)?.[1])
     .filter((step) => step !== undefined);
   return steps.map(Number).sort((a, b) => a - b);
 }

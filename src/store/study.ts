@@ -20,7 +20,7 @@ import type { RunRecord } from "./record.js";
 import { codeRule, configRule, dataRule, nameRule } from "./record-rules.js";
 import { encodeRow, readRows, truncateRows, type Row } from "./rows.js";
 import { openSafetensors, readSafetensors, writeSafetensors } from "./safetensors.js";
-import { fields, list, text, whole } from "./schema.js";
+import { fields, list, text, whole } from "../core/schema.js";
 import { checkRowsSize, checkStated, type Statement } from "./statement.js";
 
 /** The weights of a run at a step, as a study's record names them. */

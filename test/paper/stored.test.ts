@@ -1,4 +1,6 @@
 import assert from "node:assert/strict";
+import { readFileSync, rmSync, truncateSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
 import { test } from "node:test";
 import { paperFigure } from "spectral-lab/paper/index";
 import {
@@ -71,3 +73,39 @@ test("a default that was changed since is never silently taken from an old run",
       /expected a run with momentum = 0\.8, found one with momentum = 0\.9: a default of task vgg was changed/,
   });
 });
+
+test("a damaged run is left out of pages and figures, with the command that makes it anew; the others stay", (t) => {
+  const runs = temporaryFolder(t);
+  const spoils: [what: string, spoil: (folder: string) => void][] = [
+    ["rows.jsonl", (folder) => truncateSync(join(folder, "rows.jsonl"), 300)],
+    ["rows.jsonl", (folder) => flip(join(folder, "rows.jsonl"))],
+    ["steps/50.safetensors", (folder) => flip(join(folder, "steps/50.safetensors"))],
+    ["steps/50.safetensors", (folder) => rmSync(join(folder, "steps/50.safetensors"))],
+  ];
+  storeExample(runs, { task: vgg, seed: 1 }, example);
+  for (const [what, spoil] of spoils) {
+    const { folder } = storeExample(runs, { task: vgg }, example);
+    spoil(folder);
+    const said: string[] = [];
+    const tell = (line: string): void => void said.push(line);
+    const found = finishedRuns([runs], vgg, tell);
+    assert.deepEqual(candidatesOf(found, { task: vgg }, tell), []);
+    assert.deepEqual(candidatesOf(found, { task: vgg }, tell), []);
+    assert.equal(candidatesOf(found, { task: vgg, seed: 1 }, tell).length, 1);
+    assert.ok(
+      said.every((line) => line.startsWith(`left out: ${join(folder, what)}: expected `)),
+      said.join("\n"),
+    );
+    assert.match(said[0], /spectral train vgg .*--retrain$/);
+    const drawn = storedRuns(paperFigure(3), "quick", { runs }).map(({ facets }) => facets.seed);
+    assert.deepEqual(drawn, [1]);
+    rmSync(folder, { recursive: true });
+  }
+});
+
+/** Changes one digit in the middle of a file. */
+function flip(path: string): void {
+  const bytes = readFileSync(path);
+  bytes[Math.floor(bytes.length / 2)] ^= 1;
+  writeFileSync(path, bytes);
+}

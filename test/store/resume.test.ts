@@ -158,6 +158,21 @@ describe("resumeFrom", () => {
     run.close();
   });
 
+  it("loses nothing of a run whose record is damaged and that has no checkpoint: perhaps it was finished", (t) => {
+    const root = temporaryFolder(t);
+    const folder = makeRun(root);
+    fs.rmSync(join(folder, "checkpoints"), { recursive: true });
+    fs.truncateSync(join(folder, "run.json"), 20);
+    const rows = fs.readFileSync(join(folder, "rows.jsonl"), "utf8");
+    const run = openRun(root, toy, { setAsideDamaged: true, onWarning: () => undefined });
+    assert.equal(run.resumeFrom(), undefined);
+    assert.deepEqual([run.rows(), run.steps(), run.weightSteps(), run.memorySteps()], [[], [], [], []]);
+    run.close();
+    assert.equal(fs.readFileSync(join(folder, "rows.jsonl.damaged-1"), "utf8"), rows);
+    for (const place of ["steps", "weights", "moments"])
+      assert.equal(fs.readdirSync(join(folder, `${place}.damaged-1`)).length, 6, place);
+  });
+
   it("refuses a finished run", (t) => {
     const root = temporaryFolder(t);
     makeRun(root);

@@ -1,4 +1,4 @@
-import { printable } from "../core/printable.js";
+import { printable } from "./printable.js";
 
 /** What is wrong with a value: where in it, what was expected there and what was found, in words. */
 export interface Flaw {
