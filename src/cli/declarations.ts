@@ -4,7 +4,7 @@ import type { Declaration } from "./command.js";
 const runsOption = { value: "DIR", text: "folder of runs (default: SPECTRAL_RUNS, else data/runs)" } as const;
 const svd = {
   value: "ENGINE",
-  text: "what decomposes matrices: lapack or wasm (default: as begun; of a new one lapack where there is a library)",
+  text: "what decomposes matrices: lapack or wasm (default: as begun, else the first usable)",
 } as const;
 const lastLine = { text: "prints the last line only" };
 

@@ -1,6 +1,5 @@
 #!/usr/bin/env node
-import { SpectralError } from "../core/errors.js";
-import { codeOf, reasonOf } from "../core/files/io-error.js";
+import { messageOf, SpectralError } from "../core/errors.js";
 import { UsageError, usageOf } from "./command.js";
 import { COMMANDS } from "./commands.js";
 
@@ -32,14 +31,23 @@ async function main([name, ...rest]: readonly string[]): Promise<number> {
       process.stderr.write(`spectral ${name}: ${error.message}\n${help}`);
       return 2;
     }
-    // Modules are loaded many at a time, which is where a low `ulimit -n` is met first.
-    const ours = error instanceof SpectralError || ["EMFILE", "ENFILE"].includes(codeOf(error));
-    const known = ours && process.env.SPECTRAL_TRACE === undefined;
     process.stderr.write(
-      `spectral ${name}: ${known ? reasonOf(error) : ((error as Error)?.stack ?? String(error))}\n`,
+      `spectral ${name}: ${process.env.SPECTRAL_TRACE === undefined ? told(error) : traced(error)}\n`,
     );
     return 1;
   }
+}
+
+/** What failed, as a user reads it; a fault of the program with its trace. */
+function told(error: unknown): string {
+  // Modules are loaded many at a time, which is where a low `ulimit -n` is met first.
+  const { code } = (error ?? {}) as NodeJS.ErrnoException;
+  if (code === "EMFILE" || code === "ENFILE") return `${messageOf(error)}; \`ulimit -n\` raises that limit`;
+  return error instanceof SpectralError ? messageOf(error) : traced(error);
+}
+
+function traced(error: unknown): string {
+  return (error as Error | undefined)?.stack ?? String(error);
 }
 
 process.exitCode = await main(process.argv.slice(2));
