@@ -7,6 +7,7 @@
  * singular values of one matrix and the alignment diagonal of one contact. Of all others the scores are in the rows.
  */
 import { parseArgs } from "node:util";
+import { messageOf } from "spectral-lab/core/errors";
 import { shownOf } from "spectral-lab/paper/shown";
 import { findRuns } from "spectral-lab/store/find-runs";
 import { resultsFolder } from "spectral-lab/store/paths";
@@ -18,10 +19,16 @@ const { values, positionals } = parseArgs({
 });
 if (positionals.length === 0) throw new Error("expected at least one folder of runs");
 for (const run of findRuns(positionals, { where: ({ status }) => status === "finished" })) {
-  const { matrix, contact } = shownOf(run);
-  const folder = exportRun(run, resultsFolder(), {
-    arrays: (name) => name === `singular-values/${matrix}` || name === `alignment/${contact}`,
-    maxSteps: Number(values["max-steps"]),
-  });
-  console.log(`${run.record.task} ${run.record.id} (seed ${run.record.seed}): ${folder}`);
+  const name = `${run.record.task} ${run.record.id} (seed ${run.record.seed})`;
+  try {
+    const { matrix, contact } = shownOf(run);
+    const folder = exportRun(run, resultsFolder(), {
+      arrays: (name) => name === `singular-values/${matrix}` || name === `alignment/${contact}`,
+      maxSteps: Number(values["max-steps"]),
+    });
+    console.log(`${name}: ${folder}`);
+  } catch (error) {
+    console.error(`${name}: left out: ${messageOf(error)}`); // damaged: the others are not
+    process.exitCode = 1;
+  }
 }

@@ -109,6 +109,7 @@ export function openFolder<R extends FolderRecord>(
     update(changes) {
       mustBeOurs();
       const next = stated({ ...record, ...changes });
+      mustBeOurs(); // stating large files takes a while
       writeRecordOf(kind, folder, next);
       record = next;
       added.clear();
@@ -210,6 +211,24 @@ export function isSetAside(name: string): boolean {
   return name.startsWith(".") || /\.damaged-\d+$/.test(name);
 }
 
+/**
+ * The rows of a folder for reading: of a finished one those that its record states, or where it states none those of a file that
+ * was closed in order.
+ * @throws DataError as `readRows`, and for a finished folder whose rows are gone or end in the middle of one
+ */
+export function rowsOf(
+  folder: string,
+  { status, files }: Pick<FolderRecord, "status" | "files">,
+): readonly Row[] {
+  const path = rowsPath(folder);
+  const { rows, tornBytes } = readRows(path, files);
+  if (status !== "finished" || files) return rows;
+  const found = fs.existsSync(path) ? `a last row cut short (${tornBytes} bytes)` : "no such file";
+  if (tornBytes > 0 || !fs.existsSync(path))
+    throw new DataError(`${path}: expected the rows of a finished folder, found ${found}: it was damaged`);
+  return rows;
+}
+
 /** A process warning: where warnings go that nobody asked to be told of. */
 export function emitWarning(message: string): void {
   process.emitWarning(message, "SpectralWarning");
@@ -277,7 +296,12 @@ export function setAsideFile(path: string): string {
 }
 
 // What killed processes left: half-written files aside, a row cut short, and rows that a finished folder does not state.
-function cleanUp<R extends FolderRecord>(kind: FolderKind, folder: string, { files }: R, warn: Warn): void {
+function cleanUp<R extends FolderRecord>(
+  kind: FolderKind,
+  folder: string,
+  { status, files }: R,
+  warn: Warn,
+): void {
   for (const place of ["", ...kind.places]) removeStaleTemporaries(join(folder, place));
   const rows = rowsPath(folder);
   if (files) {
@@ -288,6 +312,7 @@ function cleanUp<R extends FolderRecord>(kind: FolderKind, folder: string, { fil
     truncateRows(rows, bytes);
     return;
   }
+  if (status === "finished") return void rowsOf(folder, { status, files });
   if (!fs.existsSync(rows)) writeFileAtomic(rows, "");
   const { bytes, tornBytes } = readRows(rows);
   if (tornBytes === 0) return;

@@ -1,5 +1,5 @@
 import * as fs from "node:fs";
-import { relative } from "node:path";
+import { basename } from "node:path";
 import type { NamedArrays } from "../core/array.js";
 import { StoreError } from "../core/errors.js";
 import { writeFileAtomic } from "../core/files/atomic.js";
@@ -127,7 +127,7 @@ function writableRun(folder: string, opened: OpenFolder<RunRecord>): Run {
   const checkpoints = layout.checkpoints(folder);
   const { update, appendRows, warn, mustBeOurs, close } = opened;
   const pathOf = (place: string, step: number): string =>
-    opened.pathToWrite(relative(folder, stepFile(place, step)));
+    opened.pathToWrite(`${basename(place)}/${basename(stepFile(place, step))}`);
   // Of a run whose record was lost nobody knows that it was not finished: what it measured is kept.
   const setContentAside = (): void => {
     for (const place of [rows, steps, weights, moments].filter((path) => fs.existsSync(path))) {
@@ -136,7 +136,7 @@ function writableRun(folder: string, opened: OpenFolder<RunRecord>): Run {
     writeFileAtomic(rows, "");
   };
   return {
-    ...readerOf(folder, () => opened.record.files),
+    ...readerOf(folder, () => opened.record),
     get record() {
       return opened.record;
     },

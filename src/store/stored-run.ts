@@ -1,9 +1,9 @@
 import { join } from "node:path";
 import type { NamedArrays } from "../core/array.js";
 import { DataError } from "../core/errors.js";
-import { currentRecord, rowsPath } from "./folder.js";
+import { currentRecord, rowsOf } from "./folder.js";
 import { RUN, type RunRecord } from "./record.js";
-import { readRows, type Row } from "./rows.js";
+import type { Row } from "./rows.js";
 import { readSafetensors, type Safetensors } from "./safetensors.js";
 import { checkRowsSize, checkStated, statedSteps, type Statement } from "./statement.js";
 import { stepFile, stepsIn } from "./step-files.js";
@@ -48,7 +48,7 @@ export const layout = {
  */
 export function readRun(folder: string): RunReader {
   const record = currentRecord<RunRecord>(RUN, folder);
-  return { record, ...readerOf(folder, () => record.files) };
+  return { record, ...readerOf(folder, () => record) };
 }
 
 /**
@@ -63,7 +63,7 @@ export function verifyRun(
 ): void {
   if (!files) return;
   checkRowsSize(folder, files);
-  readRows(rowsPath(folder), files);
+  rowsOf(folder, { status: "finished", files });
   for (const name of Object.keys(files.kept)) {
     checkStated(folder, name, files, thorough || !/^(weights|moments)\//.test(name));
   }
@@ -71,9 +71,12 @@ export function verifyRun(
 
 /**
  * What reads a run's files, without its record.
- * @param statement of a finished run: then only what is stated is there, and is compared before it is read
+ * @param record of the run at this moment: of a finished one only what it states is there, and is compared before it is read
  */
-export function readerOf(folder: string, statement: () => Statement | undefined): Omit<RunReader, "record"> {
+export function readerOf(
+  folder: string,
+  record: () => Pick<RunRecord, "status" | "files">,
+): Omit<RunReader, "record"> {
   const compared = new Set<string>();
   const places = {
     steps: layout.steps(folder),
@@ -91,7 +94,7 @@ export function readerOf(folder: string, statement: () => Statement | undefined)
     );
   };
   const read = (place: Place, step: number, names?: readonly string[]): Safetensors => {
-    const files = statement();
+    const { files } = record();
     if (!files) return readSafetensors(stepFile(places[place], step), names);
     const parts = filesOf(place, step, files).map((name) => {
       if (!compared.has(name)) checkStated(folder, name, files, true);
@@ -101,12 +104,12 @@ export function readerOf(folder: string, statement: () => Statement | undefined)
     return { arrays: chosen(parts, names, stepFile(places[place], step)), metadata: parts[0].metadata };
   };
   const stepsOf = (place: Place): number[] => {
-    const files = statement();
+    const { files } = record();
     return files ? [...statedSteps(files, place).keys()] : stepsIn(places[place]);
   };
   return {
     folder,
-    rows: () => readRows(rowsPath(folder), statement()).rows,
+    rows: () => rowsOf(folder, record()),
     steps: () => stepsOf("steps"),
     readArrays: (step, names) => read("steps", step, names).arrays,
     weightSteps: () => stepsOf("weights"),

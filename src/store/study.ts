@@ -1,5 +1,5 @@
 import * as fs from "node:fs";
-import { join, relative } from "node:path";
+import { join } from "node:path";
 import type { NamedArrays } from "../core/array.js";
 import { changedFields, type Config } from "../core/config.js";
 import { DataError, StoreError } from "../core/errors.js";
@@ -10,6 +10,7 @@ import { foldersIn, recordedIn, unlessDamaged } from "./find-runs.js";
 import {
   currentRecord,
   openFolder,
+  rowsOf,
   rowsPath,
   warnOnce,
   type OpenFolder,
@@ -21,7 +22,7 @@ import { codeRule, configRule, dataRule, nameRule } from "./record-rules.js";
 import { encodeRow, readRows, truncateRows, type Row } from "./rows.js";
 import { openSafetensors, readSafetensors, writeSafetensors } from "./safetensors.js";
 import { fields, list, text, whole } from "../core/schema.js";
-import { checkRowsSize, checkStated, type Statement } from "./statement.js";
+import { checkRowsSize, checkStated } from "./statement.js";
 
 /** The weights of a run at a step, as a study's record names them. */
 export interface StudyInput {
@@ -212,13 +213,13 @@ function openFound(folder: string): StudyReader {
  */
 export function readStudy(folder: string): StudyReader {
   const record = currentRecord<StudyRecord>(STUDY, folder);
-  return { record, ...readerOf(folder, () => record.files) };
+  return { record, ...readerOf(folder, () => record) };
 }
 
 /** Compares a finished study with what its record states, as `verifyRun` does. @throws DataError */
 export function verifyStudy({ folder, record: { files } }: Pick<StudyReader, "folder" | "record">): void {
   if (!files) return;
-  readRows(rowsPath(folder), files);
+  rowsOf(folder, { status: "finished", files });
   for (const name of Object.keys(files.kept)) checkStated(folder, name, files, true);
 }
 
@@ -226,14 +227,17 @@ function isStudy(folder: string): boolean {
   return fs.existsSync(join(folder, STUDY.file));
 }
 
-function readerOf(folder: string, statement: () => Statement | undefined): Omit<StudyReader, "record"> {
+function readerOf(
+  folder: string,
+  record: () => Pick<StudyRecord, "status" | "files">,
+): Omit<StudyReader, "record"> {
   return {
     folder,
-    rows: () => readRows(rowsPath(folder), statement()).rows,
+    rows: () => rowsOf(folder, record()),
     readArrays(part, names) {
       const path = partFile(folder, part);
-      const files = statement();
-      if (files && fs.existsSync(path)) checkStated(folder, relative(folder, path), files, true);
+      const { files } = record();
+      if (files && fs.existsSync(path)) checkStated(folder, partName(part), files, true);
       return readSafetensors(path, names).arrays;
     },
   };
@@ -265,7 +269,7 @@ function writableStudy(folder: string, opened: OpenFolder<StudyRecord>): Study {
       throw new StoreError(`study ${folder} is finished: there is nothing to compute`);
   };
   return {
-    ...readerOf(folder, () => opened.record.files),
+    ...readerOf(folder, () => opened.record),
     get record() {
       return opened.record;
     },
@@ -278,7 +282,7 @@ function writableStudy(folder: string, opened: OpenFolder<StudyRecord>): Study {
         const found = rows.length === 0 ? "none" : "one that has it already";
         throw new RangeError(`study part "${part}": expected rows without a column "part", found ${found}`);
       }
-      writeSafetensors(opened.pathToWrite(relative(folder, partFile(folder, part))), arrays, {
+      writeSafetensors(opened.pathToWrite(partName(part)), arrays, {
         [ROWS]: String(rows.length),
       });
       appendRows(rows.map((row) => ({ part, ...row })));
@@ -298,11 +302,11 @@ function writableStudy(folder: string, opened: OpenFolder<StudyRecord>): Study {
 
 // Which file holds the arrays of a part: its name, with "/" and other signs as in URLs.
 function partFile(folder: string, part: string): string {
-  return join(folder, "parts", partName(part));
+  return join(folder, partName(part));
 }
 
 function partName(part: string): string {
-  return `${encodeURIComponent(part).replaceAll("*", "%2A")}.safetensors`;
+  return `parts/${encodeURIComponent(part).replaceAll("*", "%2A")}.safetensors`;
 }
 
 // How many parts at the head of the list have their file and all rows, and how many bytes these rows take.
@@ -340,7 +344,7 @@ function dropOthers(folder: string, parts: readonly string[]): void {
   const kept = new Set(parts.map(partName));
   const place = join(folder, "parts");
   const names = fs.existsSync(place) ? fs.readdirSync(place) : [];
-  for (const name of names.filter((name) => name.endsWith(".safetensors") && !kept.has(name))) {
+  for (const name of names.filter((name) => name.endsWith(".safetensors") && !kept.has(`parts/${name}`))) {
     try {
       fs.rmSync(join(place, name));
     } catch (error) {

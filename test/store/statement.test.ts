@@ -163,6 +163,22 @@ describe("a finished folder of an earlier version", () => {
     assert.equal(readRun(folder).record.files, undefined);
   });
 
+  it("is not shown where its rows are gone or end in the middle of one", (t) => {
+    const root = temporaryFolder(t);
+    const folder = finished(root);
+    const rows = join(folder, "rows.jsonl");
+    withoutStatement(join(folder, "run.json"));
+    cut(rows, 3);
+    const says = (found: string): RegExp =>
+      new RegExp(`rows\\.jsonl: expected the rows of a finished folder, found ${found}`);
+    for (const found of ["a last row cut short \\(\\d+ bytes\\)", "no such file"]) {
+      assert.throws(() => readRun(folder).rows(), says(found));
+      assert.throws(() => addWhatLacks(RUN, folder), says(found));
+      assert.throws(() => openRun(root, toy), says(found));
+      fs.rmSync(rows, { force: true });
+    }
+  });
+
   it("has checkpoints without checksums: these are named, and sealed when it is brought up to date", (t) => {
     const root = temporaryFolder(t);
     const run = openRun(root, toy);
