@@ -16,7 +16,10 @@ import {
 // What records of runs and of studies have in common.
 
 /** A name that is a folder's too: of a task, a run, a kind of study. */
-export const nameRule: Rule = all(text(200), word("a name of letters, digits, - and _", /^\w[\w.-]*$/));
+export const nameRule: Rule = all(
+  text(200),
+  word("a name of letters, digits and - _ . , + =", /^\w[\w.,+=-]*$/),
+);
 
 /** A configuration: numbers, texts and flags by name. */
 export const configRule: Rule = named(either("a number, text or flag", finite(), text(10_000), flag));

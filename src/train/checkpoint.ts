@@ -65,17 +65,15 @@ export function unpackMemory(
   source: string,
   { arrays: slots, metadata }: Safetensors,
 ): Required<Pick<Start, "memory" | "running">> & Pick<Start, "end"> {
-  const field = (name: string, form: RegExp, expected: string): number => {
+  const field = (name: string, form: RegExp): number => {
     const found = metadata[name] ?? "none";
     if (form.test(found) && Number.isFinite(Number(found))) return Number(found);
-    throw new DataError(
-      `${source}: expected ${expected} "${name}" as metadata, found ${printable(found, 80)}`,
-    );
+    throw new DataError(`${source}: expected a number "${name}" as metadata, found ${printable(found, 80)}`);
   };
-  const count = (name: string): number => field(name, /^\d{1,15}$/, "a whole number");
+  const count = (name: string): number => field(name, /^\d{1,15}$/);
   return {
     memory: { count: count("optimiserCount"), slots },
-    running: { sum: field("runningSum", /^-?\d[\d.e+-]*$/, "a number"), count: count("runningCount") },
+    running: { sum: field("runningSum", /^-?\d[\d.e+-]*$/), count: count("runningCount") },
     ...(metadata.end !== undefined && { end: count("end") }),
   };
 }
