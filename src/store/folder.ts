@@ -99,7 +99,13 @@ export function openFolder<R extends FolderRecord>(
   const stated = (next: R): R => {
     if (next.status !== "finished") return next;
     const { files } = record;
-    return { ...next, files: files ? restate(files, folder, [...added]) : stateOf(folder, kind.kept) };
+    try {
+      return { ...next, files: files ? restate(files, folder, [...added]) : stateOf(folder, kind.kept) };
+    } catch (error) {
+      if (!(error instanceof DataError)) throw error;
+      const way = `with it this ${kind.name} cannot be finished. To make it anew: spectral runs set-aside ${folder}`;
+      throw new DataError(`${error.message}: ${way}`, { cause: error });
+    }
   };
   return {
     get record() {
@@ -314,7 +320,9 @@ function cleanUp<R extends FolderRecord>(
   }
   if (status === "finished") return void rowsOf(folder, { status, files });
   if (!fs.existsSync(rows)) writeFileAtomic(rows, "");
-  const { bytes, tornBytes } = readRows(rows);
+  const content = readContent(rows); // whether the rows are sound is seen when they are read, or by a checkpoint
+  const bytes = content.lastIndexOf(0x0a) + 1;
+  const tornBytes = content.length - bytes;
   if (tornBytes === 0) return;
   warn(`${rows}: dropped a last row that was cut short (${tornBytes} bytes)`);
   truncateRows(rows, bytes);

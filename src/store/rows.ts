@@ -105,6 +105,26 @@ export function readRows(path: string, statement?: Statement): RowsFile {
 }
 
 /**
+ * The rows of a file up to the first that is damaged.
+ * @param warn told which one that is
+ * @throws StoreError if the file cannot be read
+ */
+export function soundRows(path: string, warn: (message: string) => void): readonly Row[] {
+  const lines = readContent(path).toString("utf8").split("\n").slice(0, -1);
+  const rows: Row[] = [];
+  for (const [index, line] of lines.entries()) {
+    try {
+      rows.push(decodeRow(line, `${path} line ${index + 1}`));
+    } catch (error) {
+      if (!(error instanceof DataError)) throw error;
+      warn(`${error.message}; dropped from there on`);
+      break;
+    }
+  }
+  return rows;
+}
+
+/**
  * Cuts a file back to its first `bytes` bytes, where a line must end, and flushes it.
  * @throws DataError if the file is shorter or no line ends there; StoreError if it cannot be changed
  */

@@ -19,7 +19,7 @@ import {
 import { checkUnchanged, type FolderKind, type FolderRecord } from "./record-file.js";
 import type { RunRecord } from "./record.js";
 import { codeRule, configRule, dataRule, nameRule } from "./record-rules.js";
-import { encodeRow, readRows, truncateRows, type Row } from "./rows.js";
+import { encodeRow, soundRows, truncateRows, type Row } from "./rows.js";
 import { openSafetensors, readSafetensors, writeSafetensors } from "./safetensors.js";
 import { fields, list, text, whole } from "../core/schema.js";
 import { checkRowsSize, checkStated } from "./statement.js";
@@ -315,7 +315,7 @@ function wholeParts(
   parts: readonly string[],
   warn: (message: string) => void,
 ): { readonly done: number; readonly bytes: number } {
-  const { rows } = readRows(rowsPath(folder));
+  const rows = soundRows(rowsPath(folder), warn);
   let [done, kept] = [0, 0];
   for (; done < parts.length && rows[kept]?.part === parts[done]; done++) {
     const end = kept + rowsOfPart(partFile(folder, parts[done]), warn);

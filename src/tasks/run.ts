@@ -266,13 +266,23 @@ async function* trainOpened(
     return { run, outcome };
   } catch (error) {
     ended = true;
-    run.update({ status: "failed", failure: messageOf(error) });
+    noteFailure(run, error);
     throw error;
   } finally {
     await training?.return(undefined as never); // abandoned half-way: its tensors are freed
     if (!ended) run.update({ status: "interrupted" });
     run.close();
     await pool.close();
+  }
+}
+
+/** Says in the record why training failed, where that can be: on a full disk it cannot, and what is finished stays so. */
+function noteFailure(run: Run, error: unknown): void {
+  if (run.record.status === "finished") return;
+  try {
+    run.update({ status: "failed", failure: messageOf(error) });
+  } catch {
+    // what made it fail is thrown, and says more
   }
 }
 

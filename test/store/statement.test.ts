@@ -289,6 +289,8 @@ describe("a checkpoint", () => {
     const [step, said] = resumed(root);
     assert.equal(step, 2);
     assert.match(said, /expected the rows before it as they were then, found others/);
+    fs.writeFileSync(rows, `${rowsOf([2])}\0\0\0\0\n`); // no row at all, as after a power cut
+    assert.equal(resumed(root)[0], 2);
   });
 
   it("that training cannot go on from is refused too", (t) => {
@@ -299,6 +301,20 @@ describe("a checkpoint", () => {
       if (step === 4) throw new DataError("no optimiser");
     });
     assert.equal(found?.step, 2);
+    run.close();
+  });
+});
+
+describe("a run that cannot be finished", () => {
+  it("because one of its files is damaged says which, and what to do; it is not finished", (t) => {
+    const run = openRun(temporaryFolder(t), toy);
+    run.writeArrays(0, arrays);
+    cut(join(run.folder, "steps/0.safetensors"), 1);
+    assert.throws(() => run.update({ status: "finished" }), {
+      name: "DataError",
+      message: /steps\/0\.safetensors: expected .*: with it this run cannot be finished.*runs set-aside /,
+    });
+    assert.equal(run.record.status, "running");
     run.close();
   });
 });

@@ -158,6 +158,16 @@ describe("a study", () => {
         },
         2,
       ],
+      [
+        "a row that is damaged",
+        2,
+        (folder) => {
+          const path = join(folder, "rows.jsonl");
+          const [first, second, third, ...rest] = readFileSync(path, "utf8").split("\n");
+          writeFileSync(path, [first, second, third.replace("{", "["), ...rest].join("\n"));
+        },
+        2,
+      ],
       ["arrays without rows", 2, (folder) => truncateSync(join(folder, "rows.jsonl"), 0), 3],
       ["rows without arrays", 2, (folder) => fs.rmSync(join(folder, "parts/alpha%2F0.5.safetensors")), 2],
       ["arrays cut short", 2, (folder) => truncateSync(join(folder, "parts/alpha%2F0.safetensors"), 20), 3],
