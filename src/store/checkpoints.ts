@@ -1,8 +1,7 @@
-import { createHash } from "node:crypto";
 import type { NamedArrays } from "../core/array.js";
 import { DataError } from "../core/errors.js";
 import { type FileSum, sha256Of, sumOfFile } from "../core/files/hash-file.js";
-import { canonicalJson } from "../core/hash.js";
+import { checksumOf } from "./checksum.js";
 import { readContent } from "./rows.js";
 import { readSafetensors, writeSafetensors, type Metadata } from "./safetensors.js";
 import { stepFile, stepsIn } from "./step-files.js";
@@ -29,18 +28,8 @@ export function writeCheckpoint(
   rows: FileSum,
 ): void {
   const noted = { ...metadata, [ROWS_BYTES]: String(rows.bytes), [ROWS_SHA256]: rows.sha256 };
-  const sum = checksumOf(step, arrays, noted);
+  const sum = checksumOf(arrays, { step, metadata: noted });
   writeSafetensors(stepFile(folder, step), arrays, { ...noted, [SHA256]: sum });
-}
-
-/** SHA-256 of all that a checkpoint holds: its step, its metadata, and names, types, shapes and bytes of its arrays. */
-function checksumOf(step: number, arrays: NamedArrays, metadata: Metadata): string {
-  const hash = createHash("sha256").update(canonicalJson({ step, metadata }));
-  for (const [name, { dtype, shape, data }] of [...arrays].sort(([a], [b]) => (a < b ? -1 : 1))) {
-    hash.update(canonicalJson([name, dtype, shape]));
-    hash.update(new Uint8Array(data.buffer, data.byteOffset, data.byteLength));
-  }
-  return hash.digest("hex");
 }
 
 /**
@@ -89,7 +78,7 @@ function readCheckpoint(
     if (!/^[0-9a-f]+$/.test(metadata[field] ?? ""))
       throw new DataError(`${path}: expected "${field}" as metadata, found none (${OLDER})`);
   }
-  const found = checksumOf(step, arrays, noted);
+  const found = checksumOf(arrays, { step, metadata: noted });
   if (found !== sum) throw new DataError(`${path}: expected content of SHA-256 ${sum}, found ${found}`);
   const rowsBytes = Number(recorded);
   if (rowsBytes > rows.length) {

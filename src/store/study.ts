@@ -5,6 +5,7 @@ import { changedFields, type Config } from "../core/config.js";
 import { DataError, StoreError } from "../core/errors.js";
 import { storeError } from "../core/files/io-error.js";
 import { hashOf } from "../core/hash.js";
+import { checksumOf } from "./checksum.js";
 import type { Code } from "./code.js";
 import { foldersIn, recordedIn, unlessDamaged } from "./find-runs.js";
 import {
@@ -20,9 +21,9 @@ import { checkUnchanged, type FolderKind, type FolderRecord } from "./record-fil
 import type { RunRecord } from "./record.js";
 import { codeRule, configRule, dataRule, nameRule } from "./record-rules.js";
 import { encodeRow, soundRows, truncateRows, type Row } from "./rows.js";
-import { openSafetensors, readSafetensors, writeSafetensors } from "./safetensors.js";
+import { readSafetensors, writeSafetensors } from "./safetensors.js";
 import { fields, list, text, whole } from "../core/schema.js";
-import { checkRowsSize, checkStated } from "./statement.js";
+import { checkStated } from "./statement.js";
 
 /** The weights of a run at a step, as a study's record names them. */
 export interface StudyInput {
@@ -135,7 +136,9 @@ export const STUDY: FolderKind = {
   rest: "the parts",
 };
 
-const ROWS = "rows"; // in the metadata of a part's file: how many rows belong to it
+// In the metadata of a part's file: how many rows belong to it, and the sum of its arrays and these rows.
+const ROWS = "rows";
+const SHA256 = "sha256";
 
 /**
  * The name of a study: a hash of its kind, its inputs (run, task, step, edit) and the parameters that differ from the
@@ -203,7 +206,7 @@ export function findStudies(
 
 function openFound(folder: string): StudyReader {
   const study = readStudy(folder);
-  if (study.record.files) checkRowsSize(folder, study.record.files);
+  if (study.record.status === "finished") study.rows(); // studies are few and small
   return study;
 }
 
@@ -282,10 +285,13 @@ function writableStudy(folder: string, opened: OpenFolder<StudyRecord>): Study {
         const found = rows.length === 0 ? "none" : "one that has it already";
         throw new RangeError(`study part "${part}": expected rows without a column "part", found ${found}`);
       }
+      const named = rows.map((row) => ({ part, ...row }));
+      const sum = checksumOf(arrays, linesOf(named));
       writeSafetensors(opened.pathToWrite(partName(part)), arrays, {
         [ROWS]: String(rows.length),
+        [SHA256]: sum,
       });
-      appendRows(rows.map((row) => ({ part, ...row })));
+      appendRows(named);
     },
     resume(parts) {
       mustBeOurs();
@@ -316,28 +322,43 @@ function wholeParts(
   warn: (message: string) => void,
 ): { readonly done: number; readonly bytes: number } {
   const rows = soundRows(rowsPath(folder), warn);
-  let [done, kept] = [0, 0];
+  let [done, kept, bytes] = [0, 0, 0];
   for (; done < parts.length && rows[kept]?.part === parts[done]; done++) {
-    const end = kept + rowsOfPart(partFile(folder, parts[done]), warn);
-    const whole = end > kept && end <= rows.length;
-    if (!whole || rows.slice(kept, end).some(({ part }) => part !== parts[done])) break;
-    kept = end;
+    const found = wholePart(partFile(folder, parts[done]), parts[done], rows, kept, warn);
+    if (found === undefined) break;
+    kept += found.count;
+    bytes += found.bytes;
   }
-  const lines = rows.slice(0, kept).map((row) => `${encodeRow(row)}\n`);
-  return { done, bytes: Buffer.byteLength(lines.join("")) };
+  return { done, bytes };
 }
 
-// How many rows belong to a part, as its file says; NaN where there is no whole file.
-function rowsOfPart(path: string, warn: (message: string) => void): number {
+/** How many rows from one on belong to a part, and their bytes; undefined where its file or a row is not as it was written. */
+function wholePart(
+  path: string,
+  part: string,
+  rows: readonly Row[],
+  from: number,
+  warn: (message: string) => void,
+): { readonly count: number; readonly bytes: number } | undefined {
   try {
-    const file = openSafetensors(path);
-    file.close();
-    return Number(file.metadata[ROWS]);
+    const { arrays, metadata } = readSafetensors(path);
+    const count = Number(metadata[ROWS]);
+    const own = rows.slice(from, from + count);
+    if (!(count > 0) || own.length < count || own.some((row) => row.part !== part)) return undefined;
+    const lines = linesOf(own);
+    // Parts of earlier versions have no sum.
+    if (metadata[SHA256] !== undefined && metadata[SHA256] !== checksumOf(arrays, lines))
+      throw new DataError(`${path}: expected the arrays and rows that were written, found others`);
+    return { count, bytes: Buffer.byteLength(lines) };
   } catch (error) {
     if (!(error instanceof DataError)) throw error;
     warn(`${error.message}; computing this part and those after it again`);
-    return NaN;
+    return undefined;
   }
+}
+
+function linesOf(rows: readonly Row[]): string {
+  return rows.map((row) => `${encodeRow(row)}\n`).join("");
 }
 
 function dropOthers(folder: string, parts: readonly string[]): void {

@@ -2,7 +2,15 @@ import fs from "node:fs";
 import { syncBuiltinESMExports } from "node:module";
 import type { TestContext } from "node:test";
 
-type Name = "writeSync" | "renameSync" | "ftruncateSync" | "fsyncSync" | "rmSync" | "openSync" | "linkSync";
+type Name =
+  | "writeSync"
+  | "renameSync"
+  | "ftruncateSync"
+  | "fsyncSync"
+  | "rmSync"
+  | "openSync"
+  | "linkSync"
+  | "readdirSync";
 
 /** Calls a function before each of some calls of the file system, until the function returned is called or the test ends. */
 export function beforeCalls(

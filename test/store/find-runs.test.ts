@@ -11,6 +11,7 @@ import { exportRun } from "spectral-lab/store/results";
 import { openRun } from "spectral-lab/store/run";
 import { readRun } from "spectral-lab/store/stored-run";
 import { describeRun } from "./description.js";
+import { beforeCalls } from "./file-calls.js";
 import { temporaryFolder } from "./temporary-folder.js";
 
 const described = (seed: number) => describeRun({ task: "toy", seed, config: { steps: 10 } });
@@ -151,6 +152,17 @@ describe("one damaged folder", () => {
       assert.ok(said[0].startsWith("left out: ") && said[0].includes(folder), said[0]);
     });
   }
+
+  it("(one that may not be read) is named once and hides no other", (t) => {
+    const task = join(root, "secret");
+    fs.mkdirSync(task);
+    beforeCalls(t, ["readdirSync"], (_, [path]) => {
+      if (path === task) throw Object.assign(new Error("EACCES"), { code: "EACCES" });
+    });
+    const [seeds, said] = found(root);
+    assert.deepEqual(seeds, [1, 2]);
+    assert.deepEqual(said, [`left out: cannot list ${task}: no permission (EACCES)`]);
+  });
 
   it("(files, empty folders, hidden ones, and what was set aside) is none: nothing is said", () => {
     fs.writeFileSync(join(root, "README"), "");

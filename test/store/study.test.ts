@@ -168,6 +168,30 @@ describe("a study", () => {
         },
         2,
       ],
+      [
+        "a digit that changed",
+        2,
+        (folder) => {
+          const path = join(folder, "rows.jsonl");
+          const rows = readFileSync(path, "utf8").split("\n");
+          writeFileSync(
+            path,
+            rows.map((row, i) => (i === 3 ? row.replace('"index":1', '"index":7') : row)).join("\n"),
+          );
+        },
+        2,
+      ],
+      [
+        "an array that changed",
+        2,
+        (folder) => {
+          const path = join(folder, "parts/alpha%2F0.5.safetensors");
+          const bytes = readFileSync(path);
+          bytes[bytes.length - 1] ^= 1;
+          writeFileSync(path, bytes);
+        },
+        2,
+      ],
       ["arrays without rows", 2, (folder) => truncateSync(join(folder, "rows.jsonl"), 0), 3],
       ["rows without arrays", 2, (folder) => fs.rmSync(join(folder, "parts/alpha%2F0.5.safetensors")), 2],
       ["arrays cut short", 2, (folder) => truncateSync(join(folder, "parts/alpha%2F0.safetensors"), 20), 3],
@@ -334,6 +358,31 @@ describe("a damaged study.json", () => {
 });
 
 describe("findStudies", () => {
+  it("leaves out those that are damaged, in one line each, and finds the others", (t) => {
+    const root = temporaryFolder(t);
+    for (const kind of ["masks", "agreement", "barrier"]) {
+      const study = openStudy(root, { ...identity, kind }, code);
+      for (const part of study.resume(parts)) study.writePart(part, rowsOf(part), arraysOf(part));
+      study.update({ status: "finished" });
+      study.close();
+    }
+    const [masks, barrier] = ["masks", "barrier"].map((kind) => studyFolder(root, { ...identity, kind }));
+    const rows = join(masks, "rows.jsonl");
+    writeFileSync(rows, readFileSync(rows, "utf8").replace('"index":1', '"index":7'));
+    truncateSync(join(barrier, "study.json"), 30);
+    const said: string[] = [];
+    const found = findStudies(root, undefined, { onLeftOut: (line) => said.push(line) });
+    assert.deepEqual(
+      found.map(({ record }) => record.kind),
+      ["agreement"],
+    );
+    assert.match(
+      said.sort().join("\n"),
+      /barrier.*study\.json: expected JSON.*\n.*masks.*rows\.jsonl: expected \d+ bytes of/,
+    );
+    assert.equal(said.length, 2);
+  });
+
   it("finds studies by kind", (t) => {
     const root = temporaryFolder(t);
     written(root, 1);
