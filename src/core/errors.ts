@@ -13,6 +13,9 @@ export class DataError extends SpectralError {
   override name = "DataError";
 }
 
+/** A stored run or study that is not what was stored: its record, or a file that a finished record states. */
+export class DamagedError extends DataError {}
+
 /** A run folder that cannot be read, written or locked. */
 export class StoreError extends SpectralError {
   override name = "StoreError";

@@ -1,6 +1,6 @@
 import type { FacetedRun } from "../analysis/tables.js";
 import { unknownName } from "../core/config.js";
-import { ConfigError, StoreError } from "../core/errors.js";
+import { ConfigError, DamagedError, StoreError } from "../core/errors.js";
 import { facetsText } from "../core/facets.js";
 import type { Provenance } from "../core/provenance.js";
 import { describeData } from "../data/provenance.js";
@@ -65,6 +65,7 @@ export async function reproduce(
   const found: FacetedRun[] = [];
   const elsewhere = new Set<string>();
   const leftOut = new Set<string>();
+  let damage: DamagedError | undefined;
   const leaveOut = (line: string): void => {
     if (!leftOut.has(line)) console.warn(line); // as text: a damaged record may hold anything
     leftOut.add(line);
@@ -72,7 +73,16 @@ export async function reproduce(
   for (const request of requests) {
     const finished = finishedRuns(roots, request.task, leaveOut);
     const candidates = candidatesOf(finished, request, leaveOut);
-    const { run, other } = await storedOrTrained(candidates, request, retrain);
+    let answer: Awaited<ReturnType<typeof storedOrTrained>>;
+    try {
+      answer = await storedOrTrained(candidates, request, retrain);
+    } catch (error) {
+      if (!(error instanceof DamagedError)) throw error;
+      leaveOut(`left out: ${error.message}`);
+      damage = error;
+      continue; // the others are shown
+    }
+    const { run, other } = answer;
     if (other) elsewhere.add(other);
     const others = options.seeds ? [] : PAPER_SEEDS.filter((seed) => seed !== request.seed);
     const stored = others.flatMap(
@@ -81,6 +91,7 @@ export async function reproduce(
     );
     found.push(...[run, ...sameData(stored, run)].map((one) => facetedBy(request, one)));
   }
+  if (damage && found.length === 0) throw damage;
   if (elsewhere.size > 0) markdown([...elsewhere].join("\n\n"));
   markdown(provenance(found));
   return found;

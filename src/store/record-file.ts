@@ -1,7 +1,7 @@
 import * as fs from "node:fs";
 import { basename, dirname, join } from "node:path";
 import type { Config } from "../core/config.js";
-import { DataError, messageOf, StoreError } from "../core/errors.js";
+import { DamagedError, messageOf, StoreError } from "../core/errors.js";
 import { writeFileAtomic } from "../core/files/atomic.js";
 import { codeOf, storeError } from "../core/files/io-error.js";
 import { printable } from "../core/printable.js";
@@ -88,7 +88,8 @@ export function writeRecordOf(kind: FolderKind, folder: string, record: FolderRe
 /** What a record says of its status, however damaged the rest may be; undefined if it says nothing. */
 function statusIn(path: string): unknown {
   try {
-    return (JSON.parse(fs.readFileSync(path, "utf8")) as Partial<FolderRecord> | null)?.status;
+    return (JSON.parse(fs.readFileSync(path, "utf8").replace(/^\ufeff/, "")) as Partial<FolderRecord> | null)
+      ?.status;
   } catch {
     return undefined;
   }
@@ -113,7 +114,7 @@ export function readRecordOf<R extends FolderRecord>(kind: FolderKind, folder: s
   }
   let record: unknown;
   try {
-    record = JSON.parse(content);
+    record = JSON.parse(content.replace(/^\ufeff/, "")); // some editors put a mark in front
   } catch (error) {
     throw damaged(kind, path, "JSON", printable(messageOf(error), 200));
   }
@@ -122,12 +123,12 @@ export function readRecordOf<R extends FolderRecord>(kind: FolderKind, folder: s
 }
 
 /** An error for a record that cannot be used: it says how to go on without losing anything. */
-export function damaged(kind: FolderKind, path: string, expected: string, found: string): DataError {
+export function damaged(kind: FolderKind, path: string, expected: string, found: string): DamagedError {
   const way =
     `Nothing was changed. Repair the file; or open the ${kind.name} with { setAsideDamaged: true }: it renames the file to ` +
     `${kind.file}.damaged-<n> and goes on from ${kind.rest}; or set the folder aside, so that it is made anew: ` +
     `spectral runs set-aside ${dirname(path)}`;
-  return new DataError(`${path}: expected ${expected}, found ${found}. ${way}`);
+  return new DamagedError(`${path}: expected ${expected}, found ${found}. ${way}`);
 }
 
 /**

@@ -194,9 +194,16 @@ function checkColumns(place: string, row: Row): void {
   throw new DataError(`${place}: expected ${flaw.expected} as "${flaw.place}", found ${flaw.found}`);
 }
 
-/** The bytes of a file of rows; none if it does not exist. @throws StoreError if it cannot be read */
+const MOST_BYTES = 2 ** 29 - 32; // the longest text that Node makes
+
+/** The bytes of a file of rows; none if it does not exist. @throws DataError if it is too large; StoreError if it cannot be read */
 export function readContent(path: string): Buffer {
   try {
+    const stat = fs.statSync(path);
+    if (stat.size > MOST_BYTES)
+      throw new DataError(`${path}: expected at most ${MOST_BYTES} bytes of rows, found ${stat.size}`);
+    if (!stat.isFile() && !stat.isDirectory())
+      throw new DataError(`${path}: expected a file, found a device`);
     return fs.readFileSync(path);
   } catch (error) {
     if (codeOf(error) === "ENOENT") return Buffer.alloc(0);

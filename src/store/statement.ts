@@ -1,6 +1,6 @@
 import * as fs from "node:fs";
 import { dirname, join } from "node:path";
-import { DataError } from "../core/errors.js";
+import { DamagedError, DataError } from "../core/errors.js";
 import { type FileSum, sha256Of, sumOfFile } from "../core/files/hash-file.js";
 import { codeOf, reasonOf, storeError } from "../core/files/io-error.js";
 import { openSafetensors } from "./safetensors.js";
@@ -113,8 +113,8 @@ export function statedRows(path: string, content: Buffer, { rows }: Statement): 
 }
 
 /** The error for a file of a finished folder that is not what its record states. */
-function notAsStated(folder: string, name: string, expected: string, found: string): DataError {
-  return new DataError(
+function notAsStated(folder: string, name: string, expected: string, found: string): DamagedError {
+  return new DamagedError(
     `${join(folder, name)}: expected ${expected}, as the finished record states, found ${found}: it was damaged since. ` +
       `\`spectral runs set-aside ${folder}\` renames the folder, and the command that made it makes it anew`,
   );

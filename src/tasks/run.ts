@@ -3,7 +3,7 @@ import { startBackend } from "../backend/start.js";
 import { dirname } from "node:path";
 import type { NamedArrays } from "../core/array.js";
 import { type Config, configure } from "../core/config.js";
-import { ConfigError, DataError, messageOf, StoreError } from "../core/errors.js";
+import { ConfigError, DamagedError, DataError, messageOf, StoreError } from "../core/errors.js";
 import type { DataOptions } from "../data/dataset.js";
 import { type ChosenEngine, chooseEngine, type EngineName } from "../linalg/engine-choice.js";
 import { SvdPool } from "../linalg/pool.js";
@@ -314,7 +314,9 @@ function missingFor(run: RunReader, { request, experiment }: PreparedRun): Missi
   try {
     verifyRun(run);
   } catch (error) {
-    throw error instanceof DataError ? new DataError(`${error.message}; ${again}`, { cause: error }) : error;
+    throw error instanceof DataError
+      ? new DamagedError(`${error.message}; ${again}`, { cause: error })
+      : error;
   }
   const missing = missingFrom(run, experiment);
   const lost = beyondRepair(run, missing);

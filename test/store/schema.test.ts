@@ -192,6 +192,13 @@ for (const [file, make, read] of kinds) {
       assert.throws(() => read(folder), { name: "DataError", message: /expected JSON/ });
     });
 
+    it("is read behind the mark that some editors put in front of text", (t) => {
+      const folder = make(temporaryFolder(t));
+      const path = join(folder, file);
+      fs.writeFileSync(path, `\ufeff${fs.readFileSync(path, "utf8")}`);
+      read(folder);
+    });
+
     it("is not even read from what is no file, or far too large", (t) => {
       const folder = make(temporaryFolder(t));
       const path = join(folder, file);
@@ -280,6 +287,19 @@ describe("rows of somebody else", () => {
     const row = { step: 3, epoch: 0.5, value: NaN, gini: -Infinity, note: "x", flag: true, none: null };
     fs.writeFileSync(path, `${encodeRow(row)}\n`);
     assert.deepEqual(readRows(path).rows, [row]);
+  });
+
+  it("are not read where there are more than a text can hold, or from a device", (t) => {
+    const path = join(temporaryFolder(t), "rows.jsonl");
+    fs.writeFileSync(path, "");
+    fs.truncateSync(path, 2 ** 30); // a hole: it takes no room
+    assert.throws(() => readRows(path), {
+      name: "DataError",
+      message: /expected at most \d+ bytes of rows, found 1073741824/,
+    });
+    fs.rmSync(path);
+    fs.symlinkSync("/dev/zero", path);
+    assert.throws(() => readRows(path), { name: "DataError", message: /expected a file, found a device/ });
   });
 
   it("cannot be written either", () => {
