@@ -1,6 +1,7 @@
 import { existsSync } from "node:fs";
 import { join, resolve } from "node:path";
 import { messageOf, SpectralError, StoreError } from "../core/errors.js";
+import { largest } from "../core/extent.js";
 import { hasContent, setFolderAside } from "../store/folder.js";
 import type { FolderKind } from "../store/record-file.js";
 import { RUN } from "../store/record.js";
@@ -16,7 +17,7 @@ export async function run({ positionals }: Given<typeof runs>): Promise<number> 
   if (action !== "check" && action !== "set-aside")
     throw new UsageError(`expected check or set-aside, found "${action}"`);
   const each = action === "check" ? check : setAside;
-  return Math.max(...folders.map((folder) => each(resolve(folder))));
+  return largest(folders.map((folder) => each(resolve(folder))));
 }
 
 /** @returns 1 if it is damaged */
