@@ -30,6 +30,8 @@ export interface OpenFolder<R> {
   update(changes: Partial<R>): void;
   /** Adds rows. @throws StoreError; DataError for a value that is no number, text, boolean or null */
   appendRows(rows: readonly Row[]): void;
+  /** Cuts the rows back to their first bytes, and forgets which files were written: some are dropped now. @throws as truncateRows */
+  cutRows(bytes: number): void;
   /** Tells what was repaired or passed over. */
   warn(message: string): void;
   /** Comes before every other write. @throws StoreError once the folder is closed, or its lock is another's */
@@ -92,12 +94,27 @@ export function openFolder<R extends FolderRecord>(
   }
   let open = true;
   const added = new Set<string>(); // files that were written beside the stated ones
+  const written = new Set<string>(); // all files that were written, to be there when the folder is finished
+  const rows = rowsPath(folder);
+  let rowsBytes = fs.statSync(rows).size; // as this process left them
   const mustBeOurs = (): void => {
     if (!open) throw new StoreError(`${kind.name} ${folder} was closed: open it again before writing`);
     lock.check();
   };
+  const mustBeAsLeft = (): void => {
+    const bytes = fs.statSync(rows, { throwIfNoEntry: false })?.size;
+    if (bytes === rowsBytes) return;
+    const found = bytes === undefined ? "no such file" : `${bytes} bytes`;
+    throw new StoreError(
+      `${rows}: expected ${rowsBytes} bytes, as this process left them, found ${found}: something else changed them`,
+    );
+  };
   const stated = (next: R): R => {
     if (next.status !== "finished") return next;
+    mustBeAsLeft();
+    const lost = [...written].find((name) => !fs.existsSync(join(folder, name)));
+    if (lost !== undefined)
+      throw new StoreError(`${join(folder, lost)}: expected the file that this process wrote, found none`);
     const { files } = record;
     try {
       return { ...next, files: files ? restate(files, folder, [...added]) : stateOf(folder, kind.kept) };
@@ -120,17 +137,25 @@ export function openFolder<R extends FolderRecord>(
       record = next;
       added.clear();
     },
-    appendRows(rows) {
+    appendRows(more) {
       mustBeOurs();
-      appendRows(rowsPath(folder), rows);
+      mustBeAsLeft();
+      appendRows(rows, more);
+      rowsBytes = fs.statSync(rows).size;
+    },
+    cutRows(bytes) {
+      mustBeOurs();
+      truncateRows(rows, bytes);
+      rowsBytes = bytes;
+      written.clear();
     },
     warn,
     mustBeOurs,
     pathToWrite(name) {
       mustBeOurs();
-      if (!record.files) return join(folder, name);
-      const free = additionTo(record.files, name);
-      added.add(free);
+      const free = record.files ? additionTo(record.files, name) : name;
+      written.add(free);
+      if (record.files) added.add(free);
       return join(folder, free);
     },
     close() {

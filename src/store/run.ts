@@ -24,7 +24,7 @@ import {
   type RunDescription,
   type RunRecord,
 } from "./record.js";
-import { truncateRows, type Row } from "./rows.js";
+import type { Row } from "./rows.js";
 import { writeSafetensors, type Metadata } from "./safetensors.js";
 import { dropSteps, stepFile, stepsIn } from "./step-files.js";
 import { layout, readerOf, readRun, type RunReader } from "./stored-run.js";
@@ -166,7 +166,7 @@ function writableRun(folder: string, opened: OpenFolder<RunRecord>): Run {
         throw new StoreError(`run ${folder} is finished: there is nothing to resume`);
       const found = findCheckpoint(checkpoints, rows, warn, check);
       if (!found && opened.salvaged) setContentAside();
-      truncateRows(rows, found?.rowsBytes ?? 0);
+      opened.cutRows(found?.rowsBytes ?? 0);
       const reached = found?.checkpoint.step ?? -1;
       for (const place of [steps, weights, moments]) dropSteps(place, (step) => step > reached);
       if (opened.record.status !== "running") update({ status: "running", failure: undefined });

@@ -20,7 +20,7 @@ import {
 import { checkUnchanged, type FolderKind, type FolderRecord } from "./record-file.js";
 import type { RunRecord } from "./record.js";
 import { codeRule, configRule, dataRule, nameRule } from "./record-rules.js";
-import { encodeRow, soundRows, truncateRows, type Row } from "./rows.js";
+import { encodeRow, soundRows, type Row } from "./rows.js";
 import { readSafetensors, writeSafetensors } from "./safetensors.js";
 import { fields, list, text, whole } from "../core/schema.js";
 import { checkStated } from "./statement.js";
@@ -299,7 +299,7 @@ function writableStudy(folder: string, opened: OpenFolder<StudyRecord>): Study {
       if (new Set(parts).size !== parts.length)
         throw new RangeError(`study ${folder}: expected each part once, found ${parts.join(", ")}`);
       const { done, bytes } = wholeParts(folder, parts, warn);
-      truncateRows(rowsPath(folder), bytes);
+      opened.cutRows(bytes);
       dropOthers(folder, parts.slice(0, done));
       return parts.slice(done);
     },

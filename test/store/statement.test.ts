@@ -319,6 +319,36 @@ describe("a run that cannot be finished", () => {
   });
 });
 
+describe("files that something else takes away while a run is trained", () => {
+  it("stop it at the next row, and keep it from being finished", (t) => {
+    const run = openRun(temporaryFolder(t), toy);
+    const path = join(run.folder, "rows.jsonl");
+    run.appendRows([{ step: 0, value: 1 }]);
+    run.writeArrays(0, arrays);
+    const content = fs.readFileSync(path);
+    const expected = {
+      name: "StoreError",
+      message: /rows\.jsonl: expected 21 bytes, as this process left them, found /,
+    };
+    for (const spoil of [
+      () => fs.rmSync(path),
+      () => fs.writeFileSync(path, ""),
+      () => fs.appendFileSync(path, "x"),
+    ]) {
+      spoil();
+      assert.throws(() => run.appendRows([{ step: 1, value: 1 }]), expected);
+      assert.throws(() => run.update({ status: "finished" }), expected);
+      fs.writeFileSync(path, content);
+    }
+    fs.rmSync(join(run.folder, "steps"), { recursive: true });
+    assert.throws(() => run.update({ status: "finished" }), {
+      name: "StoreError",
+      message: /steps\/0\.safetensors: expected the file that this process wrote, found none/,
+    });
+    run.close();
+  });
+});
+
 describe("a study that is finished", () => {
   const identity = {
     kind: "barrier",
