@@ -1,12 +1,17 @@
 import * as fs from "node:fs";
-import { basename, dirname, join } from "node:path";
+import { join } from "node:path";
 import { DataError, StoreError } from "../core/errors.js";
 import { removeStaleTemporaries, writeFileAtomic } from "../core/files/atomic.js";
-import { codeOf, storeError } from "../core/files/io-error.js";
-import { acquireLock, holderOf, type Lock } from "../core/files/lock.js";
+import { storeError } from "../core/files/io-error.js";
+import { holderOf } from "../core/files/lock.js";
+import { setAsideFile } from "./aside.js";
+import { lockFolder, lockPath } from "./lock-folder.js";
 import { damaged, readRecordOf, writeRecordOf, type FolderKind, type FolderRecord } from "./record-file.js";
 import { appendRows, readContent, readRows, truncateRows, type Row } from "./rows.js";
 import { additionTo, restate, stateOf, statedRows } from "./statement.js";
+
+export { moveAside, setFolderAside } from "./aside.js";
+export { lockPath } from "./lock-folder.js";
 
 type Warn = (message: string) => void;
 
@@ -50,11 +55,6 @@ export interface OpenFolder<R> {
 /** The rows of a run or a study. */
 export function rowsPath(folder: string): string {
   return join(folder, "rows.jsonl");
-}
-
-/** The lock of a run or a study. */
-export function lockPath(folder: string): string {
-  return join(folder, "lock");
 }
 
 /**
@@ -153,7 +153,7 @@ export function openFolder<R extends FolderRecord>(
     mustBeOurs,
     pathToWrite(name) {
       mustBeOurs();
-      const free = record.files ? additionTo(record.files, name) : name;
+      const free = record.files ? additionTo(record.files, added, name) : name;
       written.add(free);
       if (record.files) added.add(free);
       return join(folder, free);
@@ -163,83 +163,6 @@ export function openFolder<R extends FolderRecord>(
       lock.release();
     },
   };
-}
-
-/** Where a folder that is moved away goes. */
-export interface Away {
-  /** The folder's new name is the first that is free of `<name>-1`, `<name>-2`, ... */
-  readonly name: string;
-  /** In which folder. */
-  readonly into: string;
-}
-
-/**
- * Moves a folder aside, out of the sight of every search, so that another can take its name: to .replaced/<id>-<n> beside it.
- * @param still decides under the lock whether the folder is to go; default always
- * @returns where it lies now; undefined if it was not to go, or is gone
- * @throws StoreError if another process has it
- */
-export function moveAside(kind: FolderKind, folder: string, still?: () => boolean): string | undefined {
-  const away = { name: basename(folder), into: join(dirname(folder), ".replaced") };
-  return moveAway(kind, folder, away, still);
-}
-
-/**
- * Sets a folder aside that is damaged: renames it to <id>.damaged-<n>, which no search looks at. Loses nothing.
- * @returns where it lies now
- * @throws StoreError if another process has it, or there is none
- */
-export function setFolderAside(kind: FolderKind, folder: string): string {
-  const away = { name: `${basename(folder)}.damaged`, into: dirname(folder) };
-  const target = moveAway(kind, folder, away);
-  if (target !== undefined) return target;
-  throw new StoreError(`${folder}: expected the folder of a ${kind.name}, found none`);
-}
-
-function moveAway(
-  kind: FolderKind,
-  folder: string,
-  { name, into }: Away,
-  still: () => boolean = () => true,
-): string | undefined {
-  const lock = lockFolder(kind, folder, () => fs.existsSync(folder));
-  if (lock === undefined) return undefined;
-  try {
-    if (!still()) return undefined;
-    fs.mkdirSync(into, { recursive: true });
-    let n = 1;
-    while (fs.existsSync(join(into, `${name}-${n}`))) n++;
-    const target = join(into, `${name}-${n}`);
-    fs.renameSync(folder, target);
-    fs.rmSync(lockPath(target), { force: true });
-    return target;
-  } catch (error) {
-    throw storeError("move aside", folder, error);
-  } finally {
-    lock.release();
-  }
-}
-
-/**
- * Locks a folder. Another process may move it aside at any moment until it is locked: then again.
- * @param there sees to it that the folder is there, or says that it is not
- * @returns undefined if it is not there
- */
-function lockFolder(kind: FolderKind, folder: string, there: () => boolean): Lock | undefined {
-  for (let attempt = 1; there(); attempt++) {
-    try {
-      return acquireLock(lockPath(folder), `${kind.name} ${folder}`);
-    } catch (error) {
-      const moved = error instanceof StoreError && codeOf(error.cause) === "ENOENT";
-      if (!moved || attempt === 10) throw error;
-    }
-  }
-  return undefined;
-}
-
-/** Whether a folder of such a name was set aside. */
-export function isSetAside(name: string): boolean {
-  return name.startsWith(".") || /\.damaged-\d+$/.test(name);
 }
 
 /**
@@ -316,14 +239,6 @@ function prepareRecord<R extends FolderRecord>(
 /** Whether a folder holds more than a record: one that has no record then has lost it. */
 export function hasContent(kind: FolderKind, folder: string): boolean {
   return ["rows.jsonl", ...kind.places].some((name) => fs.existsSync(join(folder, name)));
-}
-
-/** Renames a file or folder to the first free <path>.damaged-<n>. @returns its new path */
-export function setAsideFile(path: string): string {
-  let n = 1;
-  while (fs.existsSync(`${path}.damaged-${n}`)) n++;
-  fs.renameSync(path, `${path}.damaged-${n}`);
-  return `${path}.damaged-${n}`;
 }
 
 // What killed processes left: half-written files aside, a row cut short, and rows that a finished folder does not state.

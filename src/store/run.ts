@@ -4,14 +4,8 @@ import type { NamedArrays } from "../core/array.js";
 import { StoreError } from "../core/errors.js";
 import { writeFileAtomic } from "../core/files/atomic.js";
 import { sumOfFile } from "../core/files/hash-file.js";
-import {
-  emitWarning,
-  openFolder,
-  rowsPath,
-  setAsideFile,
-  type OpenFolder,
-  type OpenOptions,
-} from "./folder.js";
+import { emitWarning, openFolder, rowsPath, type OpenFolder, type OpenOptions } from "./folder.js";
+import { setAsideFile } from "./aside.js";
 import { findCheckpoint, writeCheckpoint, type Checkpoint } from "./checkpoints.js";
 import {
   checkSameTraining,

@@ -60,9 +60,10 @@ export function restate({ kept }: Statement, folder: string, added: readonly str
 }
 
 /** A name for more of what a stated file holds: the file itself is never replaced. "steps/20+1.safetensors" */
-export function additionTo({ kept }: Statement, name: string): string {
+export function additionTo({ kept }: Statement, added: ReadonlySet<string>, name: string): string {
   let free = name;
-  for (let n = 1; Object.hasOwn(kept, free); n++) free = name.replace(/\.safetensors$/, `+${n}.safetensors`);
+  for (let n = 1; Object.hasOwn(kept, free) || added.has(free); n++)
+    free = name.replace(/\.safetensors$/, `+${n}.safetensors`);
   return free;
 }
 

@@ -36,6 +36,7 @@ function fill(run: Run): void {
     run.writeArrays(step, arrays("b", 10 + step));
     run.appendRows([{ step, probe: "alignment", value: step / 7 }]);
   }
+  run.writeArrays(0, arrays("c", 3));
   run.writeArrays(8, arrays("b", 8));
   run.update({ coverage: { ...run.record.coverage, probes: {} } });
 }
