@@ -1,10 +1,11 @@
 import { freemem } from "node:os";
 import { messageOf, SpectralError } from "../core/errors.js";
-import type { SvdPool } from "../linalg/pool.js";
+import { SvdPool } from "../linalg/pool.js";
 import { describeSpectrum } from "../probes/spectra.js";
 import { isReadable, READ_AS } from "../store/element-types.js";
 import { quoted } from "../store/safetensors-header.js";
 import type { StoredTensor, Weights } from "../store/weights.js";
+import { SMALL, tooLarge } from "./capacity.js";
 import { scaleBeside } from "./quantised.js";
 import { readingOf, type Reading, type ReadingOptions } from "./readings.js";
 import { scaledMatrix, timesPower } from "./scaled-matrix.js";
@@ -71,14 +72,25 @@ export function countOf({ reading }: MatrixPlan): number {
 export async function* spectraOf(
   weights: Weights,
   plans: readonly MatrixPlan[],
-  pool: SvdPool,
 ): AsyncGenerator<MatrixResult, void> {
-  for (const plan of plans) {
-    for (let i = 0, count = countOf(plan); i < count; i++) {
-      const place = placeOf(i, plan.reading.stack);
-      const matrix = plan.tensor.name + place.map((at) => `[${at}]`).join("");
-      yield { matrix, plan, place, outcome: await outcomeOf(weights, plan, i, matrix, pool) };
+  if (plans.length === 0) return;
+  const pool = new SvdPool();
+  // A thread must not be ended while it loads a library: that aborts the whole process.
+  const engine = await pool.description;
+  try {
+    for (const plan of plans) {
+      for (let i = 0, count = countOf(plan); i < count; i++) {
+        const place = placeOf(i, plan.reading.stack);
+        const matrix = plan.tensor.name + place.map((at) => `[${at}]`).join("");
+        const outcome = await outcomeOf(weights, plan, i, matrix, {
+          pool,
+          native: engine.startsWith("LAPACK"),
+        });
+        yield { matrix, plan, place, outcome };
+      }
     }
+  } finally {
+    await pool.close();
   }
 }
 
@@ -87,12 +99,15 @@ async function outcomeOf(
   { tensor, reading: { rows, columns } }: MatrixPlan,
   i: number,
   matrix: string,
-  pool: SvdPool,
+  { pool, native }: { readonly pool: SvdPool; readonly native: boolean },
 ): Promise<Outcome> {
   const size = rows * columns;
   try {
-    const failed = await tooLarge(rows, columns, tensor, pool);
-    if (failed !== undefined) return { failed };
+    if (size >= SMALL) {
+      const memory = process.availableMemory?.() ?? freemem();
+      const failed = tooLarge(rows, columns, { native, memory });
+      if (failed !== undefined) return { failed: `${tensor.dtype} [${tensor.shape.join(", ")}] ${failed}` };
+    }
     const read = (from: number, count: number) => weights.readPart(tensor, i * size + from, count);
     const inFloat32 = isReadable(tensor.dtype) && READ_AS[tensor.dtype] === "F32";
     const scaled = scaledMatrix(read, size, inFloat32);
@@ -110,39 +125,6 @@ async function outcomeOf(
     if (error instanceof RangeError) return { failed: `not enough memory: ${messageOf(error)}` };
     throw error;
   }
-}
-
-const GIB = 2 ** 30;
-const IN_WEBASSEMBLY = 4 * GIB;
-const NUMERALS = new Intl.NumberFormat("en", { maximumFractionDigits: 1 });
-
-/**
- * What keeps a matrix from being decomposed here, in words; undefined for nothing. Besides the matrix (float32, once here
- * and once in WebAssembly, or once more in float64 for LAPACK) it takes the Gram matrix of its short side in float64.
- */
-async function tooLarge(
-  rows: number,
-  columns: number,
-  { dtype, shape }: StoredTensor,
-  pool: SvdPool,
-): Promise<string | undefined> {
-  const elements = rows * columns;
-  if (elements < 2 ** 26) return undefined;
-  const gram = 8 * Math.min(rows, columns) ** 2;
-  const native = (await pool.description).startsWith("LAPACK");
-  const needed = (native ? 12 : 8) * elements + gram;
-  const most = process.availableMemory?.() ?? freemem();
-  const size = (bytes: number): string => `${NUMERALS.format(bytes / GIB)} GiB`;
-  const what =
-    `too large: ${rows} x ${columns} (${NUMERALS.format(elements)} numbers, ${dtype} [${shape.join(", ")}], ` +
-    `${size(4 * elements)} as float32)`;
-  if (!native && 4 * elements + gram > IN_WEBASSEMBLY - GIB / 16) {
-    return `${what}: WebAssembly has 4 GiB; install OpenBLAS (\`spectral doctor\` says whether it is found), which has no such limit`;
-  }
-  if (needed > most) {
-    return `${what}: needs about ${size(needed)} of memory, found ${size(most)}; close other programs or take a larger machine`;
-  }
-  return undefined;
 }
 
 function placeOf(i: number, stack: readonly number[]): number[] {

@@ -1,7 +1,6 @@
 import { DataError, SpectrumError } from "../core/errors.js";
 import { largest } from "../core/extent.js";
 import { printable } from "../core/printable.js";
-import { SvdPool } from "../linalg/pool.js";
 import type { Choice } from "../analysis/readings.js";
 import {
   countOf,
@@ -27,16 +26,14 @@ export async function run({ values, positionals }: Given<typeof spectra>): Promi
   const plans = plansOf(weights, { choice, integers: values.integers });
   const report: Report = values.json ? jsonReport(weights) : tableReport(weights, plans);
   const failures: string[] = [];
-  const pool = new SvdPool();
   try {
     for (const plan of plans) if (!hasMatrices(plan)) report.leftOut?.(plan);
-    for await (const result of spectraOf(weights, plans.filter(hasMatrices), pool)) {
+    for await (const result of spectraOf(weights, plans.filter(hasMatrices))) {
       report.matrix(result);
       if ("failed" in result.outcome) failures.push(`${named(result.matrix)}: ${result.outcome.failed}`);
     }
   } finally {
     weights.close();
-    await pool.close();
   }
   report.end(countsOf(plans, weights, failures.length), plans);
   failWith(failures, weights.faults);

@@ -42,6 +42,7 @@ export interface ByteSource {
 const OPENING_BRACE = 0x7b;
 const QUOTE = 0x22;
 const MAX_HEADER = 100_000_000; // the limit of the published format
+const MOST_METADATA = 1_000_000;
 const MAX_ENTRY = 65536; // of one tensor; the rest of a larger one could only be ballast
 
 /**
@@ -94,9 +95,12 @@ function readEntries(bytes: Uint8Array, dataStart: number, fail: Fail): Safetens
         fail("every name once", `${quoted(key)} twice`);
       }
       if (key === "__metadata__") {
-        metadata = bytes[start] === OPENING_BRACE ? readMetadata(bytes, entry, fail) : {};
-        if (bytes[start] !== OPENING_BRACE && parsed(entry) !== null)
-          fail("__metadata__ of strings", excerpt(parsed(entry)));
+        if (bytes[start] === OPENING_BRACE) metadata = readMetadata(bytes, entry, fail);
+        else {
+          const value = end - start <= MAX_ENTRY ? parsed(entry) : `${end - start} bytes`;
+          if (value !== null) fail("__metadata__ of strings", excerpt(value));
+          metadata = {}; // null, as other readers take it
+        }
       } else {
         if (end - start > MAX_ENTRY)
           fail(`at most ${MAX_ENTRY} bytes for tensor ${quoted(key)}`, `${end - start} bytes`);
@@ -118,6 +122,7 @@ function readMetadata(bytes: Uint8Array, { start, end }: JsonEntry, fail: Fail):
     const value = text ? jsonValue(bytes, entry) : undefined;
     if (typeof value !== "string") return fail(`a string as metadata ${quoted(entry.key)}`, excerpt(value));
     metadata.set(entry.key, value);
+    if (metadata.size > MOST_METADATA) fail(`at most ${MOST_METADATA} texts as __metadata__`, "more");
   }
   return Object.fromEntries(metadata);
 }
