@@ -81,8 +81,8 @@ function isFilters(name: string, shape: readonly number[]): boolean {
     return (k <= 4 || (k <= 11 && k % 2 === 1)) && k < out && k < input;
   }
   const widest = kernel.reduce((most, k) => Math.max(most, k), 0);
-  if (widest > 32) return false;
   if (named) return true;
+  if (widest > 32) return false;
   const [height, width] = kernel.slice(-2);
   const usual = height === width || height === 1 || width === 1;
   return usual && (widest <= 7 || out > widest);
