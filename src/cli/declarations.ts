@@ -60,11 +60,11 @@ export const spectra = {
   name: "spectra",
   summary: "ranks and singular values of every matrix in a file of weights",
   positionals: {
-    FILE: "weights in the safetensors format, ours or anybody's; an index.json or a folder stands for all of its files",
+    FILE: "weights in the safetensors format, ours or anybody's; or an index.json or folder of them",
   },
   options: {
     stack: {
-      text: "reads tensors of three sizes or more as stacks of matrices (default: filters are flattened)",
+      text: "reads tensors of three sizes or more as stacks of matrices (default: not filters)",
     },
     flatten: { text: "reads them all as filters: first size x all the others" },
     integers: { text: "decomposes integers too (default: left out, as codes, indices or masks)" },

@@ -75,7 +75,7 @@ function failWith(failures: readonly string[], faults: readonly string[]): void 
   const more = failures.length > 3 ? `; and ${failures.length - 3} more` : "";
   const undone =
     failures.length === 0 ? [] : [`${matrices(failures.length)} could not be decomposed: ${first}${more}`];
-  if (faults.length > 0) throw new DataError([...faults, ...undone].join("\n"));
+  if (faults.length > 0) throw new DataError(printable([...faults, ...undone].join("; ")));
   if (undone.length > 0) throw new SpectrumError(undone[0]);
 }
 
