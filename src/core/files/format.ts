@@ -22,7 +22,6 @@ const BINARY: readonly (readonly [start: string, name: string, description: stri
   ["\x93NUMPY", "npy", "a NumPy .npy file"],
   ["GGUF", "gguf", "a GGUF file"],
   ["\x1f\x8b", "gzip", "a gzip archive", UNPACK],
-  ["BZh", "bzip2", "a bzip2 archive", UNPACK],
   ["\xfd7zXZ\0", "xz", "an xz archive", UNPACK],
   ["\x28\xb5\x2f\xfd", "zstd", "a zstd archive", UNPACK],
   ["7z\xbc\xaf\x27\x1c", "7z", "a 7z archive", UNPACK],
