@@ -65,8 +65,18 @@ export const study = {
 export const spectra = {
   name: "spectra",
   summary: "ranks and singular values of every matrix in a file of weights",
-  positionals: { FILE: "weights in the safetensors format, ours or anybody's" },
-  options: { json: { text: "one JSON object per matrix and line" } },
+  positionals: {
+    FILE: "weights in the safetensors format, ours or anybody's; or an index.json or folder of them",
+  },
+  options: {
+    stack: {
+      text: "reads tensors of three sizes or more as stacks of matrices (default: not filters)",
+    },
+    flatten: { text: "reads them all as filters: first size x all the others" },
+    integers: { text: "decomposes integers too (default: left out, as codes, indices or masks)" },
+    json: { text: "a JSON object per line: of each matrix, of each tensor left out, of all at the end" },
+  },
+  statuses: { 1: "failed, or some matrix has no spectrum or some file is missing: all else is printed" },
   example: "spectra model.safetensors",
 } as const satisfies Declaration;
 

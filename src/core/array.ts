@@ -15,6 +15,7 @@ export type NamedArrays = ReadonlyMap<string, NdArray>;
 
 /** Number of elements of a shape; 1 for a scalar. */
 export function sizeOf(shape: readonly number[]): number {
+  if (shape.includes(0)) return 0; // also where the product of the others is infinite
   return shape.reduce((product, size) => product * size, 1);
 }
 

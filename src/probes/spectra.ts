@@ -1,4 +1,5 @@
 import { float32, type NdArray } from "../core/array.js";
+import { largest } from "../core/extent.js";
 import type { When } from "../core/time.js";
 import { count90, effectiveRank, entropyRank, gini, stableRank } from "../linalg/spectrum.js";
 import type { Measurement, Probe } from "../train/measure.js";
@@ -48,6 +49,21 @@ export function describeSpectrum(s: Float64Array): Record<string, number> {
     gini: rank(gini),
     largest: s[0],
     median: s[Math.floor((s.length - 1) / 2)],
-    frobenius: Math.hypot(...s),
+    frobenius: norm(s),
   };
+}
+
+/** Math.hypot(...s), in its steps and to the last bit, of any number of values. */
+function norm(s: Float64Array): number {
+  const most = largest(s);
+  if (!(most > 0)) return most;
+  let sum = 0;
+  let lost = 0; // what the last additions rounded away (Kahan)
+  for (const x of s) {
+    const square = (x / most) ** 2 - lost;
+    const next = sum + square;
+    lost = next - sum - square;
+    sum = next;
+  }
+  return Math.sqrt(sum) * most;
 }

@@ -1,13 +1,15 @@
 import { DataError, messageOf } from "../core/errors.js";
 import { sizeOf } from "../core/array.js";
 import { formatOf } from "../core/files/format.js";
-import { ELEMENT_BYTES, type FileDType } from "./element-types.js";
+import { printable } from "../core/printable.js";
+import { elementBits } from "./element-types.js";
+import { jsonEntries, jsonValue, type JsonEntry } from "./json-object.js";
 
 /** One tensor as the header declares it. */
 export interface TensorInfo {
   readonly name: string;
-  /** Type in the file; reading may convert it (F16 and BF16 to F32, ...). */
-  readonly dtype: FileDType;
+  /** Type in the file, perhaps one that cannot be read (F4, ...); reading may convert it (F16 and BF16 to F32, ...). */
+  readonly dtype: string;
   readonly shape: readonly number[];
   /** First byte, from the start of the file. */
   readonly offset: number;
@@ -22,6 +24,12 @@ export interface SafetensorsHeader {
   readonly metadata: Readonly<Record<string, string>>;
 }
 
+/** A tensor's name (or other foreign text) in a message: in quotes, on one line, and not longer than a line. */
+export function quoted(text: string): string {
+  const cut = text.length > 200;
+  return printable(JSON.stringify(cut ? `${text.slice(0, 200)}…` : text));
+}
+
 /** A file or buffer that can be read in parts. */
 export interface ByteSource {
   /** Its name in errors. */
@@ -32,99 +40,121 @@ export interface ByteSource {
 }
 
 const OPENING_BRACE = 0x7b;
+const QUOTE = 0x22;
 const MAX_HEADER = 100_000_000; // the limit of the published format
+const MOST_METADATA = 1_000_000;
+const MAX_ENTRY = 65536; // of one tensor; the rest of a larger one could only be ballast
 
 /**
  * Reads and checks the header: 8-byte little-endian length, JSON, and offsets that cover the rest of the file without
  * gap or overlap (https://github.com/huggingface/safetensors#format). Reads nothing of the data and allocates no more
- * than the header's own size.
+ * than a few times the header's own size. Tensors of types that are not known are listed too, if their place is sound.
  * @throws DataError naming the file, what was expected and what was found
  */
 export function readHeader(source: ByteSource): SafetensorsHeader {
   const { name, size } = source;
   const start = Buffer.from(source.read(0, Math.min(size, 512)));
-  const foreign = start[8] === OPENING_BRACE ? undefined : formatOf(start)?.description;
+  const foreign = start[8] === OPENING_BRACE ? undefined : formatOf(start);
   const fail = (expected: string, found: string): never => {
-    const instead = foreign === undefined ? found : `${foreign} (${found})`;
-    throw new DataError(`${name}: expected a safetensors file with ${expected}, found ${instead}`);
+    const instead = foreign === undefined ? found : `${foreign.description} (${found})`;
+    const advice = foreign?.advice === undefined ? "" : `; ${foreign.advice}`;
+    throw new DataError(`${name}: expected a safetensors file with ${expected}, found ${instead}${advice}`);
   };
   if (size < 8) fail("8 bytes of header length", `a file of ${size} bytes`);
   const length = Number(start.readBigUInt64LE(0));
   if (length > size - 8) fail(`a header that fits the file's ${size} bytes`, `a header length of ${length}`);
   if (length > MAX_HEADER) fail(`a header of at most ${MAX_HEADER} bytes`, `a header length of ${length}`);
   if (start[8] !== OPENING_BRACE)
-    fail('a header that starts with "{"', length === 0 ? "no header" : `byte ${start[8]}`);
+    fail(
+      'a header that starts with "{"',
+      length === 0 ? "no header" : `byte ${start[8]}${start[8] === 0x20 ? " (a space)" : ""}`,
+    );
 
-  const header = parseJson(source.read(8, length), fail);
-  const metadata = readMetadata(header.get("__metadata__"), fail);
-  header.delete("__metadata__");
-  const tensors = new Map<string, TensorInfo>();
-  for (const [tensor, entry] of header) tensors.set(tensor, readEntry(tensor, entry, 8 + length, fail));
+  const { tensors, metadata } = readEntries(source.read(8, length), 8 + length, fail);
   checkCoverage([...tensors.values()], 8 + length, size, fail);
   return { tensors, metadata };
 }
 
 type Fail = (expected: string, found: string) => never;
 
-// The header's entries in the order of the text: a plain object would put names such as "10" first and drop duplicates.
-function parseJson(bytes: Uint8Array, fail: Fail): Map<string, unknown> {
-  let text: string;
-  let parsed: unknown;
+// Entry by entry in the order of the text: a plain object would put names such as "10" first and drop duplicates.
+function readEntries(bytes: Uint8Array, dataStart: number, fail: Fail): SafetensorsHeader {
+  const tensors = new Map<string, TensorInfo>();
+  let metadata: Record<string, string> | undefined;
+  let place = "";
+  const parsed = (entry: JsonEntry): unknown => {
+    place = ` in the entry ${quoted(entry.key)}`;
+    const value = jsonValue(bytes, entry);
+    place = "";
+    return value;
+  };
   try {
-    text = new TextDecoder("utf-8", { fatal: true }).decode(bytes);
-    parsed = JSON.parse(text);
+    for (const entry of jsonEntries(bytes)) {
+      const { key, start, end } = entry;
+      if (tensors.has(key) || (key === "__metadata__" && metadata !== undefined)) {
+        fail("every name once", `${quoted(key)} twice`);
+      }
+      if (key === "__metadata__") {
+        if (bytes[start] === OPENING_BRACE) metadata = readMetadata(bytes, entry, fail);
+        else {
+          const value = end - start <= MAX_ENTRY ? parsed(entry) : `${end - start} bytes`;
+          if (value !== null) fail("__metadata__ of strings", excerpt(value));
+          metadata = {}; // null, as other readers take it
+        }
+      } else {
+        if (end - start > MAX_ENTRY)
+          fail(`at most ${MAX_ENTRY} bytes for tensor ${quoted(key)}`, `${end - start} bytes`);
+        if (bytes[start] === OPENING_BRACE) checkKeys(bytes, entry, fail);
+        tensors.set(key, readEntry(key, parsed(entry), dataStart, fail));
+      }
+    }
   } catch (error) {
-    return fail("a JSON header", messageOf(error));
+    if (error instanceof DataError) throw error;
+    fail("a JSON header", printable(messageOf(error), 300) + place);
   }
-  const entries = new Map<string, unknown>();
-  for (const key of topLevelKeys(text)) {
-    if (entries.has(key)) fail("every name once", `${JSON.stringify(key)} twice`);
-    entries.set(key, (parsed as Record<string, unknown>)[key]);
-  }
-  return entries;
+  return { tensors, metadata: metadata ?? {} };
 }
 
-// Keys of the outermost object of valid JSON text, as written. Strings are skipped whole; depth counts brackets.
-function topLevelKeys(text: string): string[] {
-  const keys: string[] = [];
-  let depth = 0;
-  for (const [token] of text.matchAll(/"[^"\\]*(?:\\.[^"\\]*)*"(?:\s*:)?|[{}[\]]/g)) {
-    if (token === "{" || token === "[") depth++;
-    else if (token === "}" || token === "]") depth--;
-    else if (depth === 1 && token.endsWith(":")) keys.push(JSON.parse(token.slice(0, -1)) as string);
+function readMetadata(bytes: Uint8Array, { start, end }: JsonEntry, fail: Fail): Record<string, string> {
+  const metadata = new Map<string, string>();
+  for (const entry of jsonEntries(bytes, start, end)) {
+    const text = entry.end - entry.start <= MAX_ENTRY || bytes[entry.start] === QUOTE;
+    const value = text ? jsonValue(bytes, entry) : undefined;
+    if (typeof value !== "string") return fail(`a string as metadata ${quoted(entry.key)}`, excerpt(value));
+    metadata.set(entry.key, value);
+    if (metadata.size > MOST_METADATA) fail(`at most ${MOST_METADATA} texts as __metadata__`, "more");
   }
-  return keys;
+  return Object.fromEntries(metadata);
 }
 
-function readMetadata(value: unknown, fail: Fail): Record<string, string> {
-  if (value === undefined) return {};
-  if (!isObject(value)) return fail("__metadata__ of strings", JSON.stringify(value));
-  for (const [key, text] of Object.entries(value)) {
-    if (typeof text !== "string") fail(`a string as metadata ${JSON.stringify(key)}`, JSON.stringify(text));
+// JSON.parse takes the last of two equal fields, other readers the first: such a file is not trusted.
+function checkKeys(bytes: Uint8Array, { key, start, end }: JsonEntry, fail: Fail): void {
+  const seen = new Set<string>();
+  for (const { key: field } of jsonEntries(bytes, start, end)) {
+    if (seen.has(field)) fail(`every field once for tensor ${quoted(key)}`, `${quoted(field)} twice`);
+    seen.add(field);
   }
-  return value as Record<string, string>;
 }
 
 function readEntry(tensor: string, entry: unknown, dataStart: number, fail: Fail): TensorInfo {
-  const place = (what: string): string => `${what} for tensor ${JSON.stringify(tensor)}`;
+  const place = (what: string): string => `${what} for tensor ${quoted(tensor)}`;
   if (!isObject(entry)) return fail(place("dtype, shape and data_offsets"), excerpt(entry));
   const { dtype, shape, data_offsets: offsets } = entry;
-  if (typeof dtype !== "string" || !Object.hasOwn(ELEMENT_BYTES, dtype)) {
-    return fail(place(`one of the types ${Object.keys(ELEMENT_BYTES).join(", ")}`), excerpt(dtype));
-  }
+  if (typeof dtype !== "string") return fail(place("a type (F32, BF16, ...)"), excerpt(dtype));
   if (!isSizes(shape)) return fail(place("a shape of whole numbers >= 0"), excerpt(shape));
   if (!isSizes(offsets) || offsets.length !== 2 || offsets[0] > offsets[1]) {
     return fail(place("data_offsets [begin, end]"), excerpt(offsets));
   }
   const length = offsets[1] - offsets[0];
-  const needed = sizeOf(shape) * ELEMENT_BYTES[dtype as FileDType];
+  const bits = elementBits(dtype);
+  const needed = bits === undefined ? length : (sizeOf(shape) * bits) / 8;
   if (length !== needed) {
     return fail(
       place(`${needed} bytes (${dtype}, shape [${shape.join(", ")}])`),
       `data_offsets of ${length} bytes`,
     );
   }
-  return { name: tensor, dtype: dtype as FileDType, shape, offset: dataStart + offsets[0], length };
+  return { name: tensor, dtype, shape, offset: dataStart + offsets[0], length };
 }
 
 // The data must be covered exactly: a gap, an overlap, missing or left-over bytes all mean damage.
@@ -133,10 +163,7 @@ function checkCoverage(tensors: readonly TensorInfo[], dataStart: number, size: 
   const inOrder = [...tensors].sort((a, b) => a.offset - b.offset || a.length - b.length);
   for (const { name, offset, length } of inOrder) {
     if (offset !== end) {
-      fail(
-        `tensor ${JSON.stringify(name)} at data offset ${end - dataStart}`,
-        `offset ${offset - dataStart}`,
-      );
+      fail(`tensor ${quoted(name)} at data offset ${end - dataStart}`, `offset ${offset - dataStart}`);
     }
     end += length;
   }
@@ -152,5 +179,5 @@ function isObject(value: unknown): value is Record<string, unknown> {
 }
 
 function excerpt(value: unknown): string {
-  return (JSON.stringify(value) ?? "nothing").slice(0, 80);
+  return printable(JSON.stringify(value) ?? "nothing", 80);
 }

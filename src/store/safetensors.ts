@@ -2,9 +2,10 @@ import * as fs from "node:fs";
 import { sizeOf, type NamedArrays, type NdArray } from "../core/array.js";
 import { DataError, SpectralError } from "../core/errors.js";
 import { writeFileAtomic } from "../core/files/atomic.js";
-import { ELEMENT_BYTES, READ_AS, elementsOf } from "./element-types.js";
+import { ELEMENT_BYTES, READ_AS, elementsOf, isReadable, roomFor, whyUnread } from "./element-types.js";
 import { reasonOf } from "../core/files/io-error.js";
 import {
+  quoted,
   readHeader,
   type ByteSource,
   type SafetensorsHeader,
@@ -29,8 +30,10 @@ export interface SafetensorsFile {
   readonly metadata: Metadata;
   /** Type, shape and place, without reading the data. @throws DataError if there is no such tensor */
   info(name: string): TensorInfo;
-  /** Reads one tensor; F16 and BF16 become F32, small integers I32, U32 and U64 I64. @throws DataError */
+  /** Reads one tensor; F16, BF16 and F8 become F32, small integers I32, U32 and U64 I64. @throws DataError */
   read(name: string): NdArray;
+  /** Reads `count` elements of a tensor, from element `from` on, as `read` does. @throws DataError */
+  readPart(name: string, from: number, count: number): NdArray["data"];
   close(): void;
 }
 
@@ -45,7 +48,7 @@ export function encode(arrays: NamedArrays, metadata: Metadata = {}): Buffer {
 
 /**
  * The arrays of a safetensors buffer, in the order of the header. Arrays share memory with `buffer` where alignment
- * allows it. Types that NdArray has not are converted (F16 and BF16 to F32, small integers to I32, U32 and U64 to I64).
+ * allows it. Types that NdArray has not are converted (F16, BF16 and F8 to F32, small integers to I32, U32 and U64 to I64).
  * @param source what errors call the buffer, usually a path
  * @throws DataError for every kind of damage, naming what was expected and found
  */
@@ -85,8 +88,7 @@ export function openSafetensors(path: string): SafetensorsFile {
     const { tensors, metadata } = readHeader(source);
     const info = (name: string): TensorInfo => {
       const found = tensors.get(name);
-      if (found === undefined)
-        throw new DataError(`${path}: expected a tensor ${JSON.stringify(name)}, found none`);
+      if (found === undefined) throw new DataError(`${path}: expected a tensor ${quoted(name)}, found none`);
       return found;
     };
     return {
@@ -94,6 +96,7 @@ export function openSafetensors(path: string): SafetensorsFile {
       metadata,
       info,
       read: (name) => readTensor(source, info(name)),
+      readPart: (name, from, count) => readPart(source, info(name), from, count),
       close,
     };
   } catch (error) {
@@ -112,7 +115,7 @@ function pieces(arrays: NamedArrays, metadata: Metadata): Uint8Array[] {
     if (array.data.length !== sizeOf(array.shape)) {
       const shape = `[${array.shape.join(", ")}]`;
       throw new DataError(
-        `safetensors: ${JSON.stringify(name)} of shape ${shape} holds ${array.data.length} elements`,
+        `safetensors: ${quoted(name)} of shape ${shape} holds ${array.data.length} elements`,
       );
     }
     begins.set(name, end);
@@ -141,13 +144,46 @@ function readAll(source: ByteSource, { tensors, metadata }: SafetensorsHeader): 
   return { arrays, metadata };
 }
 
-function readTensor(source: ByteSource, { name, dtype, shape, offset, length }: TensorInfo): NdArray {
-  const data = elementsOf(
-    source.read(offset, length),
-    dtype,
-    `${source.name}, tensor ${JSON.stringify(name)}`,
+function readTensor(source: ByteSource, info: TensorInfo): NdArray {
+  const dtype = readableType(source, info);
+  return { dtype: READ_AS[dtype], shape: info.shape, data: readPart(source, info, 0, sizeOf(info.shape)) };
+}
+
+/** More is read in pieces: Node 20 has no Uint8Array beyond 4 GiB, and no read beyond 2 GiB. */
+const MOST_AT_ONCE = 2 ** 30;
+const PIECE = 2 ** 26;
+
+function readPart(source: ByteSource, info: TensorInfo, from: number, count: number): NdArray["data"] {
+  const dtype = readableType(source, info);
+  const width = ELEMENT_BYTES[dtype];
+  const place = `${source.name}, tensor ${quoted(info.name)}`;
+  const elements = (start: number, length: number): NdArray["data"] =>
+    elementsOf(source.read(info.offset + start * width, length * width), dtype, place);
+  try {
+    if (count * width <= MOST_AT_ONCE) return elements(from, count);
+    const data = roomFor(dtype, count);
+    for (let done = 0; done < count; done += PIECE / width) {
+      const piece = elements(from + done, Math.min(PIECE / width, count - done));
+      (data as { set(piece: NdArray["data"], at: number): void }).set(piece, done);
+    }
+    return data;
+  } catch (error) {
+    if (!(error instanceof RangeError)) throw error;
+    throw new DataError(
+      `${place} of shape [${info.shape.join(", ")}]: not enough memory for ${count} numbers`,
+      {
+        cause: error,
+      },
+    );
+  }
+}
+
+function readableType({ name: source }: ByteSource, { name, dtype }: TensorInfo): keyof typeof ELEMENT_BYTES {
+  if (isReadable(dtype)) return dtype;
+  throw new DataError(
+    `${source}: expected a safetensors file with one of the types ${Object.keys(ELEMENT_BYTES).join(", ")} for tensor ${quoted(name)}, ` +
+      `found ${quoted(dtype)}: ${whyUnread(dtype)}`,
   );
-  return { dtype: READ_AS[dtype], shape, data };
 }
 
 function openBytes(path: string): { readonly source: ByteSource; close(): void } {

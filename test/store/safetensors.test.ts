@@ -137,6 +137,77 @@ describe("safetensors from elsewhere", () => {
     );
   });
 
+  it("decodes eight-bit floats exactly", () => {
+    const values = (dtype: string, codes: readonly number[]): unknown => {
+      const bytes = Uint8Array.from(codes);
+      const array = decode(file(`{"x":${entry(dtype, [codes.length], [0, codes.length])}}`, bytes), "b");
+      assert.equal(array.arrays.get("x")!.dtype, "F32");
+      return [...array.arrays.get("x")!.data];
+    };
+    // Open Compute Project, OFP8: largest, smallest normal, largest and smallest subnormal, one, -0, special codes.
+    assert.deepEqual(values("F8_E4M3", [0x7e, 0x08, 0x07, 0x01, 0x38, 0x80, 0x7f, 0xff, 0xfe]), [
+      448,
+      2 ** -6,
+      0.875 * 2 ** -6,
+      2 ** -9,
+      1,
+      -0,
+      NaN,
+      NaN,
+      -448,
+    ]);
+    assert.deepEqual(values("F8_E5M2", [0x7b, 0x04, 0x03, 0x01, 0x3c, 0x7c, 0xfc, 0x7d]), [
+      57344,
+      2 ** -14,
+      0.75 * 2 ** -14,
+      2 ** -16,
+      1,
+      Infinity,
+      -Infinity,
+      NaN,
+    ]);
+    assert.deepEqual(values("F8_E4M3FNUZ", [0x7f, 0x80, 0x40, 0x01]), [240, NaN, 1, 2 ** -10]);
+    assert.deepEqual(values("F8_E5M2FNUZ", [0x7f, 0x80, 0x40, 0x01]), [57344, NaN, 1, 2 ** -17]);
+  });
+
+  it("lists tensors of types that it cannot read, and reads the others", (t) => {
+    const path = join(temporaryFolder(t), "f4.safetensors");
+    const header = `{"a":${entry("F32", [1], [0, 4])},"b":${entry("F4", [2, 4], [4, 8])},"c":${entry("X9", [7], [8, 9])}}`;
+    fs.writeFileSync(path, file(header, new Uint8Array(9)));
+    const opened = openSafetensors(path);
+    assert.deepEqual(opened.names, ["a", "b", "c"]);
+    assert.equal(opened.info("b").dtype, "F4");
+    assert.deepEqual(opened.read("a").data, Float32Array.of(0));
+    assert.throws(() => opened.read("b"), /for tensor "b", found "F4": packed four-bit numbers/);
+    opened.close();
+    assert.throws(() => readSafetensors(path), DataError); // a checkpoint shall be read whole
+  });
+
+  it("reads parts of a tensor beyond 4 GiB", (t) => {
+    const path = join(temporaryFolder(t), "large.safetensors");
+    const count = 2 ** 30 + 5;
+    fs.writeFileSync(path, file(`{"x":${entry("F32", [count], [0, 4 * count])}}`.padEnd(96)));
+    fs.truncateSync(path, 104 + 4 * count); // a hole: no disk is used
+    const end = fs.openSync(path, "r+");
+    fs.writeSync(end, new Uint8Array(Float32Array.of(1.5, 2.5).buffer), 0, 8, 104 + 4 * (count - 2));
+    fs.closeSync(end);
+    const opened = openSafetensors(path);
+    assert.deepEqual([...opened.readPart("x", count - 3, 3)], [0, 1.5, 2.5]);
+    opened.close();
+  });
+
+  it("takes null for no metadata, as other readers do", () => {
+    const bytes = file(`{"__metadata__":null,"a":${entry("F32", [1], [0, 4])}}`, new Uint8Array(4));
+    assert.deepEqual(decode(bytes, "buffer").metadata, {});
+  });
+
+  it("reads 130,000 tensors of one file", () => {
+    const many = Array.from({ length: 130_000 }, (_, i) => `"t${i}":${entry("U8", [1], [i, i + 1])}`);
+    const { arrays: back } = decode(file(`{${many.join(",")}}`, new Uint8Array(130_000).fill(7)), "buffer");
+    assert.equal(back.size, 130_000);
+    assert.deepEqual(back.get("t129999")!.data, Uint8Array.of(7));
+  });
+
   it("reads tensors in any order of the data", () => {
     const header = `{"b":${entry("U8", [1], [2, 3])},"a":${entry("U8", [2], [0, 2])}}  `;
     const { arrays: back } = decode(file(header, Uint8Array.of(1, 2, 3)), "buffer");
@@ -213,9 +284,57 @@ describe("damaged and foreign files", () => {
     ],
     [
       "an unknown type",
-      file(`{"a":${entry("F8_E4M3", [8], [0, 8])}}`, eight),
-      /F64, F32.*for tensor "a", found "F8_E4M3"/,
+      file(`{"a":${entry("F9", [8], [0, 8])}}`, eight),
+      /F64, F32.*for tensor "a", found "F9"/,
     ],
+    [
+      "an overflowing shape with a 0",
+      file(`{"a":${entry("F32", [...Array<number>(40).fill(2 ** 52), 0], [0, 4])}}`, eight.subarray(4)),
+      /0 bytes \(F32/,
+    ],
+    [
+      "offsets beyond whole numbers",
+      file(`{"a":{"dtype":"F32","shape":[2],"data_offsets":[9007199254740993,9007199254741001]}}`, eight),
+      /data_offsets \[begin, end\] for tensor "a"/,
+    ],
+    [
+      "four-bit numbers that fill no byte",
+      file(`{"a":${entry("F4", [3], [0, 2])}}`, eight),
+      /1\.5 bytes \(F4/,
+    ],
+    [
+      "bytes of an unknown type beyond the file",
+      file(`{"a":${entry("X9", [3], [0, 99])}}`, eight),
+      /bytes in all/,
+    ],
+    [
+      "a field that is there twice",
+      file(`{"a":{"dtype":"F32","dtype":"F64","shape":[1],"data_offsets":[0,8]}}`, eight),
+      /every field once for tensor "a", found "dtype" twice/,
+    ],
+    [
+      "nine million levels of brackets",
+      file(`{"a":${"[".repeat(9e6)}${"]".repeat(9e6)}}`),
+      /more than 8 levels of brackets/,
+    ],
+    [
+      "levels of brackets inside the metadata",
+      file(`{"__metadata__":{"a":${"[".repeat(2e5)}${"]".repeat(2e5)}}}`),
+      /more than 8 levels of brackets/,
+    ],
+    ["an entry of 30 MB", file(`{"a":[${"{},".repeat(1e7)}0]}`), /at most 65536 bytes for tensor "a"/],
+    ["a string of 30 MB", file(`{"a":"${"x".repeat(3e7)}`), /the end of the text inside the string/],
+    ["a header above the limit", file("{".padEnd(1e8 + 1)), /at most 100000000 bytes, found a header length/],
+    ["a name that colours a terminal", file(`{"a\\u001b[31m":5}`), /tensor "a\\u001b\[31m", found 5/],
+    [
+      "words of a server",
+      Buffer.from("Entry not found"),
+      /a server's refusal in words.*download the file again/,
+    ],
+    ["HTML after a line break", Buffer.from("\n\n  <!DOCTYPE html><html></html>"), /an HTML page/],
+    ["HTML after a mark of byte order", Buffer.from("\ufeff<html></html>"), /an HTML page/],
+    ["a gzip archive", Buffer.from("\x1f\x8b" + "x".repeat(99), "latin1"), /a gzip archive/],
+    ["a NumPy file", Buffer.from("\x93NUMPY" + "x".repeat(99), "latin1"), /a NumPy/],
     ["an inherited type", file(`{"a":${entry("toString", [8], [0, 8])}}`, eight), /found "toString"/],
     ["a tensor that is a number", file(`{"a":5}`), /dtype, shape and data_offsets for tensor "a", found 5/],
     ["metadata that is no text", file(`{"__metadata__":{"a":1}}`), /a string as metadata "a", found 1/],
