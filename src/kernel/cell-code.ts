@@ -27,7 +27,6 @@ export interface CellCode {
 }
 
 const FILE = "cell.js";
-const VARIABLES = "__tslab__.variables";
 
 /**
  * @param module JavaScript that exports every variable of the cell by name, as tslab's first step leaves it

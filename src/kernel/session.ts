@@ -4,7 +4,7 @@ import type { Converter, ConvertResult } from "tslab/dist/converter.js";
 import type { Executor } from "tslab/dist/executor.js";
 import { compileError, isError, thrownError, type CellError } from "./cell-error.js";
 import { GRACE_MS, Interrupted, InterruptSource } from "./interrupt.js";
-import type { Output } from "./output.js";
+import { cut, type Output } from "./output.js";
 import { Traces } from "./traces.js";
 import type { Tslab } from "./tslab.js";
 import { Variables } from "./variables.js";
@@ -25,7 +25,6 @@ interface Cell {
 /** Runs cells, one at a time: counts, errors, interrupts, and what nobody caught. */
 export class Session {
   readonly executor: Executor;
-  readonly #interrupts = new InterruptSource();
   readonly #variables = new Variables();
   readonly #reported = new WeakSet<object>();
   /** The types of what cells have declared, for the cells after them. */
@@ -41,12 +40,14 @@ export class Session {
     private readonly output: Output,
     /** Interrupts heard so far. */
     private readonly interruptsHeard: () => number,
+    private readonly interrupts: InterruptSource,
   ) {
     const node = tslab.createConverter({ isJS: false, isBrowser: false });
     // The executor forgets what a failed cell declared; the session does not.
     const converter: Converter = {
       ...node,
-      convert: (_, source) => this.#compile(source, node.convert(this.#declarations, source)),
+      convert: (_, source) =>
+        this.interrupts.compiling(() => this.#compile(source, node.convert(this.#declarations, source))),
       inspect: (_, source, position) => node.inspect(this.#declarations, source, position),
       complete: (_, source, position) => node.complete(this.#declarations, source, position),
     };
@@ -57,7 +58,7 @@ export class Session {
     });
     const { __tslab__: environment } = globalThis as unknown as { __tslab__: object };
     Object.assign(environment, { variables: this.#variables });
-    this.#interrupts.install();
+    this.interrupts.install();
   }
 
   get count(): number {
@@ -82,7 +83,7 @@ export class Session {
 
   async #execute(cell: Cell): Promise<void> {
     this.#cell = cell;
-    this.#interrupts.begin();
+    this.interrupts.begin();
     this.#variables.result = undefined;
     try {
       if (await this.executor.execute(cell.source)) this.#result(this.#variables.result);
@@ -124,12 +125,12 @@ export class Session {
   }
 
   #stop(reason: Error): void {
-    this.#interrupts.abort(reason);
+    this.interrupts.abort(reason);
     const cell = this.#cell;
     if (!cell) return;
     const again = cell.stopped !== undefined;
     cell.stopped ??= reason;
-    if (again || !this.#interrupts.heard) return this.executor.interrupt();
+    if (again || !this.interrupts.heard) return this.executor.interrupt();
     void sleep(GRACE_MS, undefined, { ref: false }).then(() => {
       if (this.#cell === cell) this.executor.interrupt();
     });
@@ -169,7 +170,7 @@ export class Session {
   #result(value: unknown): void {
     if (value === undefined || value === null) return;
     const text = typeof value === "string" ? value : inspect(value);
-    const data = { "text/plain": this.traces.clean(text) };
+    const data = { "text/plain": this.traces.clean(cut(text)) };
     this.output.send("execute_result", { execution_count: this.#count, data, metadata: {} });
   }
 
@@ -192,7 +193,7 @@ export class Session {
     if (!isError(thrown)) return false;
     if ((thrown as NodeJS.ErrnoException).code === "ERR_SCRIPT_EXECUTION_INTERRUPTED") {
       cell.stopped ??= new Interrupted(); // SIGINT ended a synchronous loop; nothing else was told
-      this.#interrupts.abort(cell.stopped);
+      this.interrupts.abort(cell.stopped);
       return true;
     }
     if (!cell.stopped) return false;

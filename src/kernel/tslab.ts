@@ -42,11 +42,15 @@ export interface CompiledCell extends CellCode {
   problems: Converter.Diagnostic[];
 }
 
-type Compiler = typeof TypeScript;
+type Compiler = typeof TypeScript & {
+  getPreEmitDiagnosticsOfFiles(...values: unknown[]): TypeScript.Diagnostic[];
+};
 type Builder = TypeScript.EmitAndSemanticDiagnosticsBuilderProgram;
 type Host = TypeScript.WatchCompilerHostOfFilesAndCompilerOptions<Builder>;
 
 export const TSLAB_VERSION = "1.0.22";
+/** "Could not find a declaration file for module" */
+const UNTYPED_MODULE = 7016;
 const INLINE_MAP = /\n?\/\/# sourceMappingURL=data:application\/json[^,]*,(\S+)\s*$/;
 
 /** @throws Error if the installed tslab is not the one this was written for */
@@ -61,6 +65,7 @@ export function loadTslab(): Tslab {
   const compiler = fromTslab(compilerPath) as Compiler;
   expect(typeof compiler.createWatchCompilerHost === "function", "createWatchCompilerHost", "none");
   expect(typeof compiler.transpileModule === "function", "transpileModule", "none");
+  expect(typeof compiler.getPreEmitDiagnosticsOfFiles === "function", "its diagnostics", "none");
   expect(typeof compiler.createWatchProgram === "function", "createWatchProgram", "none");
   expect(typeof compiler.ModuleResolutionKind?.Bundler === "number", "Bundler resolution", "none");
   let last = "";
@@ -79,6 +84,9 @@ export function loadTslab(): Tslab {
         withOwnTimers(system),
         ...rest,
       ),
+    // A package without types is of type any, since a notebook is no place to declare it.
+    getPreEmitDiagnosticsOfFiles: (...values: unknown[]) =>
+      compiler.getPreEmitDiagnosticsOfFiles(...values).filter(({ code }) => code !== UNTYPED_MODULE),
     createWatchProgram: (host: Host) => compiler.createWatchProgram(withoutTransformers(host)),
     transpileModule: (input: string, options: TypeScript.TranspileOptions) => {
       last = input; // tslab's last call for a cell is the cell itself

@@ -1,4 +1,4 @@
-import { KernelClient } from "spectral-lab/kernel/client";
+import type { KernelClient } from "spectral-lab/kernel/client";
 import { OutputCollector } from "spectral-lab/kernel/outputs";
 
 /** What a cell gave: its printed text, the text of its last expression, and its error. */
