@@ -1,6 +1,10 @@
 import { inspect } from "node:util";
 import type { Diagnostic } from "tslab/dist/converter.js";
+import { cut } from "./output.js";
 import type { Traces } from "./traces.js";
+
+/** Longest text of an error, in characters. */
+const LONGEST = 2 ** 20;
 
 /** The content of Jupyter's `error` message. */
 export interface CellError extends Record<string, unknown> {
@@ -12,11 +16,15 @@ export interface CellError extends Record<string, unknown> {
 /** Anything thrown, with its stack in the lines of the cell and of src. */
 export function thrownError(thrown: unknown, traces: Traces): CellError {
   if (!isError(thrown)) {
-    const evalue = inspect(thrown);
+    const evalue = cut(inspect(thrown), LONGEST);
     return { ename: "Thrown", evalue, traceback: [`Thrown: ${evalue}`] };
   }
+  if (thrown.message.length > LONGEST) {
+    const evalue = cut(thrown.message, LONGEST);
+    return { ename: thrown.name, evalue, traceback: `${thrown.name}: ${evalue}`.split("\n") };
+  }
   cleanStacks(thrown, traces);
-  const printed = inspect(thrown).replace(/^\[([^\n]*)\]$/, "$1"); // the brackets of an error without frames
+  const printed = cut(inspect(thrown), LONGEST).replace(/^\[([^\n]*)\]$/, "$1"); // the brackets of an error without frames
   return { ename: thrown.name, evalue: thrown.message, traceback: printed.split("\n") };
 }
 

@@ -29,14 +29,23 @@ export class Interrupted extends Error {
   }
 }
 
+/** Places in the shared state; each is 1 where it holds. */
+export const STATE = {
+  /** The running cell listens to the signal. */
+  heard: 0,
+  /** The compiler is at work, which must not be ended half way: an interrupted cell does not run once it is compiled. */
+  compiling: 1,
+} as const;
+
 export class InterruptSource {
   #controller = new AbortController();
-  #read = false;
+  /** What the thread that hears interrupts must know of this one, which may hang: see `STATE`. */
+  readonly shared = new Int32Array(new SharedArrayBuffer(8));
 
   /** Makes this source the process's own. */
   install(): void {
     const read = (): AbortSignal => {
-      this.#read = true;
+      this.shared[STATE.heard] = 1;
       return this.#controller.signal;
     };
     Object.defineProperty(globalThis, INTERRUPT, {
@@ -51,12 +60,22 @@ export class InterruptSource {
   /** A cell starts. */
   begin(): void {
     if (this.#controller.signal.aborted) this.#controller = new AbortController();
-    this.#read = false;
+    this.shared[STATE.heard] = 0;
   }
 
   /** Whether the running cell listens. */
   get heard(): boolean {
-    return this.#read;
+    return this.shared[STATE.heard] === 1;
+  }
+
+  /** Runs the compiler. */
+  compiling<T>(compile: () => T): T {
+    Atomics.store(this.shared, STATE.compiling, 1);
+    try {
+      return compile();
+    } finally {
+      Atomics.store(this.shared, STATE.compiling, 0);
+    }
   }
 
   abort(reason: Error): void {

@@ -5,6 +5,23 @@ export type StreamName = "stdout" | "stderr";
 
 const FLUSH_MS = 50;
 const FLUSH_CHARACTERS = 65_536;
+/** Longest text of one message; a longer one is sent in several. */
+const MESSAGE_CHARACTERS = 2 ** 22;
+/** Longest text that is shown of one piece. A message of more than 2^29 characters cannot be made at all. */
+const LIMIT_CHARACTERS = 2 ** 26;
+
+/** A text of any length; where it is too long, its start and how much was left out. */
+export function cut(text: string, limit = LIMIT_CHARACTERS): string {
+  if (text.length <= limit) return text;
+  const end = wholeCharacters(text, limit);
+  return `${text.slice(0, end)}\n[${text.length - end} of ${text.length} characters left out]\n`;
+}
+
+/** The end of a piece of about that length that cuts no character in two. */
+function wholeCharacters(text: string, end: number): number {
+  const code = text.charCodeAt(end - 1);
+  return code >= 0xd800 && code < 0xdc00 ? end - 1 : end;
+}
 
 /**
  * What a cell prints, in order. Text is gathered into few messages: at most one per 50 ms or 64 Ki characters, also
@@ -15,6 +32,8 @@ export class Output {
   #text = "";
   #lastFlush = 0;
   #timer: NodeJS.Timeout | undefined;
+  /** Printed by other means, and to be shown before what comes next. */
+  #before: () => void = () => {};
 
   /**
    * @param publish sends one message of the running cell
@@ -25,14 +44,26 @@ export class Output {
     private readonly clean: (text: string) => string,
   ) {}
 
+  /** @param drain hands on what was printed by other means, with `add` */
+  drainFirst(drain: () => void): void {
+    this.#before = drain;
+  }
+
   write(name: StreamName, text: string): void {
+    this.#before();
+    this.add(name, text);
+  }
+
+  /** As `write`, without looking for what was printed by other means. */
+  add(name: StreamName, long: string): void {
+    const text = cut(long);
     if (!text) return;
-    if (name !== this.#name) this.flush();
+    if (name !== this.#name) this.#flush();
     this.#name = name;
     this.#text += text;
     const due = performance.now() - this.#lastFlush > FLUSH_MS;
-    if (due || this.#text.length > FLUSH_CHARACTERS) this.flush();
-    else this.#timer ??= setTimeout(() => this.flush(), FLUSH_MS);
+    if (due || this.#text.length > FLUSH_CHARACTERS) this.#flush();
+    else this.#timer ??= setTimeout(() => this.#flush(), FLUSH_MS);
   }
 
   /** Any other message, after the text printed before it. */
@@ -42,13 +73,22 @@ export class Output {
   }
 
   flush(): void {
+    this.#before();
+    this.#flush();
+  }
+
+  #flush(): void {
     clearTimeout(this.#timer);
     this.#timer = undefined;
     if (!this.#text) return;
     const text = this.clean(this.#text);
     this.#text = "";
     this.#lastFlush = performance.now();
-    this.publish("stream", { name: this.#name, text });
+    for (let start = 0; start < text.length;) {
+      const end = wholeCharacters(text, Math.min(start + MESSAGE_CHARACTERS, text.length));
+      this.publish("stream", { name: this.#name, text: text.slice(start, Math.max(end, start + 1)) });
+      start = Math.max(end, start + 1);
+    }
   }
 }
 
@@ -58,9 +98,26 @@ type Callback = (error?: Error | null) => void;
 export function captureStream(stream: NodeJS.WriteStream, sink: (text: string) => void): void {
   const decoder = new StringDecoder("utf8");
   stream.write = (chunk: string | Uint8Array, encoding?: BufferEncoding | Callback, callback?: Callback) => {
-    sink(typeof chunk === "string" ? chunk : decoder.write(Buffer.from(chunk)));
+    sink(textOf(chunk, typeof encoding === "string" ? encoding : "utf8", decoder));
     const done = typeof encoding === "function" ? encoding : callback;
     if (done) process.nextTick(done);
     return true;
   };
+}
+
+/** What a terminal would show: the bytes that the encoding gives, read as UTF-8. */
+function textOf(chunk: string | Uint8Array, encoding: BufferEncoding, decoder: StringDecoder): string {
+  if (typeof chunk !== "string") {
+    if (chunk instanceof Uint8Array || ArrayBuffer.isView(chunk)) {
+      const view = chunk as Uint8Array;
+      return decoder.write(Buffer.from(view.buffer, view.byteOffset, view.byteLength));
+    }
+    throw new TypeError(
+      `write: expected text or a Uint8Array, found ${chunk === null ? "null" : typeof chunk}`,
+    );
+  }
+  if (/^utf-?8$/i.test(encoding)) return chunk;
+  if (!Buffer.isEncoding(encoding))
+    throw new TypeError(`write: unknown encoding ${JSON.stringify(encoding)}`);
+  return decoder.write(Buffer.from(chunk, encoding));
 }

@@ -1,20 +1,33 @@
-import { readFileSync } from "node:fs";
 import { once } from "node:events";
 import { setTimeout as sleep } from "node:timers/promises";
 import { Worker } from "node:worker_threads";
 import * as zmq from "zeromq";
 import { thrownError } from "./cell-error.js";
+import { readConnection } from "./connection.js";
+import { Descriptors } from "./descriptors.js";
+import { InterruptSource } from "./interrupt.js";
 import { captureStream, Output } from "./output.js";
 import { Session } from "./session.js";
 import { Traces } from "./traces.js";
 import type { DisplayContent, Tslab } from "./tslab.js";
-import { address, createHeader, decode, encode, type ConnectionInfo, type Message } from "./wire.js";
+import { address, createHeader, encode, Inbox, kind, type ConnectionInfo, type Message } from "./wire.js";
 
 type Content = Record<string, unknown>;
+
+export interface ServerOptions {
+  /** Receives a line for each fault of the protocol. */
+  log: (text: string) => void;
+  /** Whether descriptors 1 and 2 are files that the launcher opened. */
+  captured: boolean;
+}
+
+/** How often what children print is looked for, in milliseconds; also before each message of a cell. */
+const DRAIN_MS = 100;
 
 /** The kernel's side of the Jupyter protocol. */
 export class Server {
   readonly #info: ConnectionInfo;
+  readonly #inbox: Inbox;
   readonly #traces = new Traces();
   readonly #output: Output;
   readonly #session: Session;
@@ -34,26 +47,37 @@ export class Server {
   /** The latest execute request: output belongs to it, also after it has ended. */
   #parent: Message | undefined;
 
-  /** @param log the kernel's own stderr, for faults of the protocol */
   constructor(
     connectionFile: string,
     private readonly tslab: Tslab,
-    private readonly log: (text: string) => void,
+    private readonly options: ServerOptions,
   ) {
-    this.#info = JSON.parse(readFileSync(connectionFile, "utf8")) as ConnectionInfo;
+    this.#info = readConnection(connectionFile);
+    this.#inbox = new Inbox(this.#info.key);
     this.#output = new Output(
       (type, content) => this.#publish(type, content, this.#parent),
       (text) => this.#traces.clean(text),
     );
+    const source = new InterruptSource();
     this.#control = new Worker(new URL("./control.js", import.meta.url), {
-      workerData: { info: this.#info, closed: this.#controlClosed, interrupts: this.#interrupts },
+      workerData: {
+        info: this.#info,
+        closed: this.#controlClosed,
+        interrupts: this.#interrupts,
+        state: source.shared,
+      },
     });
     process.on("exit", () => this.#closeControl());
     captureStream(process.stdout, (text) => this.#output.write("stdout", text));
     captureStream(process.stderr, (text) => this.#output.write("stderr", text));
+    if (options.captured) {
+      const descriptors = new Descriptors((name, text) => this.#output.add(name, text));
+      this.#output.drainFirst(() => descriptors.drain());
+      setInterval(() => descriptors.drain(), DRAIN_MS).unref();
+    }
     tslab.setDisplay((content, update) => this.#display(content, update));
     const interrupts = (): number => Atomics.load(this.#interrupts, 0);
-    this.#session = new Session(tslab, this.#traces, this.#output, interrupts);
+    this.#session = new Session(tslab, this.#traces, this.#output, interrupts, source);
     this.#handler = new tslab.Handler(this.#session.executor, false);
   }
 
@@ -92,11 +116,13 @@ export class Server {
   #receive(frames: Buffer[], reply: (answer: Buffer[]) => void): void {
     this.#received++;
     try {
-      const message = decode(frames, this.#info.key);
+      const message = this.#inbox.read(frames);
       if (message.header.msg_type === "execute_request") this.#enqueue(message);
       else this.#answer(message, reply);
     } catch (error) {
-      this.log(`kernel: request ignored: ${error instanceof Error ? error.stack : String(error)}\n`);
+      this.options.log(
+        `kernel: request ignored: ${error instanceof Error ? error.message : String(error)}\n`,
+      );
     }
   }
 
@@ -104,7 +130,7 @@ export class Server {
   #answer(request: Message, reply: (answer: Buffer[]) => void): void {
     this.#publish("status", { execution_state: "busy" }, request);
     const type = request.header.msg_type;
-    const content = this.#contentOrError(type, request.content);
+    const content = this.#contentOrError(request);
     if (content)
       reply(this.#encode(type.replace(/_request$/, "_reply"), content, request, request.identities));
     this.#publish("status", { execution_state: "idle" }, request);
@@ -113,25 +139,25 @@ export class Server {
     else if (this.#queue[0]) this.#publish("status", { execution_state: "busy" }, this.#queue[0]);
   }
 
-  #contentOrError(type: string, content: Content): Content | undefined {
+  #contentOrError({ header, content, fault }: Message): Content | undefined {
     try {
-      return this.#contentFor(type, content);
+      if (fault !== undefined) throw new BadRequest(`${header.msg_type}: ${fault}`);
+      return this.#contentFor(header.msg_type, content);
     } catch (error) {
       return { status: "error", ...thrownError(error, this.#traces) };
     }
   }
 
   #contentFor(type: string, content: Content): Content | undefined {
-    const request = content as { code: string; cursor_pos: number; restart: boolean };
     switch (type) {
       case "kernel_info_request":
         return this.#kernelInfo();
       case "complete_request":
-        return { ...this.#handler.handleComplete(request) };
+        return { ...this.#handler.handleComplete(atCursor(type, content)) };
       case "inspect_request":
-        return { ...this.#handler.handleInspect({ ...request, detail_level: 0 }) };
+        return { ...this.#handler.handleInspect({ ...atCursor(type, content), detail_level: 0 }) };
       case "is_complete_request":
-        return { ...this.#handler.handleIsComplete(request) };
+        return { ...this.#handler.handleIsComplete({ code: codeOf(type, content) }) };
       case "comm_info_request":
         return { status: "ok", comms: {} };
       case "history_request":
@@ -140,7 +166,7 @@ export class Server {
         if (process.platform === "win32") this.#session.interrupt(); // elsewhere SIGINT has come along with it
         return { status: "ok" };
       case "shutdown_request":
-        return { status: "ok", restart: Boolean(request.restart) };
+        return { status: "ok", restart: Boolean(content.restart) };
       default:
         return undefined; // as the protocol asks: unknown requests are ignored
     }
@@ -162,7 +188,15 @@ export class Server {
 
   async #work(): Promise<void> {
     for (let request = this.#queue[0]; request; request = this.#queue[0]) {
-      await this.#execute(request);
+      try {
+        await this.#execute(request);
+      } catch (error) {
+        this.#reply(request, {
+          status: "error",
+          execution_count: this.#session.count,
+          ...thrownError(error, this.#traces),
+        });
+      }
       this.#queue.shift();
     }
   }
@@ -171,8 +205,9 @@ export class Server {
     this.#output.flush(); // what is still there belongs to the cell before
     this.#parent = request;
     this.#publish("status", { execution_state: "busy" }, request);
-    const { code, silent, stop_on_error: stopOnError } = request.content;
-    const errors = await this.#session.run(String(code), Boolean(silent));
+    const { silent, stop_on_error: stopOnError } = request.content;
+    if (request.fault !== undefined) throw new BadRequest(`execute_request: ${request.fault}`);
+    const errors = await this.#session.run(codeOf("execute_request", request.content), Boolean(silent));
     const common = { execution_count: this.#session.count, user_expressions: {}, payload: [] };
     if (errors[0] && stopOnError !== false) {
       await this.#settle();
@@ -229,4 +264,26 @@ export class Server {
     await sleep(100); // ZeroMQ sends what is left from its own thread
     process.exit(0);
   }
+}
+
+/** A request that is signed as it should be, and lacks what it needs. */
+class BadRequest extends Error {
+  override name = "BadRequest";
+  constructor(message: string) {
+    super(message);
+    this.stack = `${this.name}: ${message}`; // where it was noticed says nothing
+  }
+}
+
+function codeOf(type: string, { code }: Content): string {
+  if (typeof code === "string") return code;
+  throw new BadRequest(`${type}: expected the text of a cell as code, found ${kind(code)}`);
+}
+
+/** The text of a cell and a place in it; without a valid one, its end. */
+function atCursor(type: string, content: Content): { code: string; cursor_pos: number } {
+  const code = codeOf(type, content);
+  const { cursor_pos: asked } = content;
+  const valid = typeof asked === "number" && Number.isInteger(asked);
+  return { code, cursor_pos: valid ? Math.min(Math.max(asked, 0), code.length) : code.length };
 }

@@ -1,12 +1,14 @@
 import { setImmediate as turn, setTimeout as sleep } from "node:timers/promises";
 import { format, inspect } from "node:util";
-import type { ConvertResult } from "tslab/dist/converter.js";
+import type { Converter, ConvertResult } from "tslab/dist/converter.js";
 import type { Executor } from "tslab/dist/executor.js";
 import { compileError, isError, thrownError, type CellError } from "./cell-error.js";
-import { GRACE_MS, Interrupted, InterruptSource } from "./interrupt.js";
-import type { Output } from "./output.js";
+import type { InterruptSource } from "./interrupt.js";
+import { GRACE_MS, Interrupted } from "./interrupt.js";
+import { cut, type Output } from "./output.js";
 import { Traces } from "./traces.js";
 import type { Tslab } from "./tslab.js";
+import { Variables } from "./variables.js";
 
 /** The running cell. */
 interface Cell {
@@ -15,6 +17,8 @@ interface Cell {
   readonly errors: CellError[];
   /** Interrupts heard before it started. */
   readonly interruptsBefore: number;
+  /** Names that it declares. */
+  declared: string[];
   /** Why the cell was asked to stop. */
   stopped?: Error;
 }
@@ -22,8 +26,10 @@ interface Cell {
 /** Runs cells, one at a time: counts, errors, interrupts, and what nobody caught. */
 export class Session {
   readonly executor: Executor;
-  readonly #interrupts = new InterruptSource();
+  readonly #variables = new Variables();
   readonly #reported = new WeakSet<object>();
+  /** The types of what cells have declared, for the cells after them. */
+  #declarations = "";
   #count = 0;
   #cell: Cell | undefined;
   /** Errors that nobody caught while no cell was running. */
@@ -35,16 +41,25 @@ export class Session {
     private readonly output: Output,
     /** Interrupts heard so far. */
     private readonly interruptsHeard: () => number,
+    private readonly interrupts: InterruptSource,
   ) {
     const node = tslab.createConverter({ isJS: false, isBrowser: false });
-    const convert = (declarations: string, source: string) =>
-      this.#unlessInterrupted(declarations, this.#convert(node.convert(declarations, source)));
-    const converters = { node: { ...node, convert }, browser: node, close: () => node.close() };
+    // The executor forgets what a failed cell declared; the session does not.
+    const converter: Converter = {
+      ...node,
+      convert: (_, source) =>
+        this.interrupts.compiling(() => this.#compile(source, node.convert(this.#declarations, source))),
+      inspect: (_, source, position) => node.inspect(this.#declarations, source, position),
+      complete: (_, source, position) => node.complete(this.#declarations, source, position),
+    };
+    const converters = { node: converter, browser: converter, close: () => node.close() };
     this.executor = tslab.createExecutor(process.cwd(), converters, {
-      log: (value: unknown) => this.#result(value),
+      log: () => {}, // the last expression's value is kept by the cell's own code
       error: (...values: unknown[]) => this.#failed(values),
     });
-    this.#interrupts.install();
+    const { __tslab__: environment } = globalThis as unknown as { __tslab__: object };
+    Object.assign(environment, { variables: this.#variables });
+    this.interrupts.install();
   }
 
   get count(): number {
@@ -58,7 +73,8 @@ export class Session {
   async run(source: string, silent: boolean): Promise<CellError[]> {
     if (!silent) this.#count++;
     const interruptsBefore = this.interruptsHeard();
-    const cell: Cell = { count: this.#count, source, errors: this.#late.splice(0), interruptsBefore };
+    const errors = this.#late.splice(0);
+    const cell: Cell = { count: this.#count, source, errors, interruptsBefore, declared: [] };
     if (!silent) this.output.send("execute_input", { code: source, execution_count: cell.count });
     if (cell.errors.length === 0) await this.#execute(cell);
     this.output.flush();
@@ -68,12 +84,15 @@ export class Session {
 
   async #execute(cell: Cell): Promise<void> {
     this.#cell = cell;
-    this.#interrupts.begin();
+    this.interrupts.begin();
+    this.#variables.result = undefined;
     try {
-      await this.executor.execute(cell.source);
+      if (await this.executor.execute(cell.source)) this.#result(this.#variables.result);
+      else this.#variables.explainMissing(cell.declared, Traces.fileName(cell.count));
     } catch (error) {
       cell.errors.push(thrownError(error, this.traces)); // the compiler itself failed
     }
+    this.#variables.result = undefined;
     // Rejections that nobody handles are reported at the end of the current turn: they belong to this cell.
     await turn();
     await turn();
@@ -107,45 +126,52 @@ export class Session {
   }
 
   #stop(reason: Error): void {
-    this.#interrupts.abort(reason);
+    this.interrupts.abort(reason);
     const cell = this.#cell;
     if (!cell) return;
     const again = cell.stopped !== undefined;
     cell.stopped ??= reason;
-    if (again || !this.#interrupts.heard) return this.executor.interrupt();
+    if (again || !this.interrupts.heard) return this.executor.interrupt();
     void sleep(GRACE_MS, undefined, { ref: false }).then(() => {
       if (this.#cell === cell) this.executor.interrupt();
     });
   }
 
-  /** Reports what the compiler found; names the cell in stacks, keeps its source maps, repairs what tslab misses. */
-  #convert(result: ConvertResult): ConvertResult {
-    if (this.#cell && result.diagnostics.length > 0) {
-      const { errors, source, count } = this.#cell;
-      errors.push(compileError(result.diagnostics, source, Traces.fileName(count)));
+  /** What to run for a cell: the compiler's messages if there are any, else code whose stacks can be traced back. */
+  #compile(source: string, result: ConvertResult): ConvertResult {
+    const cell = this.#cell;
+    if (!cell || result.diagnostics.length > 0 || !result.output) return this.#checked(result);
+    // Node drops a SIGINT that waits when the cell's code begins.
+    if (this.interruptsHeard() !== cell.interruptsBefore) {
+      cell.stopped ??= new Interrupted();
+      return { ...result, output: "" };
     }
-    if (!result.output) return result;
-    this.traces.add(this.#count, { text: result.output, maps: this.tslab.takeMaps() });
+    const { text, maps, declared, nested, problems } = this.tslab.compileLast(source, this.#variables.names);
+    if (problems.length > 0) return this.#checked({ diagnostics: problems });
+    this.traces.add(this.#count, { text, maps });
+    cell.declared = declared;
+    this.#declarations = [result.declOutput, ...nested.map((name) => `let ${name}: any;`)].join("\n");
     return {
       ...result,
-      output: `${result.output}\n//# sourceURL=${Traces.fileName(this.#count)}`,
+      output: `${text}\n//# sourceURL=${Traces.fileName(this.#count)}`,
       // tslab finds most uses of await at top level but not all ("for await"); an asynchronous function suits every cell.
       hasToplevelAwait: true,
     };
   }
 
-  /** A cell interrupted while it was compiled does not run: Node drops a SIGINT that waits when the cell's code begins. */
-  #unlessInterrupted(declarations: string, result: ConvertResult): ConvertResult {
-    const cell = this.#cell;
-    if (!cell || this.interruptsHeard() === cell.interruptsBefore) return result;
-    cell.stopped ??= new Interrupted();
-    return { ...result, output: "", declOutput: declarations };
+  #checked(result: ConvertResult): ConvertResult {
+    if (this.#cell && result.diagnostics.length > 0) {
+      const { errors, source, count } = this.#cell;
+      errors.push(compileError(result.diagnostics, source, Traces.fileName(count)));
+    } else this.#declarations = result.declOutput ?? this.#declarations;
+    return result;
   }
 
   /** The value of the cell's last expression. */
   #result(value: unknown): void {
+    if (value === undefined || value === null) return;
     const text = typeof value === "string" ? value : inspect(value);
-    const data = { "text/plain": this.traces.clean(text) };
+    const data = { "text/plain": this.traces.clean(cut(text)) };
     this.output.send("execute_result", { execution_count: this.#count, data, metadata: {} });
   }
 
@@ -168,7 +194,7 @@ export class Session {
     if (!isError(thrown)) return false;
     if ((thrown as NodeJS.ErrnoException).code === "ERR_SCRIPT_EXECUTION_INTERRUPTED") {
       cell.stopped ??= new Interrupted(); // SIGINT ended a synchronous loop; nothing else was told
-      this.#interrupts.abort(cell.stopped);
+      this.interrupts.abort(cell.stopped);
       return true;
     }
     if (!cell.stopped) return false;

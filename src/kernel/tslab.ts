@@ -1,14 +1,17 @@
 import { createRequire } from "node:module";
+import type * as TypeScript from "@tslab/typescript-for-tslab";
 import type * as Converter from "tslab/dist/converter.js";
 import type * as Executor from "tslab/dist/executor.js";
 import type * as Jupyter from "tslab/dist/jupyter.js";
-import { type ShorthandCompiler, withShorthand } from "./shorthand.js";
+import { compileCell, type CellCode } from "./cell-code.js";
+import { findProblems } from "./cell-problems.js";
 import type { RawSourceMap } from "./traces.js";
 
 /**
- * tslab with the project's settings. tslab compiles and runs cells; it takes no compiler options from outside
- * and offers no source maps, so three functions of its TypeScript are wrapped before it is loaded. Everything that
- * is relied on is checked here, at start, against the one version it was written for.
+ * tslab with the project's settings. tslab checks and runs cells; it takes no compiler options from outside, offers no
+ * source maps, and copies variables between cells, so three functions of its TypeScript are wrapped before it is loaded,
+ * and the last step of compiling is `cell-code.ts`. Everything that is relied on is checked here, at start, against the
+ * one version it was written for.
  */
 export interface Tslab {
   createConverter: typeof Converter.createConverter;
@@ -19,8 +22,12 @@ export interface Tslab {
   typescript: string;
   /** Where tslab's display functions send bundles. */
   setDisplay(write: (content: DisplayContent, update: boolean) => void): void;
-  /** The source maps of the cell compiled last, innermost (TypeScript) first. */
-  takeMaps(): RawSourceMap[];
+  /**
+   * The code to run for the cell that was converted last, or what stands against it; its source maps, innermost
+   * (TypeScript) first.
+   * @param known names that earlier cells declared
+   */
+  compileLast(source: string, known: ReadonlySet<string>): CompiledCell;
 }
 
 /** The content of a `display_data` message. */
@@ -30,19 +37,20 @@ export interface DisplayContent {
   transient?: { display_id?: string };
 }
 
-/** The parts of the TypeScript compiler that are touched. */
-interface Compiler extends ShorthandCompiler {
-  version: string;
-  ModuleResolutionKind: { Bundler: number };
-  createWatchCompilerHost(roots: string[], options: object, ...rest: unknown[]): unknown;
-  transpileModule(input: string, options: { compilerOptions: object }): TranspileOutput;
-}
-interface TranspileOutput {
-  outputText: string;
-  sourceMapText?: string;
+export interface CompiledCell extends CellCode {
+  maps: RawSourceMap[];
+  problems: Converter.Diagnostic[];
 }
 
+type Compiler = typeof TypeScript & {
+  getPreEmitDiagnosticsOfFiles(...values: unknown[]): TypeScript.Diagnostic[];
+};
+type Builder = TypeScript.EmitAndSemanticDiagnosticsBuilderProgram;
+type Host = TypeScript.WatchCompilerHostOfFilesAndCompilerOptions<Builder>;
+
 export const TSLAB_VERSION = "1.0.22";
+/** "Could not find a declaration file for module" */
+const UNTYPED_MODULE = 7016;
 const INLINE_MAP = /\n?\/\/# sourceMappingURL=data:application\/json[^,]*,(\S+)\s*$/;
 
 /** @throws Error if the installed tslab is not the one this was written for */
@@ -57,24 +65,32 @@ export function loadTslab(): Tslab {
   const compiler = fromTslab(compilerPath) as Compiler;
   expect(typeof compiler.createWatchCompilerHost === "function", "createWatchCompilerHost", "none");
   expect(typeof compiler.transpileModule === "function", "transpileModule", "none");
+  expect(typeof compiler.getPreEmitDiagnosticsOfFiles === "function", "its diagnostics", "none");
   expect(typeof compiler.createWatchProgram === "function", "createWatchProgram", "none");
   expect(typeof compiler.ModuleResolutionKind?.Bundler === "number", "Bundler resolution", "none");
-  let maps: RawSourceMap[] = [];
+  let last = "";
   // A copy, because the compiler's own properties are read-only.
   fromTslab.cache[compilerPath]!.exports = {
     ...compiler,
-    createWatchCompilerHost: (roots: string[], options: object, ...rest: unknown[]) =>
-      compiler.createWatchCompilerHost(roots, withProjectSettings(compiler, options), ...rest),
-    createWatchProgram: withShorthand(compiler),
-    transpileModule: (input: string, options: { compilerOptions: object }) => {
-      const inner = INLINE_MAP.exec(input);
-      const output = compiler.transpileModule(input.replace(INLINE_MAP, ""), {
-        ...options,
-        compilerOptions: { ...options.compilerOptions, sourceMap: true },
-      });
-      if (inner)
-        maps = [parseMap(Buffer.from(inner[1]!, "base64").toString()), parseMap(output.sourceMapText!)];
-      return { ...output, outputText: output.outputText.replace(/\/\/# sourceMappingURL=.*\s*$/, "") };
+    createWatchCompilerHost: (
+      roots: string[],
+      options: object,
+      system: TypeScript.System,
+      ...rest: [undefined]
+    ) =>
+      compiler.createWatchCompilerHost(
+        roots,
+        withProjectSettings(compiler, options),
+        withOwnTimers(system),
+        ...rest,
+      ),
+    // A package without types is of type any, since a notebook is no place to declare it.
+    getPreEmitDiagnosticsOfFiles: (...values: unknown[]) =>
+      compiler.getPreEmitDiagnosticsOfFiles(...values).filter(({ code }) => code !== UNTYPED_MODULE),
+    createWatchProgram: (host: Host) => compiler.createWatchProgram(withoutTransformers(host)),
+    transpileModule: (input: string, options: TypeScript.TranspileOptions) => {
+      last = input; // tslab's last call for a cell is the cell itself
+      return compiler.transpileModule(input.replace(INLINE_MAP, ""), options);
     },
   };
 
@@ -93,12 +109,50 @@ export function loadTslab(): Tslab {
     setDisplay: (write) => {
       jupyter.lastWriteDisplayData = write;
     },
-    takeMaps: () => maps.splice(0),
+    compileLast: (source, known) => {
+      const inner = INLINE_MAP.exec(last)![1]!;
+      const code = compileCell(compiler, last.replace(INLINE_MAP, ""), known);
+      const maps = [parseMap(Buffer.from(inner, "base64").toString()), code.map];
+      return { ...code, maps, problems: findProblems(compiler, source, code.declared) };
+    },
   };
 }
 
+/** tslab's own rewriting of earlier variables and of the last expression is left out: `cell-code.ts` does both. */
+function withoutTransformers(host: Host): Host {
+  const afterCreate = host.afterProgramCreate!.bind(host);
+  host.afterProgramCreate = (builder) => {
+    const emit = builder.emit.bind(builder);
+    builder.emit = (file, write, token, only, custom) =>
+      emit(file, write, token, only, { ...custom, after: [] });
+    afterCreate(builder);
+  };
+  return host;
+}
+
+/**
+ * The compiler has two timers: one to compile again, which tslab fires itself at each cell, and one to look again for
+ * modules that it did not find. tslab takes the second for the first, and every cell after a failed import and an
+ * installation would fail. The second needs no firing: compiling again looks for the modules too.
+ */
+function withOwnTimers(system: TypeScript.System): TypeScript.System {
+  const { setTimeout: set, clearTimeout: clear } = system;
+  const searches = new Set<unknown>();
+  return Object.assign(system, {
+    setTimeout: (callback: (...values: unknown[]) => void, ...rest: [number]) => {
+      if (callback.name !== "invalidateResolutionsOfFailedLookup") return set!(callback, ...rest) as unknown;
+      const search = {};
+      searches.add(search);
+      return search;
+    },
+    clearTimeout: (timer: unknown) => {
+      if (!searches.delete(timer)) clear!(timer);
+    },
+  });
+}
+
 /** Strict checks, `exports` of packages (so that "spectral-lab" resolves to itself), and source maps. */
-function withProjectSettings(compiler: Compiler, options: object): object {
+function withProjectSettings(compiler: Compiler, options: object): TypeScript.CompilerOptions {
   return {
     ...options,
     strict: true,

@@ -32,8 +32,14 @@ export interface Message {
   parent: Partial<Header>;
   metadata: Record<string, unknown>;
   content: Record<string, unknown>;
+  /** What is wrong with the content of a received message, which is then empty here. */
+  fault?: string;
 }
 
+/** The frames of a message after its signature. */
+const PARTS = ["header", "parent header", "metadata", "content"];
+/** Signatures by which a repeated message is known; older ones are forgotten. */
+const REMEMBERED = 65_536;
 const DELIMITER = Buffer.from("<IDS|MSG>");
 
 export function createHeader(type: string, session: string, username = "spectral-lab"): Header {
@@ -56,7 +62,7 @@ export function encode(message: Message, key: string): Buffer[] {
 }
 
 /**
- * Frames as a message.
+ * Frames as a message. Fields that need not be there are filled: a reader can rely on every type.
  * @throws Error if the frames are not a Jupyter message or the signature is wrong
  */
 export function decode(frames: Buffer[], key: string): Message {
@@ -70,14 +76,79 @@ export function decode(frames: Buffer[], key: string): Message {
   if (found.length !== expected.length || !timingSafeEqual(found, expected)) {
     throw new Error("Jupyter message: the signature does not belong to this connection's key");
   }
-  const [header, parent, metadata, content] = parts.map((part) => JSON.parse(part.toString()) as unknown);
+  const [header, parent, metadata, content] = parts.map((part, i) => parsePart(PARTS[i]!, part));
   return {
     identities: frames.slice(0, delimiter),
-    header: header as Header,
-    parent: parent as Partial<Header>,
-    metadata: metadata as Record<string, unknown>,
-    content: content as Record<string, unknown>,
+    header: checkedHeader(header),
+    parent: texts(parent) as Partial<Header>,
+    metadata: isRecord(metadata) ? metadata : {},
+    content: isRecord(content) ? content : {},
+    ...(isRecord(content) ? {} : { fault: `content: expected a JSON object, found ${kind(content)}` }),
   };
+}
+
+/** Messages as they come in: each is taken once. */
+export class Inbox {
+  readonly #seen = new Set<string>();
+
+  constructor(private readonly key: string) {}
+
+  /** @throws Error as `decode` does, and if the message came before: who repeats a signed message need not know the key */
+  read(frames: Buffer[]): Message {
+    const message = decode(frames, this.key);
+    if (!this.key) return message;
+    const signature = frames[message.identities.length + 1]!.toString();
+    if (this.#seen.has(signature))
+      throw new Error(
+        `Jupyter message: ${message.header.msg_type} ${message.header.msg_id} came a second time`,
+      );
+    this.#seen.add(signature);
+    const [oldest] = this.#seen;
+    if (this.#seen.size > REMEMBERED) this.#seen.delete(oldest!);
+    return message;
+  }
+}
+
+function parsePart(name: string, part: Buffer): unknown {
+  try {
+    return JSON.parse(part.toString()) as unknown;
+  } catch {
+    throw new Error(`Jupyter message: ${name}: expected JSON, found ${part.length} bytes that are none`);
+  }
+}
+
+function checkedHeader(header: unknown): Header {
+  if (!isRecord(header))
+    throw new Error(`Jupyter message: header: expected a JSON object, found ${kind(header)}`);
+  for (const name of ["msg_id", "msg_type"]) {
+    if (typeof header[name] !== "string")
+      throw new Error(`Jupyter message: header: expected text as ${name}, found ${kind(header[name])}`);
+  }
+  const empty = { session: "", username: "", date: "", version: "" };
+  return { ...empty, ...texts(header) } as Header;
+}
+
+/** The fields of a header that are text, as all of them should be. */
+function texts(value: unknown): Record<string, string> {
+  const entries = Object.entries(isRecord(value) ? value : {});
+  return Object.fromEntries(
+    entries.filter((entry): entry is [string, string] => typeof entry[1] === "string"),
+  );
+}
+
+function isRecord(value: unknown): value is Record<string, unknown> {
+  return typeof value === "object" && value !== null && !Array.isArray(value);
+}
+
+/** What JSON value something is. */
+export function kind(value: unknown): string {
+  return value === undefined
+    ? "none"
+    : value === null
+      ? "null"
+      : Array.isArray(value)
+        ? "an array"
+        : `a ${typeof value}`;
 }
 
 /** The address of a port, also for the ipc transport, where a port is the suffix of a path. */

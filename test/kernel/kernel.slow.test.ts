@@ -1,5 +1,8 @@
 import assert from "node:assert/strict";
 import { spawnSync } from "node:child_process";
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import { after, before, test } from "node:test";
 import { setTimeout as sleep } from "node:timers/promises";
 import { KernelClient } from "spectral-lab/kernel/client";
@@ -210,6 +213,79 @@ test("a print callback is called; characters cut in two are whole", async () => 
     process.stdout.write(arrow.subarray(0, 1));
     process.stdout.write(arrow.subarray(1));`);
   assert.match(text, /^a→/);
+});
+
+test("what children and descriptors write reaches the cell, in order", async () => {
+  const { text } = await run(`import { execSync } from "node:child_process"; import * as fs from "node:fs";
+    console.log("first"); execSync("echo child", { stdio: "inherit" }); fs.writeSync(1, "raw\\n"); console.log("last");`);
+  assert.equal(text, "first\nchild\nraw\nlast\n");
+  const { outputs } = await run(
+    '(await import("node:child_process")).execSync("echo bad >&2", { stdio: "inherit" }); 0',
+  );
+  assert.match(JSON.stringify(outputs), /"name":"stderr","text":\["bad/);
+});
+
+test(
+  "a child that outlives its cell holds nothing up, and a long output is whole",
+  { skip: process.platform === "win32" },
+  async () => {
+    const begin = performance.now();
+    await run(
+      `const { spawn } = await import("node:child_process"); spawn("sleep", ["60"], { stdio: "inherit", detached: true }).unref();`,
+    );
+    const { text } = await run(
+      '(await import("node:child_process")).execSync("seq 200000", { stdio: "inherit" }); 0',
+    );
+    assert.equal(text, Array.from({ length: 200_000 }, (_, i) => `${i + 1}\n`).join(""));
+    assert.ok(performance.now() - begin < 30_000);
+  },
+);
+
+test("loops of microtasks, and those in callbacks, end by one interrupt", async () => {
+  for (const code of [
+    "(async () => { while (true) await null; })()",
+    "await null; for (;;) {}",
+    "queueMicrotask(function again() { queueMicrotask(again); }); await new Promise(() => {})",
+    "setTimeout(() => { for (;;) {} }, 20); await new Promise(() => {})",
+  ]) {
+    assert.equal(said(await run(code, 500)), INTERRUPTED, code);
+    assert.equal((await run("console.log('alive')")).text, "alive\n");
+  }
+});
+
+test("a request that lacks its content is answered with an error, and the next cell runs", async () => {
+  for (const content of [{}, { code: 5 }, { code: null }, { code: { a: 1 } }, null, 5]) {
+    const { status, ename } = await kernel.request("execute_request", content as object, { timeout: 10_000 });
+    assert.deepEqual([status, ename], ["error", "BadRequest"]);
+  }
+  for (const type of ["complete_request", "inspect_request", "is_complete_request"])
+    assert.equal((await kernel.request(type, null as never, { timeout: 10_000 })).status, "error");
+  for (const cursor_pos of [-99_999, 1e9, 0.5, "x"])
+    assert.equal((await kernel.request("complete_request", { code: "abc", cursor_pos })).status, "ok");
+  assert.equal((await run("console.log('alive')")).text, "alive\n");
+});
+
+test("a package that is installed after its import failed is found; one without types is of type any", async () => {
+  const folder = mkdtempSync(join(tmpdir(), "spectral-lab-install-"));
+  const other = await KernelClient.start({ cwd: folder });
+  const ask = (code: string) =>
+    other.request("execute_request", { code, silent: false }, { timeout: 30_000 });
+  try {
+    assert.match(String((await ask('import { hi } from "tiny"; hi()')).evalue), /Cannot find module 'tiny'/);
+    const home = join(folder, "node_modules", "tiny");
+    mkdirSync(home, { recursive: true });
+    writeFileSync(join(home, "package.json"), '{ "name": "tiny", "version": "1.0.0", "main": "i.js" }');
+    writeFileSync(join(home, "i.js"), "exports.hi = () => 1;");
+    await sleep(1500); // the compiler hears of the new folder
+    assert.equal((await ask("1 + 1")).status, "ok");
+    assert.equal(
+      (await ask('import { hi } from "tiny"; if (hi() !== 1) throw new Error("not 1")')).status,
+      "ok",
+    );
+  } finally {
+    await other.stop();
+    rmSync(folder, { recursive: true });
+  }
 });
 
 test("requests are answered while a cell waits", async () => {

@@ -1,10 +1,12 @@
 import assert from "node:assert/strict";
+import { createHmac } from "node:crypto";
 import { test } from "node:test";
 import {
   address,
   createHeader,
   decode,
   encode,
+  Inbox,
   type ConnectionInfo,
   type Message,
 } from "spectral-lab/kernel/wire";
@@ -40,6 +42,42 @@ test("a message that was changed, or signed with another key, is refused", () =>
 test("frames that are no message are refused", () => {
   assert.throws(() => decode([Buffer.from("hello")], "key"), /expected a delimiter and 5 frames, found 1/);
   assert.throws(() => decode(encode(message, "key").slice(0, -1), "key"), /expected a delimiter/);
+});
+
+/** A signed message of any four parts. */
+function signed(parts: string[]): Buffer[] {
+  const digest = createHmac("sha256", "key");
+  for (const part of parts) digest.update(part);
+  return ["<IDS|MSG>", digest.digest("hex"), ...parts].map((frame) => Buffer.from(frame));
+}
+
+test("parts that are signed and no message are refused, or filled where they can be", () => {
+  const header = JSON.stringify(message.header);
+  for (const [parts, expected] of [
+    [["null", "{}", "{}", "{}"], /header: expected a JSON object, found null/],
+    [["5", "{}", "{}", "{}"], /header: expected a JSON object, found a number/],
+    [["{", "{}", "{}", "{}"], /header: expected JSON, found 1 bytes that are none/],
+    [['{"msg_id":"1"}', "{}", "{}", "{}"], /expected text as msg_type, found none/],
+    [['{"msg_id":"1","msg_type":5}', "{}", "{}", "{}"], /expected text as msg_type, found a number/],
+  ] as const)
+    assert.throws(() => decode(signed([...parts]), "key"), expected);
+  const filled = decode(signed(['{"msg_id":"1","msg_type":"t","date":7}', "null", "[]", "null"]), "key");
+  const { header: found, parent, metadata, content, fault } = filled;
+  assert.deepEqual(found, { msg_id: "1", msg_type: "t", session: "", username: "", date: "", version: "" });
+  assert.deepEqual([parent, metadata, content], [{}, {}, {}]);
+  assert.equal(fault, "content: expected a JSON object, found null");
+  assert.equal(
+    decode(signed([header, "{}", "{}", "5"]), "key").fault,
+    "content: expected a JSON object, found a number",
+  );
+});
+
+test("a signed message is taken once", () => {
+  const inbox = new Inbox("key");
+  const frames = encode(message, "key");
+  assert.deepEqual(inbox.read(frames), message);
+  assert.throws(() => inbox.read(frames), /execute_request .* came a second time/);
+  assert.throws(() => inbox.read([Buffer.from("another peer"), ...frames.slice(2)]), /came a second time/);
 });
 
 test("ports are suffixes of a path on the ipc transport", () => {
