@@ -29,13 +29,14 @@ function checked(content: unknown): Notebook {
   if (!Number.isInteger(minor) || (minor as number) < 0)
     throw misfit("nbformat_minor", "a whole number", minor);
   if (!Array.isArray(cells)) throw misfit("cells", "a list", cells);
-  const taken = new Set<string>();
+  const all = cells.map(checkedCell);
+  const free = new FreeIds(all);
   return {
     ...content,
     nbformat,
     nbformat_minor: Math.max(5, minor as number),
     metadata: objectOr({}, metadata, "metadata"),
-    cells: cells.map(checkedCell).map((cell, i) => ({ ...cell, id: ownId(cell.id, i, taken) })),
+    cells: all.map((cell, i) => ({ ...cell, id: free.idOf(cell, i) })),
   };
 }
 
@@ -91,12 +92,28 @@ function objectOr(missing: Fields, value: unknown, place: string): Fields {
   return value;
 }
 
-/** The cell's id if it is one and no earlier cell has it, else a new one. */
-function ownId(id: unknown, position: number, taken: Set<string>): string {
-  let own = typeof id === "string" && /^[a-zA-Z0-9_-]{1,64}$/.test(id) ? id : `cell-${position}`;
-  for (let i = 2; taken.has(own); i++) own = `cell-${position}-${i}`;
-  taken.add(own);
-  return own;
+/** An id for every cell: its own if it is one and no earlier cell has it, else a new one from its position. */
+class FreeIds {
+  readonly #given = new Set<string>();
+  readonly #taken: ReadonlySet<string>;
+
+  constructor(cells: readonly Cell[]) {
+    this.#taken = new Set(cells.map(({ id }) => id));
+  }
+
+  idOf({ id }: Cell, position: number): string {
+    let own = id;
+    if (!isId(id) || this.#given.has(id)) {
+      own = `cell-${position}`;
+      for (let i = 2; this.#taken.has(own) || this.#given.has(own); i++) own = `cell-${position}-${i}`;
+    }
+    this.#given.add(own);
+    return own;
+  }
+}
+
+function isId(id: unknown): boolean {
+  return typeof id === "string" && /^[a-zA-Z0-9_-]{1,64}$/.test(id);
 }
 
 function isObject(value: unknown): value is Fields {

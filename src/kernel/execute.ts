@@ -187,15 +187,14 @@ function parsed(args: string[]) {
       allowPositionals: true,
     });
   } catch (error) {
-    // Node goes on with advice on arguments that begin with a hyphen.
-    throw new Error(
-      printable(
-        messageOf(error)
-          .split(/\n|\. /)[0]!
-          .replace(/\.$/, ""),
-      ),
-      { cause: error },
-    );
+    const message = messageOf(error);
+    const name = /'(?:-\w, )?(-[^' ]*)/.exec(message)?.[1] ?? "";
+    const { code } = error as { code?: string };
+    if (code === "ERR_PARSE_ARGS_INVALID_OPTION_VALUE" && name !== "--help" && name !== "-h")
+      throw new Error(`${name}: its value is missing`, { cause: error });
+    if (code === "ERR_PARSE_ARGS_UNKNOWN_OPTION")
+      throw new Error(`there is no option ${printable(name, 60)}`, { cause: error });
+    throw new Error(printable(message.split("\n")[0]!), { cause: error });
   }
 }
 

@@ -20,9 +20,9 @@ export class LeftOut {
 
   toString(): string {
     const parts = [
-      this.characters > 0 && `${count(this.characters)} characters of text`,
-      this.displays > 0 && `${count(this.displays)} outputs (${count(this.#displaySize)} characters)`,
-      this.messages > 0 && `${count(this.messages)} messages that could not be read`,
+      this.characters > 0 && `${some(this.characters, "character")} of text`,
+      this.displays > 0 && `${some(this.displays, "output")} (${some(this.#displaySize, "character")})`,
+      this.messages > 0 && `${some(this.messages, "message")} that could not be read`,
     ];
     const { cellText, cellDisplays, notebook, cellOutputs } = this.limits;
     return (
@@ -30,6 +30,10 @@ export class LeftOut {
       `${mebi(cellDisplays)} of displays and ${count(cellOutputs)} outputs per cell, ${mebi(notebook)} per notebook]\n`
     );
   }
+}
+
+function some(value: number, thing: string): string {
+  return `${count(value)} ${thing}${value === 1 ? "" : "s"}`;
 }
 
 function count(value: number): string {
