@@ -185,10 +185,10 @@ export class KernelClient {
       let idle = false;
       this.#listeners.set(header.msg_id, (received, onIopub) => {
         if (!onIopub) answer = received.content;
-        else if (received.header.msg_type === "status") idle = received.content.execution_state === "idle";
+        else if (received.header.msg_type === "status") idle ||= received.content.execution_state === "idle";
         if (answer && idle) finish(answer);
       });
-      void this.exited.then((how) => finish(new KernelError(`kernel died (${how})${this.#lastWords()}`)));
+      void this.exited.then((how) => finish(new KernelError(this.#death(how))));
     });
     const socket = channel === "shell" ? this.#shell : this.#control;
     socket.send(encode(message, this.info.key)).catch(() => {}); // the kernel ended: its end is the answer
@@ -263,7 +263,16 @@ export class KernelClient {
   }
 
   #lastWords(): string {
-    return this.log.trim() ? `; it wrote:\n${this.log.trim().slice(-4000)}` : "";
+    const said = this.log.split(/^----- Native stack trace|^<--- JS stacktrace/m)[0]!.trim();
+    return said ? `; it wrote:\n${said.slice(-2000)}` : "";
+  }
+
+  /** What ended the process and, where it is known, why. */
+  #death(how: string): string {
+    if (/JavaScript heap out of memory/.test(this.log))
+      return `kernel died (${how}): a cell used more memory than Node may take; NODE_OPTIONS=--max-old-space-size=MEBIBYTES allows more`;
+    const why = how === "signal SIGKILL" ? ", as a system short of memory does" : "";
+    return `kernel died (${how}${why})${this.#lastWords()}`;
   }
 }
 

@@ -147,11 +147,11 @@ async function executeAll(
   return failed;
 }
 
-/** Foreign text of several lines. */
+/** Foreign text of several lines, none of them endless. */
 function lines(text: string): string {
   return text
     .split("\n")
-    .map((line) => printable(line))
+    .map((line) => printable(line, 2000))
     .join("\n");
 }
 

@@ -3,6 +3,7 @@ import { spawn } from "node:child_process";
 import * as fs from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { pathToFileURL } from "node:url";
 import { setTimeout as sleep } from "node:timers/promises";
 import { test, type TestContext } from "node:test";
 import { executeNotebook, main } from "spectral-lab/kernel/execute";
@@ -148,7 +149,7 @@ for (const [name, source, how] of [
   [
     "is killed",
     'process.kill(process.pid, "SIGKILL"); await new Promise(() => {})',
-    /kernel died \(signal SIGKILL\)/,
+    /kernel died \(signal SIGKILL, as a system short/,
   ],
 ] as const) {
   test(`a kernel that ${name} is one failure, which its cell says too`, async (t) => {
@@ -165,6 +166,65 @@ for (const [name, source, how] of [
     assert.match(lastError(notebook.cells[1]!).evalue, how);
   });
 }
+
+test("a cell that uses all memory is one failure, in one line", async (t) => {
+  const fill =
+    "const all: number[][] = []; for (;;) all.push(Array.from({ length: 1e5 }, (_, i) => i + 0.5));";
+  const path = write(temporaryFolder(t), "n", cell("console.log(1)"), cell(fill));
+  const { failure } = await executeNotebook(path, { env: { NODE_OPTIONS: "--max-old-space-size=400" } });
+  assert.match(
+    failure!.message,
+    /^kernel died \(signal SIG\w+\): a cell used more memory than Node may take[^\n]*$/,
+  );
+  assert.deepEqual(state(read(path)), [
+    [1, "1\n"],
+    [2, ""],
+  ]);
+});
+
+/** Loaded into the kernel: beside each message it publishes others of every kind, with the right and a wrong key. */
+const FORGE = `
+  import { readFileSync } from "node:fs";
+  import { Publisher } from "zeromq";
+  import { createHeader, encode } from "spectral-lab/kernel/wire";
+  const { send } = Publisher.prototype;
+  const contents = [null, 5, "text", [], { text: 5, data: null, execution_count: "x", transient: 5 }];
+  let forging = false;
+  const forged = function (frames) {
+    const sent = send.call(this, frames);
+    if (forging) return sent;
+    forging = true;
+    const { key } = JSON.parse(readFileSync(process.argv[2], "utf8"));
+    const publish = (message, key) => void send.call(this, encode({ identities: [Buffer.from("x")], ...message }, key));
+    const parent = JSON.parse(frames.at(-3).toString());
+    for (const msg_type of ["stream", "status", "execute_input", "display_data", "update_display_data", 5, null]) {
+      for (const content of contents) {
+        const header = { ...createHeader("x", "s"), msg_type, date: content };
+        publish({ header, parent, metadata: null, content }, key);
+        publish({ header, parent, metadata: {}, content }, "another key");
+      }
+    }
+    publish({ header: null, parent: 5, metadata: [], content: null }, key);
+    void send.call(this, [Buffer.from("no message")]);
+    forging = false;
+    return sent;
+  };
+  Object.defineProperty(Publisher.prototype, "send", { value: forged });
+`;
+
+test("messages of any shape do not end the executor", async (t) => {
+  const folder = fs.mkdtempSync(join("test/kernel", "tmp-")); // in the project, where the packages are found
+  t.after(() => fs.rmSync(folder, { recursive: true }));
+  fs.writeFileSync(join(folder, "forge.mjs"), FORGE);
+  const path = write(folder, "n", cell('console.log("first")'), cell('console.log("second")'));
+  const NODE_OPTIONS = `--import ${pathToFileURL(join(folder, "forge.mjs")).href}`;
+  const { failure } = await executeNotebook(path, { env: { NODE_OPTIONS }, timeout: 30 });
+  assert.equal(failure, null);
+  const [first, second] = read(path).cells;
+  assert.match(printed(first!), /first\n/);
+  assert.match(printed(second!), /second\n/);
+  assert.match(printed(first!), /left out here: .*[\d,]+ messages that could not be read/);
+});
 
 test("a cell that hears nothing ends near its timeout, and the next notebook has a kernel", async (t) => {
   const folder = temporaryFolder(t);
