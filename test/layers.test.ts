@@ -31,7 +31,7 @@ const MAY_IMPORT: Record<string, readonly string[]> = {
   ],
   figures: ["core"],
   paper: ["core", "linalg", "data", "store", "nn", "tasks", "analysis", "figures"],
-  kernel: [],
+  kernel: ["core"],
 };
 const TOP = ["lab", "cli", "."]; // may import everything but the kernel
 

@@ -1,19 +1,12 @@
 /**
  * Reproduces the paper's figures on this machine: executes every notebook through the project's kernel, in the quick
  * profile unless SPECTRAL_PROFILE names another. Leaves figures/*.svg and *.png, the tables behind them as *.csv, and the
- * executed notebooks in figures/notebooks/. Exits with 1 if a cell failed.
+ * executed notebooks in figures/notebooks/. Exits as dist/kernel/execute.js does: with 1 if a cell failed.
  */
-import { spawnSync } from "node:child_process";
+import { main } from "spectral-lab/kernel/execute";
 
-const env = { ...process.env, SPECTRAL_PROFILE: process.env.SPECTRAL_PROFILE || "quick" };
-const args = ["dist/kernel/execute.js", "--output", "figures/notebooks", "--timeout", "3600"];
+process.env.SPECTRAL_PROFILE ||= "quick";
+for (const stream of [process.stdout, process.stderr]) stream.on("error", () => {}); // a reader who left
 const notebooks = process.argv.slice(2);
-const { status } = spawnSync(
-  process.execPath,
-  [...args, ...(notebooks.length > 0 ? notebooks : ["notebooks"])],
-  {
-    stdio: "inherit",
-    env,
-  },
-);
-process.exit(status ?? 1);
+const options = ["--output", "figures/notebooks", "--timeout", "3600"];
+process.exitCode = await main([...options, ...(notebooks.length > 0 ? notebooks : ["notebooks"])]);

@@ -6,6 +6,7 @@ import { pipeline } from "node:stream/promises";
 import { setTimeout as sleep } from "node:timers/promises";
 import { DataError, SpectralError, StoreError, messageOf } from "../core/errors.js";
 import { type Lock, waitForLock } from "../core/files/lock.js";
+import { LONGEST_TIMER_MS } from "../core/timer.js";
 import { type Receipt, digestFile, readReceipt, writeReceipt } from "./checksum.js";
 import { type PreparationProgress, progressMeter } from "./dataset.js";
 import { type Form, checkForm } from "./form.js";
@@ -135,7 +136,7 @@ async function fetchPart(
   lock: Lock,
   options: DownloadOptions,
 ): Promise<boolean> {
-  const { timeoutMs = 30_000 } = options;
+  const timeoutMs = Math.min(options.timeoutMs ?? 30_000, LONGEST_TIMER_MS);
   const present = await sizeOfFile(part);
   if (present > 0 && present === file.bytes) return true;
   const idle = new AbortController();

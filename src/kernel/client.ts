@@ -1,12 +1,23 @@
 import { spawn, type ChildProcess } from "node:child_process";
 import { randomBytes, randomUUID } from "node:crypto";
+import { rmSync } from "node:fs";
 import { mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
 import { createServer, type AddressInfo } from "node:net";
 import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
 import { fileURLToPath } from "node:url";
 import * as zmq from "zeromq";
-import { address, createHeader, decode, encode, type ConnectionInfo, type Message } from "./wire.js";
+import { startTimer } from "../core/timer.js";
+import { objectOf } from "./bundle.js";
+import {
+  address,
+  createHeader,
+  decode,
+  encode,
+  type ConnectionInfo,
+  type Header,
+  type Message,
+} from "./wire.js";
 
 /** A kernel that ended, or did not answer in time. */
 export class KernelError extends Error {
@@ -20,6 +31,8 @@ export interface KernelOptions {
   env?: Record<string, string>;
   /** Time to start, in milliseconds. */
   startTimeout?: number;
+  /** Gives the start up. */
+  signal?: AbortSignal;
 }
 
 export interface RequestOptions {
@@ -27,6 +40,9 @@ export interface RequestOptions {
   /** Time to answer, in milliseconds; 0 means no limit. */
   timeout?: number;
 }
+
+/** Characters of the kernel's own log that are kept, the latest. */
+const LOG_CHARACTERS = 65_536;
 
 const SPEC_FOLDER = fileURLToPath(new URL("../../jupyter/kernels/tslab/", import.meta.url));
 
@@ -41,6 +57,8 @@ export async function kernelCommand(folder: string = SPEC_FOLDER): Promise<strin
 export class KernelClient {
   /** Called with every message on IOPub, also those that arrive after their request was answered. */
   onPublished: (message: Message) => void = () => {};
+  /** Called when a message could not be read: too long, not signed with our key, or no message. */
+  onUnreadable: () => void = () => {};
   /** Resolves when the process ends, with what ended it ("exit code 3", "signal SIGKILL"). */
   readonly exited: Promise<string>;
   /** What the process itself wrote, outside the protocol. */
@@ -52,6 +70,8 @@ export class KernelClient {
   readonly #iopub = new zmq.Subscriber({ linger: 0, receiveHighWaterMark: 0 });
   readonly #listeners = new Map<string, (message: Message, onIopub: boolean) => void>();
 
+  readonly #forget: () => void;
+
   private constructor(
     private readonly process: ChildProcess,
     private readonly info: ConnectionInfo,
@@ -62,8 +82,13 @@ export class KernelClient {
       process.once("exit", (code, signal) => done(signal ? `signal ${signal}` : `exit code ${code}`));
     });
     for (const stream of [process.stdout, process.stderr]) {
-      stream?.on("data", (text: Buffer) => (this.log += text.toString()));
+      stream?.on("data", (text: Buffer) => {
+        this.log = (this.log + text.toString()).slice(-LOG_CHARACTERS);
+      });
+      // What a cell left running may hold the other end for hours.
+      void this.exited.then(() => setTimeout(() => stream?.destroy(), 100));
     }
+    this.#forget = removeAtExit(folder);
     this.#shell.connect(address(info, info.shell_port));
     this.#control.connect(address(info, info.control_port));
     this.#iopub.connect(address(info, info.iopub_port));
@@ -79,6 +104,7 @@ export class KernelClient {
     cwd = process.cwd(),
     env = {},
     startTimeout = 60_000,
+    signal,
   }: KernelOptions = {}): Promise<KernelClient> {
     const [shell_port, iopub_port, stdin_port, control_port, hb_port] = await freePorts(5);
     const info = {
@@ -92,22 +118,34 @@ export class KernelClient {
     };
     const connection = { ...info, key: randomBytes(32).toString("hex"), signature_scheme: "hmac-sha256" };
     const folder = await mkdtemp(join(tmpdir(), "spectral-lab-kernel-"));
-    const file = join(folder, "connection.json");
-    await writeFile(file, JSON.stringify(connection), { mode: 0o600 });
-    const [program, ...args] = (await kernelCommand()).map((word) => word.replace("{connection_file}", file));
-    const child = spawn(program!, args, {
-      cwd: resolve(cwd),
-      env: { ...process.env, ...env },
-      stdio: ["ignore", "pipe", "pipe"],
-      detached: true, // Ctrl-C in a terminal is for the client, which interrupts the kernel itself
-    });
-    const client = new KernelClient(child, connection as ConnectionInfo, folder);
-    await client.#ready(startTimeout);
+    let client: KernelClient;
+    try {
+      const file = join(folder, "connection.json");
+      await writeFile(file, JSON.stringify(connection), { mode: 0o600 });
+      const command = await kernelCommand();
+      const [program, ...args] = command.map((word) => word.split("{connection_file}").join(file));
+      const child = spawn(program!, args, {
+        cwd: resolve(cwd),
+        env: { ...process.env, ...env },
+        stdio: ["ignore", "pipe", "pipe"],
+        detached: true, // Ctrl-C in a terminal is for the client, which interrupts the kernel itself
+      });
+      client = new KernelClient(child, connection as ConnectionInfo, folder);
+    } catch (error) {
+      await rm(folder, { recursive: true, force: true });
+      throw error;
+    }
+    await client.#ready(startTimeout, signal);
     return client;
   }
 
   get pid(): number | undefined {
     return this.process.pid;
+  }
+
+  /** Whether the process has ended, or never began. */
+  get dead(): boolean {
+    return this.process.exitCode !== null || this.process.signalCode !== null || !this.process.pid;
   }
 
   /**
@@ -134,14 +172,11 @@ export class KernelClient {
       content: content as Record<string, unknown>,
     };
     const reply = new Promise<Record<string, unknown>>((done, fail) => {
-      const timer = timeout
-        ? setTimeout(
-            () => finish(new KernelError(`kernel: no answer to ${type} within ${timeout / 1000} s`)),
-            timeout,
-          )
-        : undefined;
+      const late = (): void =>
+        finish(new KernelError(`kernel: no answer to ${type} within ${timeout / 1000} s`));
+      const cancel = timeout > 0 ? startTimer(late, timeout) : () => {};
       const finish = (result: Record<string, unknown> | KernelError): void => {
-        clearTimeout(timer);
+        cancel();
         this.#listeners.delete(header.msg_id);
         if (result instanceof KernelError) fail(result);
         else done(result);
@@ -150,34 +185,52 @@ export class KernelClient {
       let idle = false;
       this.#listeners.set(header.msg_id, (received, onIopub) => {
         if (!onIopub) answer = received.content;
-        else if (received.header.msg_type === "status") idle = received.content.execution_state === "idle";
+        else if (received.header.msg_type === "status") idle ||= received.content.execution_state === "idle";
         if (answer && idle) finish(answer);
       });
-      void this.exited.then((how) => finish(new KernelError(`kernel died (${how})${this.#lastWords()}`)));
+      void this.exited.then((how) => finish(new KernelError(this.#death(how))));
     });
     const socket = channel === "shell" ? this.#shell : this.#control;
-    void socket.send(encode(message, this.info.key));
+    socket.send(encode(message, this.info.key)).catch(() => {}); // the kernel ended: its end is the answer
     return { id: header.msg_id, reply };
   }
 
   /** Asks the running cell to stop; twice ends a loop that does not listen. */
   interrupt(): void {
-    void this.request("interrupt_request", {}, { channel: "control" }).catch(() => {});
+    void this.interruptHeard();
+  }
+
+  /** As `interrupt`. @returns whether the kernel has heard it, once it answers or ends */
+  async interruptHeard(): Promise<boolean> {
+    return this.request("interrupt_request", {}, { channel: "control" }).then(
+      () => true,
+      () => false,
+    );
+  }
+
+  /** Ends the process at once, with the programs that its cells wait for. */
+  kill(): void {
+    if (this.dead) return;
+    try {
+      process.kill(-this.process.pid!, "SIGKILL");
+    } catch {
+      this.process.kill("SIGKILL"); // Windows has no process groups
+    }
   }
 
   /** Ends the kernel: asks, and after `grace` milliseconds kills. */
   async stop(grace = 3000): Promise<void> {
-    const timer = setTimeout(() => this.process.kill("SIGKILL"), grace);
-    await this.request("shutdown_request", { restart: false }, { channel: "control", timeout: grace }).catch(
-      () => {},
-    );
+    const cancel = startTimer(() => this.kill(), grace);
+    const options = { channel: "control", timeout: grace } as const;
+    if (!this.dead) await this.request("shutdown_request", { restart: false }, options).catch(() => {});
     await this.exited;
-    clearTimeout(timer);
+    cancel();
     for (const socket of [this.#shell, this.#control, this.#iopub]) socket.close();
     await rm(this.folder, { recursive: true, force: true });
+    this.#forget();
   }
 
-  async #ready(timeout: number): Promise<void> {
+  async #ready(timeout: number, signal?: AbortSignal): Promise<void> {
     const end = performance.now() + timeout;
     for (;;) {
       // An answer alone is not enough: the subscription must be live before the first cell prints.
@@ -186,27 +239,67 @@ export class KernelClient {
         (error: Error) => error,
       );
       if (!failure) return;
-      const dead = this.process.exitCode !== null || this.process.signalCode !== null || !this.process.pid;
-      if (!dead && performance.now() < end) continue;
+      const { dead } = this;
+      const stopped = signal?.aborted === true;
+      if (!dead && !stopped && performance.now() < end) continue;
       await this.stop(0);
-      throw dead
-        ? failure
-        : new KernelError(`kernel: not ready within ${timeout / 1000} s${this.#lastWords()}`);
+      if (dead) throw failure;
+      if (stopped) throw new KernelError("kernel: stopped while it started");
+      throw new KernelError(`kernel: not ready within ${timeout / 1000} s${this.#lastWords()}`);
     }
   }
 
   async #receive(socket: zmq.Dealer | zmq.Subscriber): Promise<void> {
+    const onIopub = socket === this.#iopub;
     for await (const frames of socket) {
-      const message = decode(frames, this.info.key);
-      const onIopub = socket === this.#iopub;
-      if (onIopub) this.onPublished(message);
-      this.#listeners.get(message.parent.msg_id ?? "")?.(message, onIopub);
+      try {
+        const message = wellFormed(decode(frames, this.info.key));
+        if (onIopub) this.onPublished(message);
+        this.#listeners.get(message.parent.msg_id ?? "")?.(message, onIopub);
+      } catch {
+        this.onUnreadable();
+      }
     }
   }
 
   #lastWords(): string {
-    return this.log.trim() ? `; it wrote:\n${this.log.trim().slice(-4000)}` : "";
+    const said = this.log.split(/^----- Native stack trace|^<--- JS stacktrace/m)[0]!.trim();
+    return said ? `; it wrote:\n${said.slice(-2000)}` : "";
   }
+
+  /** What ended the process and, where it is known, why. */
+  #death(how: string): string {
+    if (/JavaScript heap out of memory/.test(this.log))
+      return `kernel died (${how}): a cell used more memory than Node may take; NODE_OPTIONS=--max-old-space-size=MEBIBYTES allows more`;
+    const why = how === "signal SIGKILL" ? ", as a system short of memory does" : "";
+    return `kernel died (${how}${why})${this.#lastWords()}`;
+  }
+}
+
+/** A message whose parts are objects, whatever was sent; header fields that are no text are empty. */
+function wellFormed(message: Message): Message {
+  const { identities, header, parent, metadata, content } = message;
+  const { msg_type, msg_id, date } = objectOf(header);
+  const text = (value: unknown): string => (typeof value === "string" ? value : "");
+  return {
+    identities,
+    header: {
+      ...objectOf(header),
+      msg_type: text(msg_type),
+      msg_id: text(msg_id),
+      date: text(date),
+    } as Header,
+    parent: objectOf(parent),
+    metadata: objectOf(metadata),
+    content: objectOf(content),
+  };
+}
+
+/** Removes a folder when this process ends before it was removed. @returns what takes that back */
+function removeAtExit(folder: string): () => void {
+  const remove = (): void => rmSync(folder, { recursive: true, force: true });
+  process.once("exit", remove);
+  return () => void process.off("exit", remove);
 }
 
 async function freePorts(count: number): Promise<number[]> {

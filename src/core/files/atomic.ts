@@ -10,7 +10,8 @@ export type FileContent = string | Uint8Array | Iterable<Uint8Array>;
 
 /**
  * Writes a file so that at every instant, also after kill -9 or a power cut, `path` holds either its old content or
- * the whole new one: written aside in the same folder, flushed, renamed, the folder flushed. Missing folders are made.
+ * the whole new one: written aside in the same folder, flushed, renamed, the folder flushed. Missing folders are made;
+ * the mode of the old file is kept.
  * @throws StoreError naming the path (no permission, disk full, ...); the old file is then untouched.
  */
 export function writeFileAtomic(path: string, content: FileContent): void {
@@ -64,6 +65,7 @@ function replacement(path: string): Replacement {
     throw abandon(error);
   }
   const finish = (): void => {
+    keepAccess(file!, path);
     fs.fsyncSync(file!);
     close();
     const folder = openFolder(dirname(path)); // where it cannot be opened, nothing has been replaced yet
@@ -76,6 +78,19 @@ function replacement(path: string): Replacement {
     flushAndClose(folder);
   };
   return { write: (content) => writeAll(file!, content), finish, abandon };
+}
+
+/** Gives an open file the mode of the file that it replaces and, where this process may, its owner and group. */
+function keepAccess(file: number, path: string): void {
+  const old = fs.lstatSync(path, { throwIfNoEntry: false });
+  if (!old?.isFile()) return;
+  const { uid, gid } = fs.fstatSync(file);
+  try {
+    if (old.uid !== uid || old.gid !== gid) fs.fchownSync(file, old.uid, old.gid);
+  } catch {
+    // Only root gives files away; the content matters more.
+  }
+  fs.fchmodSync(file, old.mode & 0o7777);
 }
 
 /**
