@@ -19,6 +19,10 @@ export interface RemoteFile {
   readonly bytes?: number;
   readonly sha256?: string;
   readonly md5?: string;
+  /** Of a gzipped file: SHA-256 of what it unpacks to. */
+  readonly plainSha256?: string;
+  /** Of an archive: most bytes that it unpacks to; 4 GiB where nothing is said. */
+  readonly unpackedLimit?: number;
   /** What the first bytes must look like. */
   readonly form: Form;
 }

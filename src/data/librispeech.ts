@@ -126,7 +126,7 @@ async function isVerified(
   speakers: readonly Speaker[],
   { ids, digests }: SpeechExamples,
 ): Promise<boolean> {
-  const published = await publishedDigests(root, part);
+  const published = await publishedDigests(join(root, part.folder), part);
   if (published === undefined) return false;
   const expected = (path: string): string | undefined =>
     published(relative(join(root, part.folder), path).replaceAll("\\", "/"));

@@ -92,7 +92,7 @@ async function readText(root: string, options: TextOptions): Promise<Sized<Opene
   };
   const training = await read(paths[0], "train", options.limit);
   const validation = await read(paths[1], await fileIdentity(paths[1]));
-  const verified = await areVerified(root, part, paths);
+  const verified = await areVerified(root, join(root, part.folder), part, paths);
   const files = fingerprintOf("files", ...(await fileDigests(root, paths)));
   return sized({ training, validation, tokeniser, verified, files });
 }
