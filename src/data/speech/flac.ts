@@ -83,10 +83,12 @@ async function decode(decoder: FLACDecoder, bytes: Buffer, path: string): Promis
     if (samplesDecoded > 0) pieces.push(channelData[0]);
     samples += samplesDecoded;
     error ??= errors[0]?.message;
-    if (samples > MOST_SAMPLES) throw new DataError(`${path}: expected at most ${MOST_SAMPLES} samples, found more`);
+    if (samples > MOST_SAMPLES)
+      throw new DataError(`${path}: expected at most ${MOST_SAMPLES} samples, found more`);
   };
   try {
-    for (let at = 0; at < bytes.length; at += PIECE) take(await decoder.decode(bytes.subarray(at, at + PIECE)));
+    for (let at = 0; at < bytes.length; at += PIECE)
+      take(await decoder.decode(bytes.subarray(at, at + PIECE)));
     take(await decoder.decode(PADDING));
     take(await decoder.flush());
     return { pieces, samples, error };
@@ -135,7 +137,9 @@ function streamInfo(bytes: Buffer, path: string): StreamInfo {
   if (bits !== 16) throw new DataError(`${path}: expected 16 bits a sample, found ${bits}`);
   const totalSamples = Number(packed & ((1n << 36n) - 1n));
   if (totalSamples > MOST_SAMPLES)
-    throw new DataError(`${path}: expected at most ${MOST_SAMPLES} samples, its header promises ${totalSamples}`);
+    throw new DataError(
+      `${path}: expected at most ${MOST_SAMPLES} samples, its header promises ${totalSamples}`,
+    );
   return {
     sampleRate: Number(packed >> 44n),
     totalSamples,

@@ -126,7 +126,8 @@ function sizeOfVocabulary(json: unknown): number {
 }
 
 function asRecord(value: unknown): Readonly<Record<string, unknown>> {
-  if (typeof value === "object" && value !== null && !Array.isArray(value)) return value as Record<string, unknown>;
+  if (typeof value === "object" && value !== null && !Array.isArray(value))
+    return value as Record<string, unknown>;
   throw new Error("model.vocab is missing, or a field is of another kind");
 }
 
