@@ -105,6 +105,8 @@ interface Header {
   readonly headerCrc32?: number;
 }
 
+const FIELDS = ["bytes", "crc32", "littleEndian", "meta", "settings", "type"];
+
 function headerOf(text: string): Header {
   const header = JSON.parse(text) as Header | null;
   if (typeof header !== "object" || header === null || Array.isArray(header))
@@ -112,8 +114,8 @@ function headerOf(text: string): Header {
   const { headerCrc32, ...fields } = header;
   if (headerCrc32 !== undefined && crc32(canonicalJson(fields as unknown as Json)) !== headerCrc32)
     throw new Error("its header's checksum is wrong");
-  if (!Object.hasOwn(TYPES, header.type) || header.settings === undefined || header.meta === undefined)
-    throw new Error("its header lacks fields");
+  if (Object.keys(fields).sort().join() !== FIELDS.join()) throw new Error("its header has other fields");
+  if (!Object.hasOwn(TYPES, header.type)) throw new Error("it holds no known type of numbers");
   return header;
 }
 

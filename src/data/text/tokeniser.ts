@@ -89,7 +89,9 @@ async function readTokeniser(path: string): Promise<{ tokeniser: Tokenizer; size
     const json = parseForeignJson(bytes, path);
     const size = sizeOfVocabulary(json);
     const parts = json as ConstructorParameters<typeof Tokenizer>[0];
-    return { tokeniser: new Tokenizer(parts, { clean_up_tokenization_spaces: false }), size };
+    const tokeniser = new Tokenizer(parts, { clean_up_tokenization_spaces: false });
+    tokeniser.decode(tokeniser.encode(" the", { add_special_tokens: false }).ids); // what lacks is found at the first use
+    return { tokeniser, size };
   } catch (error) {
     const problem = messageOf(error).replace(`${path}: `, "");
     throw new DataError(`${path}: expected a Hugging Face tokenizer.json: ${problem}`, { cause: error });
@@ -110,7 +112,7 @@ function sizeOfVocabulary(json: unknown): number {
   });
   if (Array.isArray(vocab)) vocab.forEach((entry: unknown, id) => entries.push([asList(entry)[0], id]));
   else for (const entry of Object.entries(asRecord(vocab))) entries.push(entry);
-  if (entries.length === 0) throw new Error("the vocabulary is empty");
+  if (entries.length === added.length) throw new Error("the vocabulary is empty");
   const bound = 2 * entries.length + 1024; // there are gaps in some, for tokens to come
   for (const [text, id] of entries) {
     if (typeof text !== "string") throw new Error("a token must be a text");
