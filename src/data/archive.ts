@@ -160,8 +160,8 @@ async function moveUnlessThere(from: string, to: string, files: Record<string, D
 /** SHA-256 and length of every file below a folder, by path relative to it, in order. */
 export async function digestFolder(folder: string): Promise<Record<string, Digest>> {
   const files: Record<string, Digest> = {};
-  for (const path of await filesBelow(folder)) {
-    const { bytes, sha256 } = await digestFile(path);
+  for (const { path, at } of await filesBelow(folder)) {
+    const { bytes, sha256 } = await digestFile(at);
     files[relative(folder, path).replaceAll("\\", "/")] = { bytes, sha256 };
   }
   return files;

@@ -1,6 +1,6 @@
 import { createReadStream } from "node:fs";
-import { readdir, readlink, realpath, stat } from "node:fs/promises";
-import { join } from "node:path";
+import { readFile, readdir, readlink, realpath, stat } from "node:fs/promises";
+import { dirname, join, resolve } from "node:path";
 import { DataError, messageOf } from "../core/errors.js";
 import { codeOf } from "../core/files/io-error.js";
 import { printable } from "../core/printable.js";
@@ -53,7 +53,8 @@ function adviceFor(target: string): string {
 /** An entry of a folder, links followed. */
 export interface FolderEntry {
   readonly name: string;
-  readonly path: string;
+  /** Where it is read: in the folder, or where a link that was written as text leads. */
+  readonly at: string;
   readonly kind: Kind;
 }
 
@@ -67,28 +68,65 @@ export async function entriesIn(folder: string): Promise<FolderEntry[]> {
   });
   const entries: FolderEntry[] = [];
   for (const name of names.filter((each) => !isMacLitter(each)).sort()) {
-    const kind = await kindOf(join(folder, name));
-    if (kind !== undefined) entries.push({ name, path: join(folder, name), kind });
+    const at = await writtenLink(join(folder, name));
+    const kind = await kindOf(at);
+    if (kind !== undefined) entries.push({ name, at, kind });
   }
   return entries;
 }
 
+/** Most bytes of a link that was written as text. */
+const LONGEST_LINK = 1000;
+
 /**
- * Paths of all files below a folder, links followed, sorted.
+ * Where a file leads that holds nothing but a path beginning with `../`, `./` or `/`: so git writes links where the disk
+ * knows none. The path itself for any other.
+ * @throws DataError if nothing is there
+ */
+async function writtenLink(path: string): Promise<string> {
+  const found = await stat(path).catch(() => undefined);
+  if (!found?.isFile() || found.size === 0 || found.size > LONGEST_LINK) return path;
+  const text = await readFile(path, "utf8").catch(() => "");
+  if (!/^(\.{1,2}\/|\/)[^\0\r\n]+$/.test(text)) return path;
+  const target = resolve(dirname(path), text);
+  if (await exists(target)) return target;
+  throw new DataError(
+    `${path}: a link, written as text, whose target ${printable(text, 200)} is not there${adviceFor(text)}`,
+  );
+}
+
+/** A file below a folder. */
+export interface FileBelow {
+  /** Its path by the names of the folders that it lies in. */
+  readonly path: string;
+  /** Where it is read. */
+  readonly at: string;
+}
+
+/**
+ * All files below a folder, or below one entry of it, links followed, sorted by path.
  * @throws DataError if a folder cannot be read, a link leads nowhere, or a folder holds a link to one that it lies in
  */
-export async function filesBelow(folder: string, above: readonly string[] = []): Promise<string[]> {
-  const real = await realpath(folder).catch((error: unknown) => {
-    throw new DataError(`${folder}: cannot be read: ${messageOf(error)}`, { cause: error });
+export async function filesBelow(folder: string, entry?: string): Promise<FileBelow[]> {
+  const path = entry === undefined ? folder : join(folder, entry);
+  const files = await filesOf(path, entry === undefined ? folder : await writtenLink(path), []);
+  return files.sort((a, b) => (a.path < b.path ? -1 : 1));
+}
+
+/** @param path the folder by name; `at` where it is read; `above` the true paths of the folders that it lies in */
+async function filesOf(path: string, at: string, above: readonly string[]): Promise<FileBelow[]> {
+  const real = await realpath(at).catch((error: unknown) => {
+    throw new DataError(`${path}: cannot be read: ${messageOf(error)}`, { cause: error });
   });
-  if (above.includes(real))
-    throw new DataError(`${folder}: a link back to a folder that it lies in, ${real}`);
-  const paths: string[] = [];
-  for (const { path, kind } of await entriesIn(folder)) {
-    if (kind === "file") paths.push(path);
-    if (kind === "folder") for (const below of await filesBelow(path, [...above, real])) paths.push(below);
+  if (above.includes(real)) throw new DataError(`${path}: a link back to a folder that it lies in, ${real}`);
+  const files: FileBelow[] = [];
+  for (const entry of await entriesIn(at)) {
+    const name = join(path, entry.name);
+    if (entry.kind === "file") files.push({ path: name, at: entry.at });
+    if (entry.kind === "folder")
+      for (const below of await filesOf(name, entry.at, [...above, real])) files.push(below);
   }
-  return paths.sort();
+  return files;
 }
 
 /**

@@ -4,7 +4,7 @@ import type { Json } from "../core/hash.js";
 import { printable } from "../core/printable.js";
 import { type Cached, cached } from "./cache.js";
 import { type DataOptions, type Dataset, progressMeter } from "./dataset.js";
-import { entriesIn, filesBelow, readData } from "./files.js";
+import { type FileBelow, entriesIn, filesBelow, readData } from "./files.js";
 import { fingerprintOf, sha256Of } from "./fingerprint.js";
 import { fileIdentity } from "./identity.js";
 import { type Sized, openedOnce } from "./memory.js";
@@ -186,10 +186,10 @@ async function listSpeakers(root: string, part: string, limit = Infinity): Promi
   const speakers: Speaker[] = [];
   const seen = new Map<string, string>();
   let count = 0;
-  for (const { path, kind } of await entriesIn(join(root, part))) {
+  for (const { name, kind } of await entriesIn(join(root, part))) {
     if (kind !== "folder") continue;
     if (count >= limit) break;
-    const speaker = await listSpeaker(root, path);
+    const speaker = await listSpeaker(root, await filesBelow(join(root, part), name));
     for (const { id, path: sound } of speaker.lines) {
       const before = seen.get(id);
       if (before !== undefined)
@@ -208,16 +208,16 @@ async function listSpeakers(root: string, part: string, limit = Infinity): Promi
 /** Most bytes of one file of transcripts; LibriSpeech's longest has 30 kB. */
 const LONGEST_TRANSCRIPTS = 2 ** 24;
 
-async function listSpeaker(root: string, folder: string): Promise<Speaker> {
+async function listSpeaker(root: string, files: readonly FileBelow[]): Promise<Speaker> {
   const lines: TranscriptLine[] = [];
   const transcripts: Record<string, string> = {};
   const told: Record<string, string> = {};
-  const paths = await filesBelow(folder);
-  for (const path of paths) {
+  const places = new Map(files.map(({ path, at }) => [path, at]));
+  for (const { path, at } of files) {
     if (!path.endsWith(".trans.txt")) continue;
-    const bytes = await readData(path, () => LONGEST_TRANSCRIPTS);
+    const bytes = await readData(at, () => LONGEST_TRANSCRIPTS);
     transcripts[path] = sha256Of(bytes);
-    for (const line of transcriptLines(textOf(bytes, path), path)) {
+    for (const line of transcriptLines(textOf(bytes, path), path, places)) {
       if (Object.hasOwn(told, line.id))
         throw new DataError(
           `${path}: utterance ${line.id} is there twice, also in ${told[line.id]}: remove the copy of the transcript`,
@@ -227,7 +227,7 @@ async function listSpeaker(root: string, folder: string): Promise<Speaker> {
     }
   }
   const named = new Set(lines.map(({ path }) => path));
-  const unnamed = paths.filter((path) => path.toLowerCase().endsWith(".flac") && !named.has(path));
+  const unnamed = [...places.keys()].filter((path) => path.toLowerCase().endsWith(".flac") && !named.has(path));
   if (unnamed.length > 0) {
     const more = unnamed.length > 1 ? ` (and ${unnamed.length - 1} others)` : "";
     throw new DataError(
@@ -235,14 +235,14 @@ async function listSpeaker(root: string, folder: string): Promise<Speaker> {
         `${join(dirname(unnamed[0]), "<speaker>-<chapter>.trans.txt")}, found none`,
     );
   }
-  const files = await Promise.all(
-    lines.map(async ({ path }) => {
-      const identity = await fileIdentity(path);
+  const identities = await Promise.all(
+    lines.map(async ({ path, at }) => {
+      const identity = await fileIdentity(at);
       if (identity === null) throw new DataError(`${path}: a transcript is there, the sound is not`);
       return [relative(root, path), identity];
     }),
   );
-  return { lines, files, transcripts, told };
+  return { lines, files: identities, transcripts, told };
 }
 
 async function readSpeaker(
@@ -274,6 +274,8 @@ function isFeatures(meta: Json, data: Cached["data"], utterances: number): boole
 interface TranscriptLine {
   readonly id: string;
   readonly path: string;
+  /** Where the sound is read. */
+  readonly at: string;
   readonly labels: Int32Array;
 }
 
@@ -281,7 +283,7 @@ interface TranscriptLine {
 const ID = /^[\w-]{1,100}$/;
 
 /** Lines of "<utterance id> <transcript>". */
-function transcriptLines(text: string, path: string): TranscriptLine[] {
+function transcriptLines(text: string, path: string, places: ReadonlyMap<string, string>): TranscriptLine[] {
   return text
     .split("\n")
     .filter((line) => line.trim() !== "")
@@ -292,7 +294,8 @@ function transcriptLines(text: string, path: string): TranscriptLine[] {
           `${path}: expected lines "<id> <transcript>", found ${JSON.stringify(printable(line, 60))}`,
         );
       const labels = encodeTranscript(transcript, `${path}: ${id}`);
-      return { id, path: join(dirname(path), `${id}.flac`), labels };
+      const sound = join(dirname(path), `${id}.flac`);
+      return { id, path: sound, at: places.get(sound) ?? sound, labels };
     });
 }
 
@@ -306,9 +309,9 @@ async function featuresOf(
   const all: Frames[] = [];
   const digests: string[] = [];
   try {
-    for (const { path } of lines) {
+    for (const { path, at } of lines) {
       signal?.throwIfAborted();
-      const { sampleRate, samples, sha256 } = await flac.read(path);
+      const { sampleRate, samples, sha256 } = await flac.read(at);
       if (sampleRate !== MEL.sampleRate) {
         throw new DataError(`${path}: expected ${MEL.sampleRate} samples a second, found ${sampleRate}`);
       }

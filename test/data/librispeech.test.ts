@@ -11,7 +11,7 @@ import {
   symlinkSync,
   writeFileSync,
 } from "node:fs";
-import { join } from "node:path";
+import { dirname, join, relative } from "node:path";
 import test, { type TestContext } from "node:test";
 import { DataError } from "spectral-lab/core/errors";
 import { sha256Of } from "spectral-lab/data/fingerprint";
@@ -205,9 +205,9 @@ test("links are followed: to a speaker, a chapter, a transcript, and to every fi
   const part = "LibriSpeech/train-clean-100";
   const plain = layOut(t);
   const wanted = await readUtterances(plain, part);
-  const moved = (relative: string): string => {
+  const moved = (name: string): string => {
     const root = layOut(t);
-    const path = join(root, part, relative);
+    const path = join(root, part, name);
     const target = join(temporaryFolder(t), "elsewhere");
     renameSync(path, target);
     symlinkSync(target, path);
