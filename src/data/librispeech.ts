@@ -227,7 +227,9 @@ async function listSpeaker(root: string, files: readonly FileBelow[]): Promise<S
     }
   }
   const named = new Set(lines.map(({ path }) => path));
-  const unnamed = [...places.keys()].filter((path) => path.toLowerCase().endsWith(".flac") && !named.has(path));
+  const unnamed = [...places.keys()].filter(
+    (path) => path.toLowerCase().endsWith(".flac") && !named.has(path),
+  );
   if (unnamed.length > 0) {
     const more = unnamed.length > 1 ? ` (and ${unnamed.length - 1} others)` : "";
     throw new DataError(

@@ -222,13 +222,16 @@ test("links are followed: to a speaker, a chapter, a transcript, and to every fi
       renameSync(join(everyFile, part, name), join(store, `object-${i}`));
       symlinkSync(join(store, `object-${i}`), join(everyFile, part, name));
     });
-  for (const root of [
-    moved("7"),
-    moved("7/3"),
-    moved("7/3/7-3.trans.txt"),
-    moved("7/3/7-3-0001.flac"),
-    everyFile,
-  ]) {
+  /** The same as git writes links where the disk knows none: as files that hold the target's path. */
+  const written = (name: string): string => {
+    const root = layOut(t);
+    const path = join(root, part, name);
+    renameSync(path, join(root, "elsewhere"));
+    writeFileSync(path, relative(dirname(path), join(root, "elsewhere")));
+    return root;
+  };
+  const linked = ["7", "7/3", "7/3/7-3.trans.txt", "7/3/7-3-0001.flac"];
+  for (const root of [...linked.map(moved), everyFile, ...linked.map(written)]) {
     const found = await readUtterances(root, part);
     assert.deepEqual([found.ids, found.digests], [wanted.ids, wanted.digests]);
   }
@@ -254,6 +257,12 @@ test("a link to nothing is an error that names it and says what fetches it", asy
       return true;
     });
   }
+  const text = layOut(t);
+  writeFileSync(join(text, part, "9"), "../../lost");
+  await assert.rejects(
+    readUtterances(text, part),
+    /clean-100\/9: a link, written as text, whose target .*lost is not/,
+  );
   const root = layOut(t);
   symlinkSync("..", join(root, part, "7", "up"));
   await assert.rejects(readUtterances(root, part), /7\/up.*: a link back to a folder that it lies in/);
