@@ -37,7 +37,7 @@ export async function checkPublished(
     const length = published.bytes === undefined ? "" : ` of ${published.bytes} bytes`;
     throw new DataError(
       `${archive}: not the published ${published.name}: expected ${kind} ${expected}${length}, found ${found[kind]} ` +
-        `of ${found.bytes} bytes. Get it again (it may have been cut short), or, if these are files of your own, ` +
+        `of ${found.bytes} bytes. Remove it and get it again (it may have been cut short), or, if these are files of your own, ` +
         `unpack them to ${folder} by hand and move the archive away: they are then read, and called not verified`,
     );
   }
