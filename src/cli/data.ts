@@ -8,8 +8,9 @@ import type { data } from "./declarations.js";
 export async function run({ values, positionals }: Given<typeof data>): Promise<number> {
   const [action, name] = positionals;
   if (action === "where") {
-    for (const { path, present } of await whereData(name, values.root)) {
-      console.log(`${path}  ${present ? "present" : "absent"}`);
+    for (const { path, present, gap } of await whereData(name, values.root)) {
+      const state = present ? "present" : gap === undefined ? "absent" : `not complete: ${gap}`;
+      console.log(`${path}  ${state}`);
     }
     return 0;
   }

@@ -1,5 +1,6 @@
 import { ConfigError } from "../core/errors.js";
 import { changedFields, parseSetting } from "../core/config.js";
+import { printable } from "../core/printable.js";
 import { runsFolder } from "../store/paths.js";
 import { runAtStep } from "../store/run-at-step.js";
 import type { RunReader } from "../store/stored-run.js";
@@ -48,6 +49,8 @@ export async function run({ values, positionals }: Given<typeof train>): Promise
   const log = values.json ? (): void => undefined : (line: string): void => console.log(line);
   const prepared = await prepareRun(request);
   log(`${task.title}: ${describe(prepared)}`);
+  const { data } = prepared.description;
+  if (data.standIn) console.error(`stand-in data: ${printable(data.source ?? "no reason given")}`);
   if (finishedRun(prepared) && !request.retrain) log("this run is finished");
   const { run, outcome } = await follow(prepared, stop, log);
   console.log(JSON.stringify(summary(run, outcome)));

@@ -1,14 +1,15 @@
 import { createWriteStream } from "node:fs";
 import { mkdir, rename, rm, stat } from "node:fs/promises";
 import { dirname } from "node:path";
-import { Readable } from "node:stream";
 import { pipeline } from "node:stream/promises";
 import { setTimeout as sleep } from "node:timers/promises";
 import { DataError, SpectralError, StoreError, messageOf } from "../core/errors.js";
+import { printable } from "../core/printable.js";
 import { type Lock, waitForLock } from "../core/files/lock.js";
 import { LONGEST_TIMER_MS } from "../core/timer.js";
 import { type Receipt, digestFile, readReceipt, writeReceipt } from "./checksum.js";
 import { type PreparationProgress, progressMeter } from "./dataset.js";
+import { type Answer, ask } from "./fetch.js";
 import { type Form, checkForm } from "./form.js";
 
 /** One file of a public data set and where it may be had. */
@@ -20,6 +21,10 @@ export interface RemoteFile {
   readonly bytes?: number;
   readonly sha256?: string;
   readonly md5?: string;
+  /** Of a gzipped file: SHA-256 of what it unpacks to. */
+  readonly plainSha256?: string;
+  /** Of an archive: most bytes that it unpacks to; 4 GiB where nothing is said. */
+  readonly unpackedLimit?: number;
   /** What the first bytes must look like. */
   readonly form: Form;
 }
@@ -32,6 +37,9 @@ export interface DownloadOptions {
   /** Tries per source where a connection breaks; each goes on where the last one stopped. Default 3. */
   readonly attempts?: number;
 }
+
+/** Most bytes of a file whose length is not published; the longest such file, a third of WikiText-103, has 160 MB. */
+const DOWNLOAD_LIMIT = 2 ** 30;
 
 /** A file that none of its sources gave. */
 export class DownloadError extends DataError {
@@ -85,7 +93,7 @@ export async function lockPlace(
 
 /** The receipt of a file that another process downloaded; undefined if it is not what this one wants. */
 async function wholeFile(file: RemoteFile, target: string): Promise<Receipt | undefined> {
-  const receipt = await readReceipt(target);
+  const receipt = await readReceipt(target).catch(() => undefined); // one that is damaged says nothing
   if (receipt === undefined || (await versionOf(target)) === "") return undefined;
   const { sha256 } = await digestFile(target);
   return receipt.files[""]?.sha256 === sha256 && (file.sha256 ?? sha256) === sha256 ? receipt : undefined;
@@ -145,24 +153,32 @@ async function fetchPart(
     timeoutMs,
   );
   const signal = options.signal ? AbortSignal.any([options.signal, idle.signal]) : idle.signal;
+  let tooMuch: DataError | undefined;
   try {
     const response = await request(url, present, signal);
     const start = response.status === 206 ? resumedAt(response) : 0;
     if (start !== 0 && start !== present)
       throw new Interrupted(`resumed at byte ${start}, expected ${present}`);
     checkKind(file, response);
-    const length = response.headers.get("content-length");
+    const length = response.header("content-length");
     const total = length === null ? file.bytes : start + Number(length);
     if (file.bytes !== undefined && total !== file.bytes) {
       throw new DataError(`expected ${file.bytes} bytes, the source offers ${total}`);
     }
-    if (response.body === null) throw new DataError("the answer has no body");
+    const most = file.bytes ?? DOWNLOAD_LIMIT;
+    if (total !== undefined && total > most) {
+      throw new DataError(`expected at most ${most} bytes, the source offers ${total}`);
+    }
+    if (response.body === undefined) throw new DataError("the answer has no body");
     const meter = progressMeter(`downloading ${file.name}`, total, options.onProgress, start);
     let done = start;
     let checked = -Infinity;
     const watched = async function* (source: AsyncIterable<Uint8Array>): AsyncGenerator<Uint8Array> {
       for await (const chunk of source) {
         timer.refresh();
+        if (done + chunk.length > most)
+          tooMuch = new DataError(`expected at most ${most} bytes, the source sends more`);
+        if (tooMuch) throw tooMuch;
         if (Math.abs(Date.now() - checked) > 1000) {
           lock.check(); // a process that was stopped for long must not write where another goes on
           checked = Date.now();
@@ -171,12 +187,15 @@ async function fetchPart(
         meter((done += chunk.length));
       }
     };
-    const body = Readable.fromWeb(response.body as Parameters<typeof Readable.fromWeb>[0]);
-    await pipeline(body, watched, createWriteStream(part, { flags: start > 0 ? "a" : "w" }), { signal });
+    await pipeline(response.body, watched, createWriteStream(part, { flags: start > 0 ? "a" : "w" }), {
+      signal,
+    });
     if (total !== undefined && done !== total)
       throw new Interrupted(`the body ended at byte ${done} of ${total}`);
     return start > 0;
-  } catch (error) {
+  } catch (thrown) {
+    if (tooMuch) await rm(part, { force: true });
+    const error: unknown = tooMuch ?? thrown;
     if (error instanceof SpectralError || error instanceof Interrupted || hasCode(error, DISK)) throw error;
     const reason = idle.signal.aborted ? messageOf(idle.signal.reason) : causeOf(error);
     throw hasCode(error, UNREACHABLE) ? new DataError(reason) : new Interrupted(reason);
@@ -186,24 +205,28 @@ async function fetchPart(
   }
 }
 
-async function request(url: string, present: number, signal: AbortSignal): Promise<Response> {
+async function request(url: string, present: number, signal: AbortSignal): Promise<Answer> {
   const headers: Record<string, string> = { "accept-encoding": "identity" };
   if (present > 0) headers.range = `bytes=${present}-`;
-  const response = await fetch(url, { headers, signal });
-  if (response.status === 416 && present > 0) return request(url, 0, signal); // the part is longer than the file
+  const response = await ask(url, headers, signal);
+  if (response.status === 416 && present > 0) {
+    response.body?.destroy();
+    return request(url, 0, signal); // the part is longer than the file
+  }
   if (response.status >= 500 || response.status === 429) throw new Interrupted(`HTTP ${response.status}`);
-  if (!response.ok) throw new DataError(`HTTP ${response.status} ${response.statusText}`.trim());
+  if (response.status < 200 || response.status > 299)
+    throw new DataError(`HTTP ${response.status} ${printable(response.statusText, 100)}`.trim());
   return response;
 }
 
-function resumedAt(response: Response): number {
-  const match = /^bytes (\d+)-/.exec(response.headers.get("content-range") ?? "");
+function resumedAt(response: Answer): number {
+  const match = /^bytes (\d+)-/.exec(response.header("content-range") ?? "");
   if (match === null) throw new DataError("HTTP 206 without a Content-Range");
   return Number(match[1]);
 }
 
-function checkKind(file: RemoteFile, response: Response): void {
-  const type = response.headers.get("content-type") ?? "";
+function checkKind(file: RemoteFile, response: Answer): void {
+  const type = response.header("content-type") ?? "";
   if (type.startsWith("text/html")) throw new DataError(`expected ${file.form} data, found an HTML page`);
 }
 

@@ -1,10 +1,10 @@
-import { readFile, readdir } from "node:fs/promises";
 import { dirname, join, relative } from "node:path";
 import { DataError } from "../core/errors.js";
 import type { Json } from "../core/hash.js";
-import { cached } from "./cache.js";
+import { printable } from "../core/printable.js";
+import { type Cached, cached } from "./cache.js";
 import { type DataOptions, type Dataset, progressMeter } from "./dataset.js";
-import { filesBelow } from "./files.js";
+import { type FileBelow, entriesIn, filesBelow, readData } from "./files.js";
 import { fingerprintOf, sha256Of } from "./fingerprint.js";
 import { fileIdentity } from "./identity.js";
 import { type Sized, openedOnce } from "./memory.js";
@@ -21,6 +21,7 @@ import {
   speechExamples,
 } from "./speech/utterances.js";
 import { tones } from "./standins/tones.js";
+import { textOf } from "./text/encoding.js";
 import { publishedDigests } from "./verified.js";
 
 export interface SpeechOptions extends DataOptions {
@@ -53,7 +54,8 @@ const DIGIT_WORDS = new Set("zero oh one two three four five six seven eight nin
  *
  * Features are computed once and kept in `<root>/cache/`, one file per speaker, so that an interruption loses one
  * speaker's at most. In memory they take 160 bytes per 30 ms: 1.9 GB for the whole of train-clean-100.
- * @throws DataError if a FLAC file is damaged or cut short, or a transcript is missing, empty or has foreign characters
+ * @throws DataError if a FLAC file is damaged or cut short, a transcript is missing, empty, there twice or has foreign
+ * characters, or a link leads nowhere
  */
 export async function openLibriSpeech(options: SpeechOptions = {}): Promise<SpeechData> {
   const found = await obtain(SET, options);
@@ -126,7 +128,7 @@ async function isVerified(
   speakers: readonly Speaker[],
   { ids, digests }: SpeechExamples,
 ): Promise<boolean> {
-  const published = await publishedDigests(root, part);
+  const published = await publishedDigests(join(root, part.folder), part);
   if (published === undefined) return false;
   const expected = (path: string): string | undefined =>
     published(relative(join(root, part.folder), path).replaceAll("\\", "/"));
@@ -159,7 +161,7 @@ async function readListed(
   const meter = progressMeter(`features of ${part}`, speakers.length, onProgress);
   const utterances: Utterance[] = [];
   for (const [i, speaker] of speakers.entries()) {
-    utterances.push(...(await readSpeaker(root, speaker, signal)));
+    for (const utterance of await readSpeaker(root, speaker, signal)) utterances.push(utterance);
     meter(i + 1);
   }
   return speechExamples(utterances.slice(0, limit), join(root, part));
@@ -172,40 +174,77 @@ interface Speaker {
   readonly files: Json;
   /** SHA-256 of each file of transcripts, by path. */
   readonly transcripts: Readonly<Record<string, string>>;
+  /** The file of transcripts that tells of each utterance, by id. */
+  readonly told: Readonly<Record<string, string>>;
 }
 
-/** The first speakers by name, as many as have `limit` utterances. */
+/**
+ * The first speakers by name, as many as have `limit` utterances.
+ * @throws DataError if a sound has no transcript, a transcript no sound, or an utterance is there twice
+ */
 async function listSpeakers(root: string, part: string, limit = Infinity): Promise<Speaker[]> {
-  const folder = join(root, part);
-  const entries = (await readdir(folder, { withFileTypes: true })).filter((entry) => entry.isDirectory());
   const speakers: Speaker[] = [];
+  const seen = new Map<string, string>();
   let count = 0;
-  for (const { name } of entries.sort((a, b) => (a.name < b.name ? -1 : 1))) {
+  for (const { name, kind } of await entriesIn(join(root, part))) {
+    if (kind !== "folder") continue;
     if (count >= limit) break;
-    const speaker = await listSpeaker(root, join(folder, name));
+    const speaker = await listSpeaker(root, await filesBelow(join(root, part), name));
+    for (const { id, path: sound } of speaker.lines) {
+      const before = seen.get(id);
+      if (before !== undefined)
+        throw new DataError(
+          `${dirname(sound)}: utterance ${id} is there twice, as ${before} and in ${speaker.told[id]}: ` +
+            "remove the copy (of the transcript, or of the folder)",
+        );
+      seen.set(id, `a line of ${speaker.told[id]}`);
+    }
     speakers.push(speaker);
     count += speaker.lines.length;
   }
   return speakers;
 }
 
-async function listSpeaker(root: string, folder: string): Promise<Speaker> {
+/** Most bytes of one file of transcripts; LibriSpeech's longest has 30 kB. */
+const LONGEST_TRANSCRIPTS = 2 ** 24;
+
+async function listSpeaker(root: string, files: readonly FileBelow[]): Promise<Speaker> {
   const lines: TranscriptLine[] = [];
   const transcripts: Record<string, string> = {};
-  for (const path of await filesBelow(folder)) {
+  const told: Record<string, string> = {};
+  const places = new Map(files.map(({ path, at }) => [path, at]));
+  for (const { path, at } of files) {
     if (!path.endsWith(".trans.txt")) continue;
-    const text = await readFile(path, "utf8");
-    transcripts[path] = sha256Of(text);
-    lines.push(...transcriptLines(text, path));
+    const bytes = await readData(at, () => LONGEST_TRANSCRIPTS);
+    transcripts[path] = sha256Of(bytes);
+    for (const line of transcriptLines(textOf(bytes, path), path, places)) {
+      if (Object.hasOwn(told, line.id))
+        throw new DataError(
+          `${path}: utterance ${line.id} is there twice, also in ${told[line.id]}: remove the copy of the transcript`,
+        );
+      told[line.id] = path;
+      lines.push(line);
+    }
   }
-  const files = await Promise.all(
-    lines.map(async ({ path }) => {
-      const identity = await fileIdentity(path);
+  const named = new Set(lines.map(({ path }) => path));
+  const unnamed = [...places.keys()].filter(
+    (path) => path.toLowerCase().endsWith(".flac") && !named.has(path),
+  );
+  if (unnamed.length > 0) {
+    const more = unnamed.length > 1 ? ` (and ${unnamed.length - 1} others)` : "";
+    throw new DataError(
+      `${unnamed[0]}${more}: a sound without a transcript: expected a line of its own in ` +
+        `${join(dirname(unnamed[0]), "<speaker>-<chapter>.trans.txt")}, found none`,
+    );
+  }
+  const identities = await Promise.all(
+    lines.map(async ({ path, at }) => {
+      const identity = await fileIdentity(at);
       if (identity === null) throw new DataError(`${path}: a transcript is there, the sound is not`);
       return [relative(root, path), identity];
     }),
   );
-  return { lines, files, transcripts };
+  return { lines, files: identities, transcripts, told };
 }
 
 async function readSpeaker(
@@ -214,7 +253,8 @@ async function readSpeaker(
   signal?: AbortSignal,
 ): Promise<Utterance[]> {
   const settings = { ...MEL, normalised: "band over utterance", digests: "sha256", files };
-  const { meta, data } = await cached(root, "features", settings, () => featuresOf(lines, signal));
+  const fits = ({ meta, data }: Cached): boolean => isFeatures(meta, data, lines.length);
+  const { meta, data } = await cached(root, "features", settings, () => featuresOf(lines, signal), fits);
   const { counts, digests } = meta as unknown as FeaturesMeta;
   const frames = split(counts, data as Float32Array);
   return lines.map(({ id, labels }, i) => ({ id, labels, frames: frames[i], sha256: digests[i] }));
@@ -223,21 +263,41 @@ async function readSpeaker(
 /** Of each utterance: its number of frames, and SHA-256 of its sound file. */
 type FeaturesMeta = { readonly counts: readonly number[]; readonly digests: readonly string[] };
 
+/** Whether what a cache holds are features of that many utterances. */
+function isFeatures(meta: Json, data: Cached["data"], utterances: number): boolean {
+  const { counts, digests } = (meta ?? {}) as Partial<Record<keyof FeaturesMeta, unknown>>;
+  if (!Array.isArray(counts) || !Array.isArray(digests) || !(data instanceof Float32Array)) return false;
+  if (counts.length !== utterances || digests.length !== utterances) return false;
+  if (!counts.every((count) => Number.isSafeInteger(count) && count >= 0)) return false;
+  const frames = (counts as number[]).reduce((sum, count) => sum + count, 0);
+  return frames * MEL.bands === data.length && digests.every((digest) => typeof digest === "string");
+}
+
 interface TranscriptLine {
   readonly id: string;
   readonly path: string;
+  /** Where the sound is read. */
+  readonly at: string;
   readonly labels: Int32Array;
 }
 
+/** An utterance's id is also its file's name. */
+const ID = /^[\w-]{1,100}$/;
+
 /** Lines of "<utterance id> <transcript>". */
-function transcriptLines(text: string, path: string): TranscriptLine[] {
+function transcriptLines(text: string, path: string, places: ReadonlyMap<string, string>): TranscriptLine[] {
   return text
     .split("\n")
     .filter((line) => line.trim() !== "")
     .map((line) => {
       const [, id, transcript] = /^(\S+)\s*(.*)$/.exec(line.trim()) ?? ["", "", ""];
+      if (!ID.test(id))
+        throw new DataError(
+          `${path}: expected lines "<id> <transcript>", found ${JSON.stringify(printable(line, 60))}`,
+        );
       const labels = encodeTranscript(transcript, `${path}: ${id}`);
-      return { id, path: join(dirname(path), `${id}.flac`), labels };
+      const sound = join(dirname(path), `${id}.flac`);
+      return { id, path: sound, at: places.get(sound) ?? sound, labels };
     });
 }
 
@@ -251,9 +311,9 @@ async function featuresOf(
   const all: Frames[] = [];
   const digests: string[] = [];
   try {
-    for (const { path } of lines) {
+    for (const { path, at } of lines) {
       signal?.throwIfAborted();
-      const { sampleRate, samples, sha256 } = await flac.read(path);
+      const { sampleRate, samples, sha256 } = await flac.read(at);
       if (sampleRate !== MEL.sampleRate) {
         throw new DataError(`${path}: expected ${MEL.sampleRate} samples a second, found ${sampleRate}`);
       }

@@ -6,6 +6,7 @@ import { unpackArchive } from "./archive.js";
 import type { DataOptions } from "./dataset.js";
 import { DownloadError, type DownloadOptions, type RemoteFile, download, lockPlace } from "./download.js";
 import { exists } from "./files.js";
+import { findPart, gapOf } from "./place.js";
 import { writeTokensFromParquet } from "./parquet.js";
 import type { Bundle, Part, PublicSet } from "./sources.js";
 
@@ -30,10 +31,12 @@ export type Obtained = { readonly root: string } | { readonly absent: string };
  */
 export async function obtain(set: PublicSet, options: DataOptions = {}): Promise<Obtained> {
   const { root = dataRoot(), standIn = "auto", allowDownload = downloadsAllowed() } = options;
+  const generated = set.generated === undefined ? "" : `; training on ${set.generated}`;
   if (standIn === "always") return { absent: "a stand-in was asked for" };
   const missing = await firstMissing(set, root);
   if (missing === undefined) return { root };
-  let absent = `no copy at ${join(root, missing.folder)}`;
+  const gap = await gapOf(missing, root);
+  let absent = gap === undefined ? `no copy at ${join(root, missing.folder)}` : `no ${set.title} at ${gap}`;
   if (allowDownload) {
     try {
       await getSet(set, root, options);
@@ -47,7 +50,7 @@ export async function obtain(set: PublicSet, options: DataOptions = {}): Promise
   }
   if (standIn === "never")
     throw new DataError(`${set.title}: ${absent}; get it with: spectral data get ${set.name}`);
-  return { absent };
+  return { absent: `${absent}${generated}` };
 }
 
 /**
@@ -61,13 +64,9 @@ export async function getSet(set: PublicSet, root: string, options: DownloadOpti
   }
 }
 
-/** Whether a part's folder is there with every file that it needs. */
+/** Whether every file of a part is there, in any folder and under any names that are accepted. */
 export async function isPresent(part: Part, root: string): Promise<boolean> {
-  const folder = join(root, part.folder);
-  const found = await Promise.all(
-    part.needs.map(async (name) => (await exists(join(folder, name))) || exists(join(folder, `${name}.gz`))),
-  );
-  return part.needs.length > 0 ? found.every(Boolean) : exists(folder);
+  return (await findPart(part, root)) !== undefined;
 }
 
 function downloadsAllowed(): boolean {
@@ -137,14 +136,21 @@ async function downloadUnlessThere(file: RemoteFile, path: string, options: Down
   if (!(await exists(path))) await download(file, path, options);
 }
 
+/** Where a bundle is unpacked to, below the root. */
+export function folderOf(bundle: Bundle, part: Part): string {
+  return bundle.folder ?? part.folder;
+}
+
 async function unpack(bundle: Bundle, part: Part, root: string): Promise<void> {
   const paths = bundle.files.map((file) => join(root, file.name));
   if (bundle.unpacking === "none") return;
   if (bundle.unpacking === "parquet") await writeTokensFromParquet(paths, join(root, part.folder));
   else {
     for (const [i, file] of bundle.files.entries())
-      await unpackArchive(paths[i], file, bundle.unpacking, root, part.folder);
+      await unpackArchive(paths[i], file, bundle.unpacking, root, folderOf(bundle, part));
   }
   if (await isPresent(part, root)) return;
-  throw new DataError(`${join(root, part.folder)}: expected ${part.needs.join(", ")} in ${paths.join(", ")}`);
+  throw new DataError(
+    `${join(root, folderOf(bundle, part))}: expected ${part.needs.join(", ")} in ${paths.join(", ")}`,
+  );
 }

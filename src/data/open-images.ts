@@ -1,10 +1,12 @@
 import { join } from "node:path";
+import { DataError } from "../core/errors.js";
 import type { DataOptions } from "./dataset.js";
 import { fingerprintOf } from "./fingerprint.js";
 import { fileIdentity } from "./identity.js";
 import { type ImageData, type ImageSet, type Normalisation, imageData } from "./images.js";
 import { type Sized, openedOnce } from "./memory.js";
 import { obtain } from "./obtain.js";
+import { findPart } from "./place.js";
 import { type SetWords, originOf } from "./provenance.js";
 import type { PublicSet } from "./sources.js";
 import { areVerified } from "./verified.js";
@@ -20,8 +22,9 @@ export interface ImageKind {
   readonly words: SetWords;
   readonly normalisation: Normalisation;
   readonly classNames: readonly string[];
-  /** The files of a split that are in the folder. */
-  paths(folder: string, split: Split): Promise<readonly string[]>;
+  /** The files of a split, by the names that `Part.needs` gives them. */
+  needs(split: Split): readonly string[];
+  /** Reads the files of a split, which may be of any accepted version. */
   read(paths: readonly string[]): Promise<ImageSet>;
   /** Makes images of the same shape in their place. */
   generate(count: number, split: Split): ImageSet;
@@ -52,14 +55,21 @@ export async function openImages(kind: ImageKind, options: ImageOptions): Promis
     return imageData({ ...made, normalisation, classNames: generatedClassNames, origin, permuteLabels });
   }
   const [part] = set.parts;
-  const folder = join(found.root, part.folder);
-  const [training, test] = [await kind.paths(folder, "training"), await kind.paths(folder, "test")];
+  const place = await findPart(part, found.root);
+  if (place === undefined) throw new DataError(`${join(found.root, part.folder)}: it went away`);
+  const { folder } = place;
+  const pathsOf = (split: Split): string[] => kind.needs(split).map((need) => place.files.get(need) ?? need);
+  const [training, test] = [pathsOf("training"), pathsOf("test")];
   const paths = [...training, ...test];
   const files = await Promise.all(
     [...paths, `${folder}.json`].map(async (path) => [path, await fileIdentity(path)]),
   );
   const opened = await openedOnce({ set: set.name, files }, async () =>
-    sized(await kind.read(training), await kind.read(test), await areVerified(found.root, part, paths)),
+    sized(
+      await kind.read(training),
+      await kind.read(test),
+      await areVerified(found.root, folder, part, paths),
+    ),
   );
   const origin = originOf(words, { ...opened, from: { folder } });
   return imageData({ ...opened, normalisation, classNames, origin, permuteLabels });

@@ -1,6 +1,6 @@
 import { join } from "node:path";
 import type { Json } from "../core/hash.js";
-import { cached } from "./cache.js";
+import { type Cached, cached, isTexts } from "./cache.js";
 import type { DataOptions, Dataset } from "./dataset.js";
 import { exists } from "./files.js";
 import { fingerprintOf } from "./fingerprint.js";
@@ -86,13 +86,14 @@ async function readText(root: string, options: TextOptions): Promise<Sized<Opene
   const read = async (path: string, file: Json, limit?: number): Promise<Tokens> => {
     const lines = wordLines(path, { ...options, limit });
     const compute = async () => ({ meta: null, data: await encodeText(lines, tokeniser) });
-    const { data } = await cached(root, "tokens", { ...identity, ...key, file }, compute);
+    const fits = (kept: Cached): boolean => !(kept.data instanceof Float32Array);
+    const { data } = await cached(root, "tokens", { ...identity, ...key, file }, compute, fits);
     checkTokens(data, tokeniser.size, `cached tokens of ${path}`);
     return data as Tokens;
   };
   const training = await read(paths[0], "train", options.limit);
   const validation = await read(paths[1], await fileIdentity(paths[1]));
-  const verified = await areVerified(root, part, paths);
+  const verified = await areVerified(root, join(root, part.folder), part, paths);
   const files = fingerprintOf("files", ...(await fileDigests(root, paths)));
   return sized({ training, validation, tokeniser, verified, files });
 }
@@ -151,9 +152,11 @@ async function chooseTokeniser(
     return { tokeniser: await bpeTokeniser(path, neox.title), key: { bpe: await fileIdentity(path) } };
   }
   const key = { vocabularySize };
-  const { meta } = await cached(root, "vocabulary", { ...identity, ...key }, async () => ({
+  const compute = async (): Promise<Cached> => ({
     meta: await buildVocabulary(wordLines(trainPath, options), vocabularySize),
     data: new Int32Array(0),
-  }));
+  });
+  const fits = ({ meta }: Cached): boolean => isTexts(meta) && meta.length >= 2;
+  const { meta } = await cached(root, "vocabulary", { ...identity, ...key }, compute, fits);
   return { tokeniser: wordTokeniser(meta as readonly string[]), key };
 }

@@ -61,3 +61,42 @@ test("a cache that cannot be written loses nothing", async (t) => {
   await new Promise(setImmediate);
   assert.ok(warnings.some((message) => message.includes("not cached")));
 });
+
+test("a cache of which any byte was changed, or that holds something else, is made again", async (t) => {
+  const root = temporaryFolder(t);
+  const good: Cached = { meta: ["a", "digest"], data: Float32Array.of(1, 2, 3) };
+  let computed = 0;
+  const compute = (): Promise<Cached> => {
+    computed++;
+    return Promise.resolve(good);
+  };
+  const open = (fits?: (kept: Cached) => boolean): Promise<Cached> =>
+    cached(root, "numbers", { a: 1 }, compute, fits);
+  await open();
+  const path = join(root, "cache", readdirSync(join(root, "cache"))[0]);
+  const bytes = readFileSync(path);
+  let unseen = 0;
+  for (let i = 0; i < bytes.length; i++) {
+    const changed = Buffer.from(bytes);
+    changed[i] ^= 1;
+    writeFileSync(path, changed);
+    const before = computed;
+    assert.deepEqual(await open(), good, `byte ${i}`);
+    if (computed === before) unseen++;
+  }
+  assert.equal(unseen, 0);
+  const before = computed;
+  await open(({ meta }) => Array.isArray(meta) && meta.length === 3);
+  assert.equal(computed, before + 1);
+  for (const header of [
+    "null",
+    "[]",
+    "7",
+    '{"settings":{"a":1},"meta":null,"type":"toString","bytes":0,"crc32":0}',
+  ]) {
+    const length = Buffer.alloc(4);
+    length.writeUInt32LE(header.length);
+    writeFileSync(path, Buffer.concat([bytes.subarray(0, 16), length, Buffer.from(header)]));
+    assert.deepEqual(await open(), good, header);
+  }
+});

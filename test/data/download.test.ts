@@ -147,6 +147,31 @@ const broken: Record<
     checks: { bytes: body.length },
     says: /the body ended at byte 10 of 300002/,
   },
+  "a body longer than published": {
+    answer: (_, response) => {
+      response.writeHead(200); // without a length
+      for (let i = 0; i < 50; i++) response.write(body);
+      response.end();
+    },
+    checks: { bytes: body.length },
+    says: /expected at most 300002 bytes, the source sends more/,
+  },
+  "a length beyond the stated limit": {
+    answer: (_, response) => {
+      response.writeHead(200, { "content-length": 2 ** 40 });
+      response.write(body);
+    },
+    checks: {},
+    says: /expected at most 1073741824 bytes, the source offers 1099511627776/,
+  },
+  "redirections without end": {
+    answer: (_, response) => void response.writeHead(302, { location: "/again" }).end(),
+    says: /more than 20 redirections/,
+  },
+  "a redirection to a file": {
+    answer: (_, response) => void response.writeHead(302, { location: "file:///etc/passwd" }).end(),
+    says: /a redirection to what is no address of HTTP/,
+  },
   "a source that falls silent": { answer: () => undefined, says: /nothing arrived for 0\.2 s/ },
 };
 
@@ -167,3 +192,25 @@ for (const [name, { answer, checks, says }] of Object.entries(broken)) {
     assert.equal(readFileSync(target, "utf8"), "a good file");
   });
 }
+
+test("what came of a body that is too long is not kept", async (t) => {
+  const url = await serve(t, (_, response) => {
+    response.writeHead(200);
+    for (let i = 0; i < 50; i++) response.write(body);
+    response.end();
+  });
+  const target = join(temporaryFolder(t), "archive.gz");
+  await assert.rejects(
+    download(file([url], { bytes: body.length, sha256: hash("sha256") }), target),
+    DownloadError,
+  );
+  assert.equal(existsSync(`${target}.part`), false);
+});
+
+test("a receipt that is none does not stop a download", async (t) => {
+  const url = await serve(t, (request, response) => sendBytes(request, response, body));
+  const target = join(temporaryFolder(t), "archive.gz");
+  writeFileSync(`${target}.json`, '{"source":');
+  await download(file([url]), target);
+  assert.equal((JSON.parse(readFileSync(`${target}.json`, "utf8")) as { source: string }).source, url);
+});

@@ -1,7 +1,17 @@
 import assert from "node:assert/strict";
 import { once } from "node:events";
-import { cpSync, existsSync, mkdirSync, readFileSync, readdirSync, rmSync, writeFileSync } from "node:fs";
-import { join } from "node:path";
+import {
+  cpSync,
+  existsSync,
+  mkdirSync,
+  readFileSync,
+  readdirSync,
+  renameSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from "node:fs";
+import { dirname, join, relative } from "node:path";
 import test, { type TestContext } from "node:test";
 import { DataError } from "spectral-lab/core/errors";
 import { sha256Of } from "spectral-lab/data/fingerprint";
@@ -189,6 +199,126 @@ test("an empty transcript, foreign characters, a missing or cut FLAC are errors 
   );
   rmSync(path);
   await assert.rejects(readUtterances(root, part), /7-3-0001\.flac: a transcript is there, the sound is not/);
+});
+
+test("links are followed: to a speaker, a chapter, a transcript, and to every file", async (t) => {
+  const part = "LibriSpeech/train-clean-100";
+  const plain = layOut(t);
+  const wanted = await readUtterances(plain, part);
+  const moved = (name: string): string => {
+    const root = layOut(t);
+    const path = join(root, part, name);
+    const target = join(temporaryFolder(t), "elsewhere");
+    renameSync(path, target);
+    symlinkSync(target, path);
+    return root;
+  };
+  const everyFile = layOut(t);
+  const store = temporaryFolder(t);
+  const names = readdirSync(join(everyFile, part), { recursive: true, encoding: "utf8" });
+  names
+    .filter((name) => name.includes("."))
+    .forEach((name, i) => {
+      renameSync(join(everyFile, part, name), join(store, `object-${i}`));
+      symlinkSync(join(store, `object-${i}`), join(everyFile, part, name));
+    });
+  /** The same as git writes links where the disk knows none: as files that hold the target's path. */
+  const written = (name: string): string => {
+    const root = layOut(t);
+    const path = join(root, part, name);
+    renameSync(path, join(root, "elsewhere"));
+    writeFileSync(path, relative(dirname(path), join(root, "elsewhere")));
+    return root;
+  };
+  const linked = ["7", "7/3", "7/3/7-3.trans.txt", "7/3/7-3-0001.flac"];
+  for (const root of [...linked.map(moved), everyFile, ...linked.map(written)]) {
+    const found = await readUtterances(root, part);
+    assert.deepEqual([found.ids, found.digests], [wanted.ids, wanted.digests]);
+  }
+});
+
+test("a link to nothing is an error that names it and says what fetches it", async (t) => {
+  const part = "LibriSpeech/train-clean-100";
+  for (const [name, target, words] of [
+    [
+      "7/3/7-3-0001.flac",
+      "../../../.git/annex/objects/a/b.flac",
+      /7-3-0001\.flac: a link whose target .*git annex get/,
+    ],
+    ["7/3/7-3.trans.txt", "/mnt/.dvc/cache/ab/cd", /7-3\.trans\.txt: a link whose target .*dvc pull/],
+    ["7", "/mnt/lost", /train-clean-100\/7: a link whose target \/mnt\/lost is not there/],
+  ] as const) {
+    const root = layOut(t);
+    rmSync(join(root, part, name), { recursive: true });
+    symlinkSync(target, join(root, part, name));
+    await assert.rejects(readUtterances(root, part), (error) => {
+      assert.ok(error instanceof DataError);
+      assert.match(error.message, words);
+      return true;
+    });
+  }
+  const text = layOut(t);
+  writeFileSync(join(text, part, "9"), "../../lost");
+  await assert.rejects(
+    readUtterances(text, part),
+    /clean-100\/9: a link, written as text, whose target .*lost is not/,
+  );
+  const root = layOut(t);
+  symlinkSync("..", join(root, part, "7", "up"));
+  await assert.rejects(readUtterances(root, part), /7\/up.*: a link back to a folder that it lies in/);
+});
+
+test("a sound without transcript, and an utterance that is there twice, are errors", async (t) => {
+  const part = "LibriSpeech/train-clean-100";
+  const rejects = (root: string, words: RegExp): Promise<void> =>
+    assert.rejects(readUtterances(root, part), (error) => {
+      assert.ok(error instanceof DataError);
+      assert.match(error.message, words);
+      return true;
+    });
+  const without = layOut(t);
+  rmSync(join(without, part, "7/3/7-3.trans.txt"));
+  await rejects(without, /7-3-0000\.flac \(and 1 others\): a sound without a transcript/);
+  const shorter = layOut(t);
+  writeFileSync(join(shorter, part, "7/3/7-3.trans.txt"), "7-3-0000 A B\n");
+  await rejects(shorter, /7-3-0001\.flac: a sound without a transcript/);
+  const copied = layOut(t);
+  const transcripts = join(copied, part, "7/3/7-3.trans.txt");
+  writeFileSync(join(copied, part, "7/3/7-3 (copy).trans.txt"), readFileSync(transcripts));
+  await rejects(copied, /utterance 7-3-0000 is there twice, also in .*7-3.*trans\.txt: remove the copy/);
+  const speaker = layOut(t);
+  cpSync(join(speaker, part, "7"), join(speaker, part, "7 (copy)"), { recursive: true });
+  await rejects(speaker, /utterance 7-3-0000 is there twice/);
+  const whole = layOut(t);
+  rmSync(join(whole, part, "7"), { recursive: true });
+  assert.deepEqual((await readUtterances(whole, part)).ids, ["12-3-0000", "12-3-0001"], "a part that agrees");
+});
+
+test("what macOS leaves behind is no data, and a transcript may begin with a byte-order mark", async (t) => {
+  const part = "LibriSpeech/train-clean-100";
+  const root = layOut(t);
+  const wanted = (await readUtterances(root, part)).ids;
+  const transcripts = join(root, part, "7/3/7-3.trans.txt");
+  writeFileSync(transcripts, `\ufeff${readFileSync(transcripts, "utf8")}`);
+  for (const name of ["7/3/._7-3-0000.flac", "7/3/._7-3.trans.txt", "7/3/.DS_Store", "._7", ".DS_Store"])
+    writeFileSync(join(root, part, name), "Mac OS X");
+  mkdirSync(join(root, part, "__MACOSX/7/3"), { recursive: true });
+  writeFileSync(join(root, part, "__MACOSX/7/3/7-3.trans.txt"), readFileSync(transcripts));
+  assert.deepEqual((await readUtterances(root, part)).ids, wanted);
+});
+
+test("transcripts that are no transcripts are errors that name the file", async (t) => {
+  const part = "LibriSpeech/train-clean-100";
+  const cases: [Buffer, RegExp][] = [
+    [Buffer.from("\ufeff7-3-0000 A\n", "utf16le"), /7-3\.trans\.txt: expected text in UTF-8, found UTF-16/],
+    [Buffer.from("../../x A\n"), /7-3\.trans\.txt: expected lines "<id> <transcript>", found "..\/..\/x A"/],
+    [Buffer.from([0x37, 0x20, 0xe9, 0x0a]), /7-3\.trans\.txt: expected text in UTF-8, found other bytes/],
+  ];
+  for (const [bytes, words] of cases) {
+    const root = layOut(t);
+    writeFileSync(join(root, part, "7/3/7-3.trans.txt"), bytes);
+    await assert.rejects(readUtterances(root, part), words);
+  }
 });
 
 test("an utterance too short for its transcript is left out, with a warning", async () => {

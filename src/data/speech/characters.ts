@@ -1,4 +1,5 @@
 import { DataError } from "../../core/errors.js";
+import { printable } from "../../core/printable.js";
 
 /**
  * The labels of speech, in order; 0 is the CTC blank, which no transcript holds. Apostrophe, space and a to z in this
@@ -23,7 +24,9 @@ export function encodeTranscript(text: string, place: string): Int32Array {
     const label = LABELS.get(character);
     if (label === undefined) {
       const found = JSON.stringify(character);
-      throw new DataError(`${place}: expected letters, apostrophes and spaces, found ${found} in "${text}"`);
+      throw new DataError(
+        `${place}: expected letters, apostrophes and spaces, found ${found} in "${printable(text, 80)}"`,
+      );
     }
     return label;
   });

@@ -1,4 +1,5 @@
 import { DataError } from "../../core/errors.js";
+import { largest } from "../../core/extent.js";
 import type { FloatArray, HostExamples, IntArray } from "../dataset.js";
 import { checkIndices } from "../examples.js";
 import { decodeLabels } from "./characters.js";
@@ -70,8 +71,8 @@ function framesNeeded(labels: Int32Array): number {
 function pad(utterances: readonly Utterance[]): SpeechBatch {
   const size = utterances.length;
   const bands = utterances[0].frames.bands;
-  const time = Math.max(...utterances.map(({ frames }) => frames.count));
-  const longest = Math.max(...utterances.map(({ labels }) => labels.length));
+  const time = largest(utterances.map(({ frames }) => frames.count));
+  const longest = largest(utterances.map(({ labels }) => labels.length));
   const features = new Float32Array(time * size * bands);
   const labels = new Int32Array(size * longest);
   utterances.forEach(({ frames, labels: own }, b) => {

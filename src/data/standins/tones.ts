@@ -1,3 +1,4 @@
+import { largest } from "../../core/extent.js";
 import { type Random, randomStream } from "../../core/random.js";
 import { sha256Of } from "../fingerprint.js";
 import { encodeTranscript } from "../speech/characters.js";
@@ -30,7 +31,7 @@ export function tones(count: number, split: "training" | "validation"): Utteranc
 function loudestBands({ count, bands, data }: Frames): Uint8Array {
   return Uint8Array.from({ length: count }, (_, i) => {
     const frame = data.subarray(i * bands, (i + 1) * bands);
-    return frame.indexOf(Math.max(...frame));
+    return frame.indexOf(largest(frame));
   });
 }
 

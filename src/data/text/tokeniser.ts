@@ -1,6 +1,9 @@
-import { readFile } from "node:fs/promises";
 import { Tokenizer } from "@huggingface/tokenizers";
 import { ConfigError, DataError, messageOf } from "../../core/errors.js";
+import { largest } from "../../core/extent.js";
+import { printable } from "../../core/printable.js";
+import { readData } from "../files.js";
+import { parseForeignJson } from "../json.js";
 import { UNKNOWN } from "./words.js";
 
 /** Words to numbers and back. */
@@ -58,8 +61,7 @@ export function wordTokeniser(vocabulary: readonly string[]): Tokeniser {
  * @throws DataError if the file is damaged
  */
 export async function bpeTokeniser(path: string, name: string): Promise<Tokeniser> {
-  const tokeniser = await readTokeniser(path);
-  const size = Math.max(...tokeniser.get_vocab().values()) + 1;
+  const { tokeniser, size } = await readTokeniser(path);
   const unknown = tokeniser.token_to_id("<|endoftext|>");
   const known = new Map<string, readonly number[]>(unknown === undefined ? [] : [[UNKNOWN, [unknown]]]);
   return {
@@ -78,15 +80,62 @@ export async function bpeTokeniser(path: string, name: string): Promise<Tokenise
   };
 }
 
-async function readTokeniser(path: string): Promise<Tokenizer> {
+/** Most bytes of a tokenizer.json; Gemma's, one of the longest, has 33 MB. */
+const LONGEST = 2 ** 27;
+
+async function readTokeniser(path: string): Promise<{ tokeniser: Tokenizer; size: number }> {
+  const bytes = await readData(path, () => LONGEST);
   try {
-    const json = JSON.parse(await readFile(path, "utf8")) as ConstructorParameters<typeof Tokenizer>[0];
-    return new Tokenizer(json, { clean_up_tokenization_spaces: false });
+    const json = parseForeignJson(bytes, path);
+    const size = sizeOfVocabulary(json);
+    const parts = json as ConstructorParameters<typeof Tokenizer>[0];
+    const tokeniser = new Tokenizer(parts, { clean_up_tokenization_spaces: false });
+    tokeniser.decode(tokeniser.encode(" the", { add_special_tokens: false }).ids); // what lacks is found at the first use
+    return { tokeniser, size };
   } catch (error) {
-    throw new DataError(`${path}: expected a Hugging Face tokenizer.json: ${messageOf(error)}`, {
-      cause: error,
-    });
+    const problem = messageOf(error).replace(`${path}: `, "");
+    throw new DataError(`${path}: expected a Hugging Face tokenizer.json: ${problem}`, { cause: error });
   }
+}
+
+/**
+ * One more than the largest token of a tokenizer.json, before anything is made of it.
+ * @throws Error if it has no vocabulary, or a token is no integer or far beyond the number of tokens
+ */
+function sizeOfVocabulary(json: unknown): number {
+  const { model, added_tokens: added = [] } = asRecord(json);
+  const { vocab } = asRecord(model);
+  if (!Array.isArray(added)) throw new Error("added_tokens must be a list");
+  const entries: (readonly [text: unknown, id: unknown])[] = added.map((token: unknown) => {
+    const { content, id } = asRecord(token);
+    return [content, id];
+  });
+  if (Array.isArray(vocab)) vocab.forEach((entry: unknown, id) => entries.push([asList(entry)[0], id]));
+  else for (const entry of Object.entries(asRecord(vocab))) entries.push(entry);
+  if (entries.length === added.length) throw new Error("the vocabulary is empty");
+  const bound = 2 * entries.length + 1024; // there are gaps in some, for tokens to come
+  for (const [text, id] of entries) {
+    if (typeof text !== "string") throw new Error("a token must be a text");
+    if (!Number.isInteger(id) || (id as number) < 0 || (id as number) >= bound) {
+      const place = JSON.stringify(printable(text, 60));
+      throw new Error(
+        `the id of token ${place} must be an integer in [0, ${bound}), there being ${entries.length} tokens, ` +
+          `found ${typeof id === "number" ? id : typeof id}`,
+      );
+    }
+  }
+  return largest(entries.map(([, id]) => id as number)) + 1;
+}
+
+function asRecord(value: unknown): Readonly<Record<string, unknown>> {
+  if (typeof value === "object" && value !== null && !Array.isArray(value))
+    return value as Record<string, unknown>;
+  throw new Error("model.vocab is missing, or a field is of another kind");
+}
+
+function asList(value: unknown): readonly unknown[] {
+  if (Array.isArray(value)) return value;
+  throw new Error("a vocabulary that is a list must be one of pairs");
 }
 
 /** @throws DataError naming the place and the first token that is not in [0, size) */

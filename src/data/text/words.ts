@@ -1,9 +1,9 @@
 import { createReadStream } from "node:fs";
 import { stat } from "node:fs/promises";
 import { basename } from "node:path";
-import { createInterface } from "node:readline";
 import { DataError, messageOf } from "../../core/errors.js";
 import { type PreparationProgress, progressMeter } from "../dataset.js";
+import { textDecoding } from "./encoding.js";
 
 /** WikiText's mark for a word outside its own vocabulary; it is kept whole. */
 export const UNKNOWN = "<unk>";
@@ -32,30 +32,85 @@ export interface ReadingOptions {
 }
 
 /**
- * The words of a text file, line by line, read as they are needed.
- * @throws DataError if it cannot be read or is an HTML page
+ * Most characters of a line: WikiText's longest has 30,000, and a file without line ends that is longer is no such text.
+ */
+const LONGEST_LINE = 2 ** 28;
+
+/** Characters of a line after which its words so far are given on, so that a long line takes little memory. */
+const PIECE = 2 ** 20;
+
+/** Most characters of a word. */
+const LONGEST_WORD = 2 ** 20;
+
+/**
+ * The words of a text file, line by line, read as they are needed; a line of more than a million characters comes in
+ * several pieces.
+ * @throws DataError if it cannot be read, is no text in UTF-8, or holds a line or a word that no text has
  */
 export async function* wordLines(path: string, options: ReadingOptions = {}): AsyncGenerator<string[]> {
   const { limit = Infinity, onProgress, signal } = options;
   const { size } = await stat(path).catch((error: unknown) => {
     throw new DataError(`${path}: cannot be read: ${messageOf(error)}`, { cause: error });
   });
-  const stream = createReadStream(path, "utf8");
   const meter = progressMeter(`words of ${basename(path)}`, size, onProgress);
   let read = 0;
+  for await (const { text, bytesRead } of linesOf(path)) {
+    signal?.throwIfAborted();
+    const words = wordsOf(text).slice(0, limit - read);
+    read += words.length;
+    yield words;
+    meter(bytesRead);
+    if (read >= limit) return;
+  }
+}
+
+/** A line, or a piece of one that ends between two words. */
+interface Line {
+  readonly text: string;
+  /** Bytes of the file that were read for it. */
+  readonly bytesRead: number;
+}
+
+async function* linesOf(path: string): AsyncGenerator<Line> {
+  const stream = createReadStream(path, { highWaterMark: 1 << 18 });
+  const decoding = textDecoding(path);
+  let rest = "";
+  let number = 1;
+  let given = 0; // characters of the line that were given on already
   try {
-    for await (const line of createInterface({ input: stream, crlfDelay: Infinity })) {
-      signal?.throwIfAborted();
-      if (read === 0 && HTML.test(line)) throw new DataError(`${path}: expected text, found an HTML page`);
-      const words = wordsOf(line).slice(0, limit - read);
-      read += words.length;
-      yield words;
-      meter(stream.bytesRead);
-      if (read >= limit) return;
+    for await (const chunk of stream) {
+      const lines = (rest + decoding.decode(chunk as Buffer)).split(/\r\n|\n|\r(?!$)/);
+      rest = lines.pop() ?? "";
+      for (const text of lines) {
+        yield { text, bytesRead: stream.bytesRead };
+        number++;
+        given = 0;
+      }
+      if (rest.length < PIECE) continue;
+      const end = lastSpace(rest);
+      given += end;
+      if (given + rest.length > LONGEST_LINE || rest.length - end > LONGEST_WORD) {
+        const what =
+          rest.length - end > LONGEST_WORD
+            ? `a word of more than ${LONGEST_WORD}`
+            : `more than ${LONGEST_LINE}`;
+        throw new DataError(`${path}: line ${number}: expected words, found ${what} characters`);
+      }
+      yield { text: rest.slice(0, end), bytesRead: stream.bytesRead };
+      rest = rest.slice(end);
     }
+    rest += decoding.end();
+    if (rest !== "") yield { text: rest, bytesRead: stream.bytesRead };
+  } catch (error) {
+    if (error instanceof DataError) throw error;
+    throw new DataError(`${path}: cannot be read: ${messageOf(error)}`, { cause: error });
   } finally {
     stream.destroy();
   }
 }
 
-const HTML = /^\s*<(!doctype|html)/i;
+/** Where the last white space of a text begins; 0 if it has none. */
+function lastSpace(text: string): number {
+  for (let i = text.length - 1; i > 0; i--) if (/\s/.test(text[i])) return i;
+  return 0;
+}

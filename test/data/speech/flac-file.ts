@@ -1,16 +1,19 @@
 import { createHash } from "node:crypto";
 
 /** A FLAC file of 16-bit samples in blocks of 4096, each stored as it is ("verbatim" subframes). */
-export function flacFile(samples: Int16Array, { sampleRate = 16000, channels = 1 } = {}): Buffer {
+export function flacFile(
+  samples: Int16Array,
+  { sampleRate = 16000, channels = 1, promised = samples.length, md5 = true } = {},
+): Buffer {
   const raw = Buffer.alloc(2 * samples.length);
   samples.forEach((value, i) => raw.writeInt16LE(value, 2 * i));
   const info = Buffer.alloc(34);
   info.writeUInt16BE(4096, 0);
   info.writeUInt16BE(4096, 2);
   const packed =
-    (BigInt(sampleRate) << 44n) | (BigInt(channels - 1) << 41n) | (15n << 36n) | BigInt(samples.length);
+    (BigInt(sampleRate) << 44n) | (BigInt(channels - 1) << 41n) | (15n << 36n) | BigInt(promised);
   info.writeBigUInt64BE(packed, 10);
-  createHash("md5").update(raw).digest().copy(info, 18);
+  if (md5) createHash("md5").update(raw).digest().copy(info, 18);
   const blocks = Array.from({ length: Math.ceil(samples.length / 4096) }, (_, i) =>
     frame(samples.subarray(4096 * i, 4096 * (i + 1)), i, sampleRate),
   );
@@ -30,6 +33,23 @@ function frame(samples: Int16Array, number: number, sampleRate: number): Buffer 
   const check = Buffer.alloc(2);
   check.writeUInt16BE(crc(whole, 16, 0x8005));
   return Buffer.concat([whole, check]);
+}
+
+/** A FLAC file of unknown length: blocks of 65,535 zeros, each of which takes a dozen bytes ("constant" subframes). */
+export function silence(blocks: number): Buffer {
+  const head = flacFile(new Int16Array(0), { promised: 0, md5: false });
+  head.writeUInt16BE(65535, 8);
+  head.writeUInt16BE(65535, 10);
+  const frames = Array.from({ length: blocks }, (_, i) => {
+    const number = i < 128 ? [i] : [0xc0 | (i >> 6), 0x80 | (i & 63)]; // as UTF-8 writes it
+    const header = Buffer.from([0xff, 0xf8, 0x75, 0x08, ...number, 0xff, 0xfe, 0]);
+    header[header.length - 1] = crc(header.subarray(0, -1), 8, 0x07);
+    const whole = Buffer.concat([header, Buffer.from([0, 0, 0])]);
+    const check = Buffer.alloc(2);
+    check.writeUInt16BE(crc(whole, 16, 0x8005));
+    return Buffer.concat([whole, check]);
+  });
+  return Buffer.concat([head, ...frames]);
 }
 
 function crc(bytes: Uint8Array, bits: number, polynomial: number): number {
