@@ -1,3 +1,4 @@
+import { dirname } from "node:path";
 import type { NamedArrays } from "../core/array.js";
 import { DataError } from "../core/errors.js";
 import { readSafetensors, writeSafetensors, type Metadata } from "./safetensors.js";
@@ -21,7 +22,8 @@ export function writeCheckpoint(
   metadata: Metadata,
   rowsBytes: number,
 ): void {
-  writeSafetensors(stepFile(folder, step), arrays, { ...metadata, [ROWS_BYTES]: String(rowsBytes) });
+  const all = { ...metadata, [ROWS_BYTES]: String(rowsBytes) };
+  writeSafetensors(stepFile(folder, step), arrays, all, dirname(folder)); // never in a run folder that is gone
 }
 
 /**

@@ -2,6 +2,7 @@ import * as fs from "node:fs";
 import { basename, dirname, join } from "node:path";
 import { DataError, StoreError } from "../core/errors.js";
 import { removeStaleTemporaries, writeFileAtomic } from "../core/files/atomic.js";
+import { makeFolders } from "../core/files/folders.js";
 import { storeError } from "../core/files/io-error.js";
 import { acquireLock, holderOf } from "../core/files/lock.js";
 import { damaged, readRecordOf, writeRecordOf, type FolderKind, type FolderRecord } from "./record-file.js";
@@ -26,7 +27,10 @@ export interface OpenFolder<R> {
   appendRows(rows: readonly Row[]): void;
   /** Tells what was repaired or passed over. */
   warn(message: string): void;
-  /** Comes before every other write. @throws StoreError once the folder is closed, or its lock is another's */
+  /**
+   * Comes before every other write.
+   * @throws StoreError once the folder is closed, moved, deleted or replaced, or its lock is another's
+   */
   mustBeOurs(): void;
   /** Gives the folder back. Writing to it afterwards is an error. */
   close(): void;
@@ -56,7 +60,7 @@ export function openFolder<R extends FolderRecord>(
 ): OpenFolder<R> {
   const warn = options.onWarning ?? emitWarning;
   try {
-    fs.mkdirSync(folder, { recursive: true });
+    makeFolders(folder);
   } catch (error) {
     throw storeError(`make the ${kind.name} folder`, folder, error);
   }
@@ -73,6 +77,8 @@ export function openFolder<R extends FolderRecord>(
   const mustBeOurs = (): void => {
     if (!open) throw new StoreError(`${kind.name} ${folder} was closed: open it again before writing`);
     lock.check();
+    if (!fs.existsSync(rowsPath(folder)))
+      throw new StoreError(`${rowsPath(folder)} was removed while it was written`);
   };
   return {
     get record() {
@@ -82,11 +88,13 @@ export function openFolder<R extends FolderRecord>(
       mustBeOurs();
       const next = { ...record, ...changes };
       writeRecordOf(kind, folder, next);
+      mustBeOurs(); // still, so that what was written is where it is looked for
       record = next;
     },
     appendRows(rows) {
       mustBeOurs();
       appendRows(rowsPath(folder), rows);
+      mustBeOurs();
     },
     warn,
     mustBeOurs,
@@ -106,7 +114,7 @@ export function moveAside(kind: FolderKind, folder: string): string {
   const lock = acquireLock(lockPath(folder), `${kind.name} ${folder}`);
   try {
     const aside = join(dirname(folder), ".replaced");
-    fs.mkdirSync(aside, { recursive: true });
+    makeFolders(aside);
     let n = 1;
     while (fs.existsSync(join(aside, `${basename(folder)}-${n}`))) n++;
     const target = join(aside, `${basename(folder)}-${n}`);

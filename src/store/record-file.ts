@@ -56,9 +56,9 @@ const FIELD_TYPES = {
   "a list": Array.isArray,
 };
 
-/** Writes the record of a folder, atomically. @throws StoreError */
+/** Writes the record of a folder that is there, atomically. @throws StoreError */
 export function writeRecordOf(kind: FolderKind, folder: string, record: FolderRecord): void {
-  writeFileAtomic(join(folder, kind.file), `${JSON.stringify(record, null, 2)}\n`);
+  writeFileAtomic(join(folder, kind.file), `${JSON.stringify(record, null, 2)}\n`, folder);
 }
 
 /**

@@ -122,15 +122,15 @@ function writableRun(folder: string, opened: OpenFolder<RunRecord>): Run {
     close,
     writeArrays(step, arrays) {
       mustBeOurs();
-      writeSafetensors(stepFile(steps, step), arrays);
+      writeSafetensors(stepFile(steps, step), arrays, {}, folder);
     },
     writeWeights(step, arrays) {
       mustBeOurs();
-      writeSafetensors(stepFile(weights, step), arrays);
+      writeSafetensors(stepFile(weights, step), arrays, {}, folder);
     },
     writeMemory(step, slots, metadata) {
       mustBeOurs();
-      writeSafetensors(stepFile(moments, step), slots, metadata);
+      writeSafetensors(stepFile(moments, step), slots, metadata, folder);
     },
     writeCheckpoint(step, arrays, metadata = {}) {
       mustBeOurs();

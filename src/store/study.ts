@@ -223,7 +223,7 @@ function writableStudy(folder: string, opened: OpenFolder<StudyRecord>): Study {
         const found = rows.length === 0 ? "none" : "one that has it already";
         throw new RangeError(`study part "${part}": expected rows without a column "part", found ${found}`);
       }
-      writeSafetensors(partFile(folder, part), arrays, { [ROWS]: String(rows.length) });
+      writeSafetensors(partFile(folder, part), arrays, { [ROWS]: String(rows.length) }, folder);
       appendRows(rows.map((row) => ({ part, ...row })));
     },
     resume(parts) {
