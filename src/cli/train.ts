@@ -52,8 +52,13 @@ export async function run({ values, positionals }: Given<typeof train>, stop: St
     return stop.status;
   }
   log(`${task.title}: ${describe(prepared)}`);
-  if (finishedRun(prepared) && !request.retrain) log("this run is finished");
-  const { run, outcome } = await follow(prepared, log);
+  const done = request.retrain ? undefined : finishedRun(prepared);
+  if (done) log("this run is finished");
+  const { run, outcome } = await follow(prepared, log).catch((error: unknown) => {
+    if (!done || error !== stop.signal.reason) throw error; // else stopped while it measured what a finished run lacks
+    const { step = 0, epoch = 0 } = done.record;
+    return { run: done, outcome: { status: "interrupted", step, epoch } as const };
+  });
   console.log(JSON.stringify(summary(run, outcome)));
   return outcome.status === "finished" ? 0 : stop.status;
 }

@@ -89,12 +89,14 @@ export function beyondRepair(run: RunReader, { probes, evaluated, weights }: Mis
  * Measures from a finished run's kept weights what its rows lack, adds it to them, and widens the recorded coverage.
  * @param run open for writing
  * @param svds of the weights that the run is compared with
+ * @throws the signal's reason once it is aborted; what was measured by then is kept
  */
 export async function fillFromWeights(
   run: Run,
   experiment: Experiment,
   missing: Missing,
   svds: ReferenceSvds,
+  signal?: AbortSignal,
 ): Promise<void> {
   const lacking = experiment.probes.filter(({ name }) => missing.probes.has(name));
   const probes = lacking.map((probe) => ({
@@ -105,6 +107,7 @@ export async function fillFromWeights(
   const filling = { ...experiment, probes, stop: undefined };
   const queue = new MeasurementQueue(filling, clock, addingArrays(run), svds.engine, svds);
   for (const step of [...new Set([...missing.probes.values()].flat())].sort((a, b) => a - b)) {
+    signal?.throwIfAborted();
     const { parameters, buffers } = splitStateDict(experiment.model, run.readWeights(step));
     const optimiser = { count: 0, slots: new Map() };
     const state = { parameters: toTensors(parameters), buffers: toTensors(buffers), optimiser };

@@ -163,7 +163,8 @@ export function finishedRun({ request, description }: PreparedRun): RunReader | 
  * Trains the run of a request, or goes on with it where it was stopped. A finished one is returned as it is; what it did
  * not measure is measured now from the weights that it kept.
  * @throws ConfigError, BackendError, DataError, StoreError, TrainingError; the run's record then says "failed" and why,
- * and all that was measured stays. StoreError if a finished run lacks measurements that its kept weights cannot give
+ * and all that was measured stays. StoreError if a finished run lacks measurements that its kept weights cannot give;
+ * the signal's reason if it stops the measuring of a finished run
  */
 export async function* runTask(
   request: RunRequest,
@@ -272,7 +273,7 @@ async function covered(run: RunReader, prepared: PreparedRun): Promise<RunReader
     const start = await startOf(prepared);
     const reference = (): NamedArrays => start?.weights ?? experiment.model.init(description.seed);
     const svds = new ReferenceSvds(experiment.model, reference, pool);
-    await fillFromWeights(writable, experiment, missing, svds);
+    await fillFromWeights(writable, experiment, missing, svds, request.signal);
   } finally {
     writable.close();
     await pool.close();
