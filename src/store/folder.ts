@@ -80,21 +80,28 @@ export function openFolder<R extends FolderRecord>(
     if (!fs.existsSync(rowsPath(folder)))
       throw new StoreError(`${rowsPath(folder)} was removed while it was written`);
   };
+  /** Writes; afterwards it is still our folder, so that what was written is where it is looked for. */
+  const write = (work: () => void): void => {
+    mustBeOurs();
+    try {
+      work();
+    } catch (error) {
+      mustBeOurs(); // says better why
+      throw error;
+    }
+    mustBeOurs();
+  };
   return {
     get record() {
       return record;
     },
     update(changes) {
-      mustBeOurs();
       const next = { ...record, ...changes };
-      writeRecordOf(kind, folder, next);
-      mustBeOurs(); // still, so that what was written is where it is looked for
+      write(() => writeRecordOf(kind, folder, next));
       record = next;
     },
     appendRows(rows) {
-      mustBeOurs();
-      appendRows(rowsPath(folder), rows);
-      mustBeOurs();
+      write(() => appendRows(rowsPath(folder), rows));
     },
     warn,
     mustBeOurs,
