@@ -7,6 +7,7 @@ import type { Row } from "../store/rows.js";
 import type { StudyReader } from "../store/study.js";
 import { columns, type Given } from "./command.js";
 import type { study } from "./declarations.js";
+import { rowsOf } from "./rows.js";
 import type { Stop } from "./stop.js";
 
 /** Computes a study of stored runs, goes on with it, or shows a finished one. */
@@ -22,7 +23,7 @@ export async function run({ values, positionals }: Given<typeof study>, stop: St
   const log = values.json ? (): void => undefined : (line: string): void => console.log(line);
   log(kind.title);
   const found = await follow(request, { studies: values.studies, signal: stop.signal }, log);
-  log(tableText(found.rows()));
+  log(tableText(rowsOf(found)));
   console.log(JSON.stringify(summary(found)));
   return found.record.status === "finished" ? 0 : stop.status;
 }

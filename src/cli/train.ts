@@ -20,6 +20,7 @@ import { describeData } from "../data/provenance.js";
 import { report } from "./data.js";
 import type { Given } from "./command.js";
 import type { train } from "./declarations.js";
+import { rowsOf } from "./rows.js";
 import type { Stop } from "./stop.js";
 
 /** Trains a task, resumes it, or says that it is finished. */
@@ -134,7 +135,7 @@ function nothingOf(task: string): Record<string, unknown> {
 /** Run id, status, step, epoch and the last value of every metric, under "split.metric". */
 function summary(run: RunReader, { status, step, epoch }: Outcome): Record<string, unknown> {
   const metrics: Record<string, unknown> = {};
-  for (const row of run.rows()) {
+  for (const row of rowsOf(run)) {
     if (row.probe === "metrics" && row.split !== "batches") metrics[`${row.split}.${row.metric}`] = row.value;
   }
   return { run: run.record.id, task: run.record.task, status, step, epoch, metrics, folder: run.folder };
