@@ -1,5 +1,6 @@
 import { parseArgs, type ParseArgsConfig } from "node:util";
 import { messageOf } from "../core/errors.js";
+import { Stop } from "./stop.js";
 
 /** One option of a command: both its parsing and its line of `--help` are made of it. */
 export interface Option {
@@ -24,6 +25,8 @@ export interface Declaration<O extends Options = Options> {
   readonly options: O;
   /** What exit statuses mean here where that is not what they mean in general. */
   readonly statuses?: Readonly<Record<number, string>>;
+  /** It ends in order where it is asked to: see `Stop`. Any other ends at once. */
+  readonly stoppable?: true;
   /** What follows `spectral` in an example. */
   readonly example: string;
 }
@@ -46,7 +49,7 @@ export interface Given<D extends Declaration> {
 /** A declaration and what carries it out. */
 export interface Command extends Declaration {
   /** @returns the exit status. @throws UsageError for a command line that cannot be understood */
-  run(args: readonly string[]): Promise<number>;
+  run(args: readonly string[], stop?: Stop): Promise<number>;
 }
 
 /** A command line that cannot be understood; the usage is printed with it. */
@@ -58,18 +61,18 @@ export class UsageError extends Error {}
  */
 export function command<D extends Declaration>(
   declaration: D,
-  load: () => Promise<{ run(given: Given<D>): Promise<number> }>,
+  load: () => Promise<{ run(given: Given<D>, stop: Stop): Promise<number> }>,
 ): Command {
   return {
     ...declaration,
-    async run(args) {
+    async run(args, stop = new Stop()) {
       const { values, positionals } = parse(args, declaration.options);
       if (values.help) {
         process.stdout.write(helpOf(declaration));
         return 0;
       }
       checkCount(Object.keys(declaration.positionals), positionals);
-      return (await load()).run({ values, positionals } as Given<D>);
+      return (await load()).run({ values, positionals } as Given<D>, stop);
     },
   };
 }
@@ -85,11 +88,18 @@ function parse(
     else if (multiple) config[name] = { type: "string", multiple, default: [] };
     else config[name] = { type: "string", ...(otherwise !== undefined && { default: otherwise }) };
   }
+  let parsed: ReturnType<typeof parseArgs>;
   try {
-    return parseArgs({ args: [...args], options: config, allowPositionals: true, strict: true });
+    parsed = parseArgs({ args: [...args], options: config, allowPositionals: true, strict: true });
   } catch (error) {
     throw new UsageError(messageOf(error));
   }
+  for (const [name, found] of Object.entries(parsed.values)) {
+    // Of a variable of the shell that is not set, most likely: an empty folder would be the present one.
+    if ([found].flat().includes(""))
+      throw new UsageError(`--${name}: expected ${options[name].value}, found nothing`);
+  }
+  return parsed;
 }
 
 function checkCount(expected: readonly string[], found: readonly string[]): void {

@@ -8,6 +8,13 @@ const svd = {
 } as const;
 const lastLine = { text: "prints the last line only" };
 
+// Exit statuses of commands that end in order where they are asked to.
+const stopped = {
+  129: "the same, by SIGHUP: its terminal was closed",
+  141: "the same, because nobody reads the output any more",
+  143: "the same, by SIGTERM",
+} as const;
+
 export const tasks = {
   name: "tasks",
   summary: "the experiments of the paper, their profiles and settings",
@@ -40,7 +47,12 @@ export const train = {
     retrain: { text: "trains a finished run again; the old one is moved aside" },
     json: lastLine,
   },
-  statuses: { 0: "the run is finished", 130: "interrupted, with a checkpoint: the same command goes on" },
+  statuses: {
+    0: "the run is finished",
+    130: "interrupted, with a checkpoint: the same command goes on",
+    ...stopped,
+  },
+  stoppable: true,
   example: "train mnist-mlp --setting decay --set epochs=4",
 } as const satisfies Declaration;
 
@@ -58,7 +70,8 @@ export const study = {
     studies: { value: "DIR", text: "folder of studies (default: SPECTRAL_STUDIES, else data/studies)" },
     json: lastLine,
   },
-  statuses: { 0: "the study is finished", 130: "interrupted: the same command goes on" },
+  statuses: { 0: "the study is finished", 130: "interrupted: the same command goes on", ...stopped },
+  stoppable: true,
   example: "study agreement 320342d6aa20@0 320342d6aa20@end",
 } as const satisfies Declaration;
 

@@ -8,10 +8,11 @@ import type { Row } from "../store/rows.js";
 import type { StudyReader } from "../store/study.js";
 import { columns, type Given } from "./command.js";
 import type { study } from "./declarations.js";
-import { stoppable } from "./stoppable.js";
+import { rowsOf } from "./rows.js";
+import type { Stop } from "./stop.js";
 
 /** Computes a study of stored runs, goes on with it, or shows a finished one. */
-export async function run({ values, positionals }: Given<typeof study>): Promise<number> {
+export async function run({ values, positionals }: Given<typeof study>, stop: Stop): Promise<number> {
   const [name, ...inputs] = positionals;
   const kind = studyNamed(name);
   const roots = [values.runs ?? runsFolder(), resultsFolder()];
@@ -22,30 +23,28 @@ export async function run({ values, positionals }: Given<typeof study>): Promise
   };
   const log = values.json ? (): void => undefined : (line: string): void => console.log(line);
   log(kind.title);
-  const found = await follow(request, { studies: values.studies, svd: engineNamed(values.svd) }, log);
-  log(tableText(found.rows()));
+  const options = { studies: values.studies, svd: engineNamed(values.svd), signal: stop.signal };
+  const found = await follow(request, options, log);
+  log(tableText(rowsOf(found)));
   console.log(JSON.stringify(summary(found)));
-  return found.record.status === "finished" ? 0 : 130;
+  return found.record.status === "finished" ? 0 : stop.status;
 }
 
-/** Computes, with a line every few seconds; SIGINT and SIGTERM stop it, and what was written stays. */
+/** Computes, with a line every few seconds. */
 async function follow(
   request: StudyRequest,
   options: StudyOptions,
   log: (line: string) => void,
 ): Promise<StudyReader> {
-  const stop = new AbortController();
-  return stoppable(stop, async () => {
-    let last = performance.now();
-    const computing = runStudy(request, { ...options, signal: stop.signal });
-    let next = await computing.next();
-    for (; !next.done; next = await computing.next()) {
-      if (performance.now() - last < 5000) continue;
-      last = performance.now();
-      log(`part ${next.value.done} of ${next.value.total}`);
-    }
-    return next.value;
-  });
+  let last = performance.now();
+  const computing = runStudy(request, options);
+  let next = await computing.next();
+  for (; !next.done; next = await computing.next()) {
+    if (performance.now() - last < 5000) continue;
+    last = performance.now();
+    log(`part ${next.value.done} of ${next.value.total}`);
+  }
+  return next.value;
 }
 
 /** Rows as columns of text: all but `part`, numbers to four digits. */

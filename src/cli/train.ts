@@ -21,13 +21,13 @@ import { describeData } from "../data/provenance.js";
 import { report } from "./data.js";
 import type { Given } from "./command.js";
 import type { train } from "./declarations.js";
-import { stoppable } from "./stoppable.js";
+import { rowsOf } from "./rows.js";
+import type { Stop } from "./stop.js";
 
 /** Trains a task, resumes it, or says that it is finished. */
-export async function run({ values, positionals }: Given<typeof train>): Promise<number> {
+export async function run({ values, positionals }: Given<typeof train>, stop: Stop): Promise<number> {
   const task = taskNamed(positionals[0]);
   const settings = values.set.map((text) => parseSetting(task.name, task.defaults, text));
-  const stop = new AbortController();
   const request: RunRequest = {
     task,
     profile: values.profile as ProfileName,
@@ -47,14 +47,25 @@ export async function run({ values, positionals }: Given<typeof train>): Promise
     signal: stop.signal,
   };
   const log = values.json ? (): void => undefined : (line: string): void => console.log(line);
-  const prepared = await prepareRun(request);
+  const prepared = await prepareRun(request).catch((error: unknown) => {
+    if (!stop.signal.aborted) throw error; // else given up: nothing is written yet
+  });
+  if (prepared === undefined || stop.signal.aborted) {
+    console.log(JSON.stringify(nothingOf(task.name)));
+    return stop.status;
+  }
   log(`${task.title}: ${describe(prepared)}`);
   const { data } = prepared.description;
   if (data.standIn) console.error(`stand-in data: ${printable(data.source ?? "no reason given")}`);
-  if (finishedRun(prepared) && !request.retrain) log("this run is finished");
-  const { run, outcome } = await follow(prepared, stop, log);
+  const done = request.retrain ? undefined : finishedRun(prepared);
+  if (done) log("this run is finished");
+  const { run, outcome } = await follow(prepared, log).catch((error: unknown) => {
+    if (!done || error !== stop.signal.reason) throw error; // else stopped while it measured what a finished run lacks
+    const { step = 0, epoch = 0 } = done.record;
+    return { run: done, outcome: { status: "interrupted", step, epoch } as const };
+  });
   console.log(JSON.stringify(summary(run, outcome)));
-  return outcome.status === "finished" ? 0 : 130;
+  return outcome.status === "finished" ? 0 : stop.status;
 }
 
 /** @throws ConfigError, StoreError if there is no such run, or it did not keep the weights of that step */
@@ -67,14 +78,15 @@ function startOf({ from, edit, runs }: Given<typeof train>["values"]): RunReques
 
 function wholeNumber(option: string, text: string): number {
   if (!/^\d{1,9}$/.test(text))
-    throw new ConfigError(`--${option}: expected a whole number >= 0, found "${text}"`);
+    throw new ConfigError(`--${option}: expected a whole number >= 0, found "${printable(text, 100)}"`);
   return Number(text);
 }
 
 function secondsOf(text: string | undefined): number | undefined {
   if (text === undefined) return undefined;
-  const seconds = Number(text);
-  if (!(seconds >= 0)) throw new ConfigError(`--checkpoint-seconds: expected a number >= 0, found "${text}"`);
+  const seconds = text.trim() === "" ? NaN : Number(text);
+  if (!(seconds >= 0 && seconds < Infinity))
+    throw new ConfigError(`--checkpoint-seconds: expected a number >= 0, found "${printable(text, 100)}"`);
   return seconds;
 }
 
@@ -90,32 +102,27 @@ function describe({ request, description }: PreparedRun): string {
   return `${summary}\n  data: ${describeData(data)}${fields && `\n  ${fields}`}`;
 }
 
-/** Trains, with a line every few seconds; SIGINT and SIGTERM stop it at the next step with a checkpoint. */
+/** Trains, with a line every few seconds. */
 async function follow(
   prepared: PreparedRun,
-  stop: AbortController,
   log: (line: string) => void,
 ): Promise<{ run: RunReader; outcome: Outcome }> {
-  return stoppable(stop, async () => {
-    const started = performance.now();
-    let first: RunProgress | undefined;
-    let last = 0;
-    const training = runPrepared(prepared);
-    let next = await training.next();
-    for (; !next.done; next = await training.next()) {
-      const progress = next.value;
-      if (!first)
-        log(
-          `${progress.backend.description}${progress.step > 0 ? `; going on at step ${progress.step}` : ""}`,
-        );
-      first ??= progress;
-      const seconds = (performance.now() - started) / 1000;
-      if (seconds - last < 5) continue;
-      last = seconds;
-      log(progressLine(progress, (progress.step - first.step) / seconds));
-    }
-    return next.value;
-  });
+  const started = performance.now();
+  let first: RunProgress | undefined;
+  let last = 0;
+  const training = runPrepared(prepared);
+  let next = await training.next();
+  for (; !next.done; next = await training.next()) {
+    const progress = next.value;
+    if (!first)
+      log(`${progress.backend.description}${progress.step > 0 ? `; going on at step ${progress.step}` : ""}`);
+    first ??= progress;
+    const seconds = (performance.now() - started) / 1000;
+    if (seconds - last < 5) continue;
+    last = seconds;
+    log(progressLine(progress, (progress.step - first.step) / seconds));
+  }
+  return next.value;
 }
 
 function progressLine({ step, totalSteps, epoch, losses }: RunProgress, rate: number): string {
@@ -124,10 +131,15 @@ function progressLine({ step, totalSteps, epoch, losses }: RunProgress, rate: nu
   return `step ${step} of ${totalSteps}  epoch ${epoch.toFixed(1)}${loss}  ${rate.toPrecision(3)} steps/s${left}`;
 }
 
+/** The summary of a run that was stopped before it was known which it is. */
+function nothingOf(task: string): Record<string, unknown> {
+  return { run: null, task, status: "interrupted", step: 0, epoch: 0, metrics: {}, folder: null };
+}
+
 /** Run id, status, step, epoch and the last value of every metric, under "split.metric". */
 function summary(run: RunReader, { status, step, epoch }: Outcome): Record<string, unknown> {
   const metrics: Record<string, unknown> = {};
-  for (const row of run.rows()) {
+  for (const row of rowsOf(run)) {
     if (row.probe === "metrics" && row.split !== "batches") metrics[`${row.split}.${row.metric}`] = row.value;
   }
   return { run: run.record.id, task: run.record.task, status, step, epoch, metrics, folder: run.folder };

@@ -1,4 +1,5 @@
 import { lstatSync } from "node:fs";
+import { basename } from "node:path";
 import { StoreError } from "../core/errors.js";
 import { breakLock, describeHolder, type LockState } from "../core/files/lock.js";
 import { lockPath } from "../store/folder.js";
@@ -19,7 +20,13 @@ function lockAt(place: string): string {
   const found = lstatSync(place, { throwIfNoEntry: false });
   if (found === undefined)
     throw new StoreError(`${place}: expected a run folder or a lock file, found neither`);
-  return found.isDirectory() ? lockPath(place) : place;
+  if (found.isDirectory()) return lockPath(place);
+  // With --force whatever lies there is removed, and that must not be a file of results.
+  if (!/^lock(\.[\w-]+)?$|\.lock$/.test(basename(place)))
+    throw new StoreError(
+      `${place}: expected a run folder or a lock file ("lock" or "*.lock"), found another file`,
+    );
+  return place;
 }
 
 function reasonFor(state: LockState | undefined): string {

@@ -1,10 +1,11 @@
 import { createHash } from "node:crypto";
 import { createWriteStream } from "node:fs";
-import { mkdir, rename } from "node:fs/promises";
+import { rename } from "node:fs/promises";
 import { basename, dirname, join, relative } from "node:path";
 import { pipeline } from "node:stream/promises";
 import { DataError, messageOf } from "../core/errors.js";
 import { discard, removeStaleTemporaries, temporaryPath } from "../core/files/atomic.js";
+import { makeFolders } from "../core/files/folders.js";
 import { codeOf } from "../core/files/io-error.js";
 import { tarEntries } from "./archives/tar.js";
 import { zipEntries } from "./archives/zip.js";
@@ -62,14 +63,14 @@ export async function unpackArchive(
   const checkedBy = await checkPublished(archive, published, join(root, yields));
   removeStaleTemporaries(root);
   const aside = temporaryPath(join(root, yields.replaceAll("/", "-")));
-  await mkdir(aside, { recursive: true });
+  makeFolders(aside);
   try {
     const files: Record<string, Digest> = {};
     for await (const { name, bytes, content } of entriesOf(archive, published, kind, yields)) {
       files[name] = await write(content, bytes, join(aside, name));
     }
     if (Object.keys(files).length === 0) throw new Error(`it holds no file of ${yields}`);
-    await mkdir(dirname(join(root, yields)), { recursive: true });
+    makeFolders(dirname(join(root, yields)));
     await moveUnlessThere(aside, join(root, yields), files);
     writeReceipt(join(root, yields), { source: archive, checkedBy, files });
   } catch (error) {
@@ -120,7 +121,7 @@ async function* entriesOf(
 
 /** Writes a new file. @throws Error if it is there already, or its length is not the promised one */
 async function write(content: AsyncIterable<Uint8Array>, bytes: number, path: string): Promise<Digest> {
-  await mkdir(dirname(path), { recursive: true });
+  makeFolders(dirname(path));
   const hash = createHash("sha256");
   let written = 0;
   const measured = async function* (): AsyncGenerator<Uint8Array> {

@@ -2,12 +2,8 @@ import { createHash } from "node:crypto";
 import { createReadStream } from "node:fs";
 import { DataError, messageOf } from "../core/errors.js";
 import { writeFileAtomic } from "../core/files/atomic.js";
-<<<<<<< HEAD
 import { fields, named, oneOf, text, whole, word } from "../core/schema.js";
-import { exists } from "./files.js";
-=======
 import { exists, readData } from "./files.js";
->>>>>>> f7-data
 
 /** What is recorded in `<file>.json` beside a file or folder that was downloaded or unpacked. */
 export interface Receipt {
@@ -57,16 +53,6 @@ export async function digestFile(path: string): Promise<Digest & { readonly md5:
 /** LibriSpeech's longest, of 29,000 files, has 5 MB. */
 const LONGEST_RECEIPT = 2 ** 27;
 
-function isReceipt(value: unknown): value is Receipt {
-  const { source, checkedBy, files } = (value ?? {}) as Partial<Record<keyof Receipt, unknown>>;
-  if (typeof source !== "string" || !["sha256", "md5", "form"].includes(checkedBy as string)) return false;
-  if (typeof files !== "object" || files === null || Array.isArray(files)) return false;
-  return Object.values(files).every((digest: unknown) => {
-    const { bytes, sha256 } = (digest ?? {}) as Partial<Record<keyof Digest, unknown>>;
-    return (bytes === undefined || typeof bytes === "number") && typeof sha256 === "string";
-  });
-}
-
 /** Writes a receipt beside `path`. @throws StoreError */
 export function writeReceipt(path: string, receipt: Receipt): void {
   writeFileAtomic(`${path}.json`, JSON.stringify(receipt, null, 1));
@@ -76,18 +62,11 @@ export function writeReceipt(path: string, receipt: Receipt): void {
 export async function readReceipt(path: string): Promise<Receipt | undefined> {
   if (!(await exists(`${path}.json`))) return undefined;
   try {
-<<<<<<< HEAD
-    const value: unknown = JSON.parse(await readFile(`${path}.json`, "utf8"));
+    const bytes = await readData(`${path}.json`, () => LONGEST_RECEIPT);
+    const value: unknown = JSON.parse(bytes.toString("utf8"));
     const flaw = receiptRule(value);
     if (flaw) throw new Error(`expected ${flaw.expected} as "${flaw.place}", found ${flaw.found}`);
     return value as Receipt;
-=======
-    const value: unknown = JSON.parse(
-      (await readData(`${path}.json`, () => LONGEST_RECEIPT)).toString("utf8"),
-    );
-    if (!isReceipt(value)) throw new Error("fields are missing or of another kind");
-    return value;
->>>>>>> f7-data
   } catch (error) {
     throw new DataError(`${path}.json: expected a receipt written by a download: ${messageOf(error)}`, {
       cause: error,

@@ -1,10 +1,11 @@
 import { createWriteStream } from "node:fs";
-import { mkdir, rename, rm, stat } from "node:fs/promises";
+import { rename, rm, stat } from "node:fs/promises";
 import { dirname } from "node:path";
 import { pipeline } from "node:stream/promises";
 import { setTimeout as sleep } from "node:timers/promises";
 import { DataError, SpectralError, StoreError, messageOf } from "../core/errors.js";
 import { printable } from "../core/printable.js";
+import { makeFolders } from "../core/files/folders.js";
 import { type Lock, waitForLock } from "../core/files/lock.js";
 import { LONGEST_TIMER_MS } from "../core/timer.js";
 import { type Receipt, digestFile, readReceipt, writeReceipt } from "./checksum.js";
@@ -83,7 +84,7 @@ export async function lockPlace(
   const onWait = (why: string): void =>
     onProgress?.({ stage: `waiting: ${why}`, done: 0, total: undefined, etaSeconds: undefined });
   try {
-    await mkdir(dirname(path), { recursive: true });
+    makeFolders(dirname(path));
     return await waitForLock(path, what, { signal, onWait });
   } catch (error) {
     signal?.throwIfAborted();

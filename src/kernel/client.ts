@@ -49,7 +49,7 @@ const SPEC_FOLDER = fileURLToPath(new URL("../../jupyter/kernels/tslab/", import
 /** The project's kernelspec as a command line, run by this process's own Node. */
 export async function kernelCommand(folder: string = SPEC_FOLDER): Promise<string[]> {
   const spec = JSON.parse(await readFile(join(folder, "kernel.json"), "utf8")) as { argv: string[] };
-  const [program, ...rest] = spec.argv.map((word) => word.replace("{resource_dir}", folder));
+  const [program, ...rest] = spec.argv.map((word) => word.replace("{resource_dir}", () => folder));
   return [program === "node" ? process.execPath : program!, ...rest];
 }
 

@@ -1,6 +1,7 @@
-import { accessSync, constants, lstatSync, mkdirSync, readlinkSync, realpathSync, statSync } from "node:fs";
+import { accessSync, constants, lstatSync, readlinkSync, realpathSync, statSync } from "node:fs";
 import { basename, dirname, join, resolve } from "node:path";
 import { DataError, StoreError } from "../core/errors.js";
+import { makeFolders } from "../core/files/folders.js";
 import { storeError } from "../core/files/io-error.js";
 import { printable } from "../core/printable.js";
 
@@ -15,7 +16,7 @@ export function targetOf(path: string, output?: string): string {
  */
 export function fileBehind(path: string): string {
   try {
-    mkdirSync(dirname(path), { recursive: true });
+    makeFolders(dirname(path));
     const file = followLinks(path);
     const there = statSync(file, { throwIfNoEntry: false });
     if (there && !there.isFile())

@@ -1,6 +1,7 @@
 import * as fs from "node:fs";
 import { basename, dirname, join } from "node:path";
 import { StoreError } from "../core/errors.js";
+import { makeFolders } from "../core/files/folders.js";
 import { storeError } from "../core/files/io-error.js";
 import { lockFolder, lockPath } from "./lock-folder.js";
 import type { FolderKind } from "./record-file.js";
@@ -46,7 +47,7 @@ function moveAway(
   if (lock === undefined) return undefined;
   try {
     if (!still()) return undefined;
-    fs.mkdirSync(into, { recursive: true });
+    makeFolders(into);
     let n = 1;
     while (fs.existsSync(join(into, `${name}-${n}`))) n++;
     const target = join(into, `${name}-${n}`);

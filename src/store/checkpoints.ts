@@ -1,3 +1,4 @@
+import { dirname } from "node:path";
 import type { NamedArrays } from "../core/array.js";
 import { DataError } from "../core/errors.js";
 import { type FileSum, sha256Of, sumOfFile } from "../core/files/hash-file.js";
@@ -29,7 +30,8 @@ export function writeCheckpoint(
 ): void {
   const noted = { ...metadata, [ROWS_BYTES]: String(rows.bytes), [ROWS_SHA256]: rows.sha256 };
   const sum = checksumOf(arrays, { step, metadata: noted });
-  writeSafetensors(stepFile(folder, step), arrays, { ...noted, [SHA256]: sum });
+  // within: never in a run folder that is gone
+  writeSafetensors(stepFile(folder, step), arrays, { ...noted, [SHA256]: sum }, dirname(folder));
 }
 
 /**

@@ -2,6 +2,7 @@ import * as fs from "node:fs";
 import { join } from "node:path";
 import { DataError, StoreError } from "../core/errors.js";
 import { removeStaleTemporaries, writeFileAtomic } from "../core/files/atomic.js";
+import { makeFolders } from "../core/files/folders.js";
 import { storeError } from "../core/files/io-error.js";
 import { holderOf } from "../core/files/lock.js";
 import { setAsideFile } from "./aside.js";
@@ -39,7 +40,10 @@ export interface OpenFolder<R> {
   cutRows(bytes: number): void;
   /** Tells what was repaired or passed over. */
   warn(message: string): void;
-  /** Comes before every other write. @throws StoreError once the folder is closed, or its lock is another's */
+  /**
+   * Comes before every other write.
+   * @throws StoreError once the folder is closed, moved, deleted or replaced, or its lock is another's
+   */
   mustBeOurs(): void;
   /**
    * Comes before a file of arrays is written: its path. In a finished folder no file is replaced: what is to join a stated one
@@ -72,7 +76,7 @@ export function openFolder<R extends FolderRecord>(
   const warn = options.onWarning ?? emitWarning;
   const make = (): boolean => {
     try {
-      fs.mkdirSync(folder, { recursive: true });
+      makeFolders(folder);
       return true;
     } catch (error) {
       throw storeError(`make the ${kind.name} folder`, folder, error);
@@ -100,6 +104,17 @@ export function openFolder<R extends FolderRecord>(
   const mustBeOurs = (): void => {
     if (!open) throw new StoreError(`${kind.name} ${folder} was closed: open it again before writing`);
     lock.check();
+  };
+  /** Writes; afterwards it is still our folder, so that what was written is where it is looked for. */
+  const write = (work: () => void): void => {
+    mustBeOurs();
+    try {
+      work();
+    } catch (error) {
+      mustBeOurs(); // says better why
+      throw error;
+    }
+    mustBeOurs();
   };
   const mustBeAsLeft = (): void => {
     const bytes = fs.statSync(rows, { throwIfNoEntry: false })?.size;
@@ -132,15 +147,14 @@ export function openFolder<R extends FolderRecord>(
     update(changes) {
       mustBeOurs();
       const next = stated({ ...record, ...changes });
-      mustBeOurs(); // stating large files takes a while
-      writeRecordOf(kind, folder, next);
+      write(() => writeRecordOf(kind, folder, next)); // checks again: stating large files takes a while
       record = next;
       added.clear();
     },
     appendRows(more) {
       mustBeOurs();
       mustBeAsLeft();
-      appendRows(rows, more);
+      write(() => appendRows(rows, more));
       rowsBytes = fs.statSync(rows).size;
     },
     cutRows(bytes) {

@@ -69,7 +69,7 @@ const MOST_LEVELS = 100; // of objects and lists inside each other, in fields th
 const MOST_FAILURE = 10_000; // characters of a message that are kept
 
 /**
- * Writes the record of a folder, atomically. One that says "finished" is never made to say anything else: a finished
+ * Writes the record of a folder that is there, atomically. One that says "finished" is never made to say anything else: a finished
  * folder is only moved aside as a whole.
  * @throws StoreError
  */
@@ -82,7 +82,7 @@ export function writeRecordOf(kind: FolderKind, folder: string, record: FolderRe
     );
   }
   const failure = record.failure?.slice(0, MOST_FAILURE);
-  writeFileAtomic(path, `${JSON.stringify({ ...record, failure }, null, 2)}\n`);
+  writeFileAtomic(path, `${JSON.stringify({ ...record, failure }, null, 2)}\n`, folder);
 }
 
 /** What a record says of its status, however damaged the rest may be; undefined if it says nothing. */

@@ -138,13 +138,13 @@ function writableRun(folder: string, opened: OpenFolder<RunRecord>): Run {
     appendRows,
     close,
     writeArrays(step, arrays) {
-      writeSafetensors(pathOf(steps, step), arrays);
+      writeSafetensors(pathOf(steps, step), arrays, {}, folder);
     },
     writeWeights(step, arrays) {
-      writeSafetensors(pathOf(weights, step), arrays);
+      writeSafetensors(pathOf(weights, step), arrays, {}, folder);
     },
     writeMemory(step, slots, metadata) {
-      writeSafetensors(pathOf(moments, step), slots, metadata);
+      writeSafetensors(pathOf(moments, step), slots, metadata, folder);
     },
     writeCheckpoint(step, arrays, metadata = {}) {
       mustBeOurs();

@@ -61,9 +61,18 @@ export function decode(buffer: Uint8Array, source: string): Safetensors {
   return readAll(bytes, readHeader(bytes));
 }
 
-/** Writes arrays to a file, atomically, without a second copy in memory. @throws StoreError, DataError (see encode) */
-export function writeSafetensors(path: string, arrays: NamedArrays, metadata: Metadata = {}): void {
-  writeFileAtomic(path, pieces(arrays, metadata));
+/**
+ * Writes arrays to a file, atomically, without a second copy in memory.
+ * @param within as of `writeFileAtomic`
+ * @throws StoreError, DataError (see encode)
+ */
+export function writeSafetensors(
+  path: string,
+  arrays: NamedArrays,
+  metadata: Metadata = {},
+  within?: string,
+): void {
+  writeFileAtomic(path, pieces(arrays, metadata), within);
 }
 
 /**

@@ -287,10 +287,8 @@ function writableStudy(folder: string, opened: OpenFolder<StudyRecord>): Study {
       }
       const named = rows.map((row) => ({ part, ...row }));
       const sum = checksumOf(arrays, linesOf(named));
-      writeSafetensors(opened.pathToWrite(partName(part)), arrays, {
-        [ROWS]: String(rows.length),
-        [SHA256]: sum,
-      });
+      const metadata = { [ROWS]: String(rows.length), [SHA256]: sum };
+      writeSafetensors(opened.pathToWrite(partName(part)), arrays, metadata, folder);
       appendRows(named);
     },
     resume(parts) {

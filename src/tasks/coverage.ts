@@ -90,6 +90,7 @@ export function beyondRepair(run: RunReader, { probes, evaluated, weights }: Mis
  * @param run open for writing
  * @param svds of the weights that the run is compared with
  * @param by what measures, for the record
+ * @throws the signal's reason once it is aborted; what was measured by then is kept
  */
 export async function fillFromWeights(
   run: Run,
@@ -97,6 +98,7 @@ export async function fillFromWeights(
   missing: Missing,
   svds: ReferenceSvds,
   by: Omit<Filling, "probes">,
+  signal?: AbortSignal,
 ): Promise<void> {
   const lacking = experiment.probes.filter(({ name }) => missing.probes.has(name));
   const probes = lacking.map((probe) => ({
@@ -107,6 +109,7 @@ export async function fillFromWeights(
   const filling = { ...experiment, probes, stop: undefined };
   const queue = new MeasurementQueue(filling, clock, run, svds.engine, svds);
   for (const step of [...new Set([...missing.probes.values()].flat())].sort((a, b) => a - b)) {
+    signal?.throwIfAborted();
     const { parameters, buffers } = splitStateDict(experiment.model, run.readWeights(step));
     const optimiser = { count: 0, slots: new Map() };
     const state = { parameters: toTensors(parameters), buffers: toTensors(buffers), optimiser };

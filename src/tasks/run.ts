@@ -178,7 +178,8 @@ export function finishedRun({ request, description }: PreparedRun): RunReader | 
  * Trains the run of a request, or goes on with it where it was stopped. A finished one is returned as it is; what it did
  * not measure is measured now from the weights that it kept.
  * @throws ConfigError, BackendError, DataError, StoreError, TrainingError; the run's record then says "failed" and why,
- * and all that was measured stays. StoreError if a finished run lacks measurements that its kept weights cannot give
+ * and all that was measured stays. StoreError if a finished run lacks measurements that its kept weights cannot give;
+ * the signal's reason if it stops the measuring of a finished run
  */
 export async function* runTask(
   request: RunRequest,
@@ -340,13 +341,8 @@ async function filled(run: Run, prepared: PreparedRun): Promise<RunReader> {
     const reference = (): NamedArrays => start?.weights ?? experiment.model.init(description.seed);
     const svds = new ReferenceSvds(experiment.model, reference, pool);
     const svd = await pool.description;
-    const at = new Date().toISOString();
-    await fillFromWeights(run, experiment, missing, svds, {
-      at,
-      svd,
-      ...machineOf(backend),
-      code: thisCode(),
-    });
+    const by = { at: new Date().toISOString(), svd, ...machineOf(backend), code: thisCode() };
+    await fillFromWeights(run, experiment, missing, svds, by, prepared.request.signal);
     return run;
   } finally {
     run.close();

@@ -113,7 +113,8 @@ export async function* train<Batch>(
   let state = stateOf(place, split, experiment.optimiser, { memory: from?.memory, masks: start?.masks });
   const masks = toTensors(start?.masks ?? new Map());
   const optimiser = start?.masks ? masked(masks, experiment.optimiser) : experiment.optimiser;
-  let step = from?.step ?? 0;
+  const first = from?.step ?? 0;
+  let step = first;
   let measured = found !== undefined; // a checkpoint is written after the measurement of its step
   let lastReport = -Infinity; // where training begins is reported at once
 
@@ -141,6 +142,9 @@ export async function* train<Batch>(
 
   try {
     for (; ; step++) {
+      // Nothing was done yet that a checkpoint could keep: the first measurement, which may take minutes, is not begun.
+      if (step === first && !found && signal?.aborted)
+        return { status: "interrupted", step, epoch: epochAt(step) };
       const due = !measured && queue.isDue(step);
       measured = false;
       const report = losses.count >= LOSSES_IN_FLIGHT || performance.now() - lastReport > REPORT_MS;

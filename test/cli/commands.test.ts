@@ -82,7 +82,12 @@ test("help and wrong usage load nothing but the command line itself", () => {
     "dist/cli/commands.js",
     "dist/cli/declarations.js",
     "dist/cli/main.js",
+    "dist/cli/output.js",
+    "dist/cli/run.js",
+    "dist/cli/stop.js",
     "dist/core/errors.js",
+    "dist/core/files/io-error.js",
+    "dist/core/printable.js",
   ];
   for (const line of [
     "",

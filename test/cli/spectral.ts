@@ -1,4 +1,4 @@
-import { spawn, spawnSync } from "node:child_process";
+import { type ChildProcess, spawn, spawnSync } from "node:child_process";
 import { resolve } from "node:path";
 
 const program = resolve("dist/cli/main.js");
@@ -17,15 +17,22 @@ export function spectral(args: readonly string[], env: NodeJS.ProcessEnv = {}): 
   return { status, stdout, stderr };
 }
 
+/** How a process ended that was sent a signal, and what it printed. */
+export interface Signalled extends Ended {
+  /** The signal that ended it, where it did not end by itself. */
+  readonly signal: NodeJS.Signals | null;
+}
+
 /**
- * Starts `spectral` and kills it, with everything it has not yet written, at the moment given, which need not be waited
- * for (its signal) once the process has ended by itself.
- * @returns how it ended by itself; null if it was killed
+ * Starts `spectral` and does something at the moment given, which need not be waited for (its signal) once the process
+ * has ended by itself.
+ * @param act gets the process, still running or not
  */
-export function spectralKilled(
+export function spectralUntil(
   args: readonly string[],
   moment: (ended: AbortSignal) => Promise<unknown>,
-): Promise<Ended | null> {
+  act: (child: ChildProcess) => unknown,
+): Promise<Signalled> {
   const child = spawn(process.execPath, [program, ...args], { stdio: ["ignore", "pipe", "pipe"] });
   let stdout = "";
   let stderr = "";
@@ -34,14 +41,26 @@ export function spectralKilled(
   const ended = new AbortController();
   return new Promise((done, fail) => {
     moment(ended.signal).then(
-      () => child.kill("SIGKILL"),
+      () => act(child),
       (error) => ended.signal.aborted || fail(error as Error),
     );
     child.on("close", (status, signal) => {
       ended.abort();
-      done(signal === "SIGKILL" ? null : { status, stdout, stderr });
+      done({ status, signal, stdout, stderr });
     });
   });
+}
+
+/**
+ * Starts `spectral` and kills it, with everything it has not yet written, at the moment given.
+ * @returns how it ended by itself; null if it was killed
+ */
+export async function spectralKilled(
+  args: readonly string[],
+  moment: (ended: AbortSignal) => Promise<unknown>,
+): Promise<Ended | null> {
+  const { signal, ...ended } = await spectralUntil(args, moment, (child) => child.kill("SIGKILL"));
+  return signal === "SIGKILL" ? null : ended;
 }
 
 /** The last line of an output, as JSON. */

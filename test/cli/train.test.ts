@@ -1,7 +1,18 @@
 import assert from "node:assert/strict";
-import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { spawnSync } from "node:child_process";
+import {
+  chmodSync,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from "node:fs";
 import { tmpdir } from "node:os";
-import { join } from "node:path";
+import { join, resolve } from "node:path";
 import { after, test } from "node:test";
 import { lastJson, spectral } from "./spectral.js";
 
@@ -85,6 +96,46 @@ test("a run folder that cannot be written is named", () => {
   const ended = spectral(["train", ...short, "--runs", file]);
   assert.equal(ended.status, 1);
   assert.match(ended.stderr, /a-file.*a part of the path is a file/);
+});
+
+test("folders that cannot be made, and times that are none, are one error each, at once", () => {
+  const refused = (args: readonly string[], status: number, message: RegExp): void => {
+    const ended = spectral(["train", ...short, ...args]);
+    assert.equal(ended.status, status, args.join(" "));
+    assert.match(ended.stderr, message, args.join(" "));
+    if (status === 1) assert.equal(ended.stderr.trim().split("\n").length, 1);
+  };
+  const dangling = join(root, "dangling");
+  symlinkSync(join(root, "nowhere"), dangling);
+  refused(["--runs", dangling], 1, /cannot make the run folder .*dangling.*EEXIST/);
+  refused(["--runs", ""], 2, /--runs: expected DIR, found nothing/);
+  if (process.platform === "linux")
+    for (const place of ["/proc/x", "/sys/x/y", "/dev/null/x"])
+      refused(["--runs", place], 1, new RegExp(`cannot make the run folder ${place}`));
+  const runs = join(root, "times");
+  for (const text of ["-1", "x", "NaN", "Infinity", "1e400", " "])
+    refused(
+      ["--runs", runs, `--checkpoint-seconds=${text}`],
+      1,
+      /--checkpoint-seconds: expected a number >= 0, found/,
+    );
+  assert.ok(!existsSync(runs));
+  assert.equal(spectral(["train", ...short, "--runs", runs, "--checkpoint-seconds", "1e12"]).status, 0);
+});
+
+test("a folder that must not be written is named", { skip: process.getuid?.() !== 0 }, () => {
+  const script = `process.setuid(65534); process.argv.splice(1, 1); await import(process.argv[1]);`;
+  const parent = join(root, "parent");
+  mkdirSync(parent, { mode: 0o755 });
+  chmodSync(root, 0o755);
+  const args = ["train", ...short, "--runs", join(parent, "runs")];
+  const { status, stderr } = spawnSync(
+    process.execPath,
+    ["--input-type=module", "--eval", script, "x", resolve("dist/cli/main.js"), ...args],
+    { encoding: "utf8", cwd: "/" },
+  );
+  assert.equal(status, 1);
+  assert.match(stderr, /cannot make the run folder .*parent\/runs.*: no permission \(EACCES\)\n$/);
 });
 
 test("a damaged run.json stops training with what to do, and is left as it is", () => {

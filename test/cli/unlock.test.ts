@@ -65,3 +65,14 @@ test("a damaged lock, a dangling link and a missing folder are one clear sentenc
   assert.match(spectral(["unlock", lock]).stderr, /expected a run folder or a lock file, found neither/);
   assert.equal(spectral(["unlock"]).status, 2);
 });
+
+test("no other file is taken for a lock, also by force", (t) => {
+  const path = join(temporaryFolder(t), "run.json");
+  writeFileSync(path, "{}");
+  for (const options of [[], ["--force"]]) {
+    const refused = spectral(["unlock", path, ...options]);
+    assert.deepEqual([refused.status, refused.stdout], [1, ""]);
+    assert.match(refused.stderr, /run\.json: expected a run folder or a lock file .*, found another file\n$/);
+  }
+  assert.ok(existsSync(path));
+});

@@ -129,6 +129,21 @@ test("a run interrupted at any step, any number of times, ends with the same byt
   }
 });
 
+test("a run that is stopped before it began measures nothing, and then ends with the same bytes", async () => {
+  const whole = newRun();
+  await finish(train(experiment(), whole, settings()));
+  whole.close();
+  const stopped = newRun("stopped-before");
+  const outcome = await finish(train(experiment(), stopped, settings({ signal: AbortSignal.abort() })));
+  stopped.close();
+  assert.deepEqual(outcome, { status: "interrupted", step: 0, epoch: 0 });
+  assert.deepEqual(stopped.rows(), []);
+  const again = newRun("stopped-before");
+  await finish(train(experiment(), again, settings()));
+  again.close();
+  assert.deepEqual(content(again), content(whole));
+});
+
 test("a NaN ends training with an error that names step and parameter, and keeps what was measured", async () => {
   const run = newRun();
   const diverging = experiment({ length: "50ep" }, 1e38);

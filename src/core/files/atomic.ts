@@ -2,6 +2,7 @@ import { randomBytes } from "node:crypto";
 import * as fs from "node:fs";
 import { basename, dirname, join } from "node:path";
 import { hashOf } from "../hash.js";
+import { makeFolders } from "./folders.js";
 import { codeOf, storeError } from "./io-error.js";
 import { liveness, thisProcess } from "./process.js";
 
@@ -12,10 +13,11 @@ export type FileContent = string | Uint8Array | Iterable<Uint8Array>;
  * Writes a file so that at every instant, also after kill -9 or a power cut, `path` holds either its old content or
  * the whole new one: written aside in the same folder, flushed, renamed, the folder flushed. Missing folders are made;
  * the mode of the old file is kept.
+ * @param within a folder that must be there: only folders below it are made. Default: all
  * @throws StoreError naming the path (no permission, disk full, ...); the old file is then untouched.
  */
-export function writeFileAtomic(path: string, content: FileContent): void {
-  const next = replacement(path);
+export function writeFileAtomic(path: string, content: FileContent, within?: string): void {
+  const next = replacement(path, within);
   try {
     next.write(content);
     next.finish();
@@ -46,7 +48,7 @@ interface Replacement {
 }
 
 /** A file aside that takes the place of `path` once it is finished. */
-function replacement(path: string): Replacement {
+function replacement(path: string, within?: string): Replacement {
   const aside = temporaryPath(path);
   let file: number | undefined;
   const close = (): void => {
@@ -59,7 +61,7 @@ function replacement(path: string): Replacement {
     return storeError("write", path, error);
   };
   try {
-    fs.mkdirSync(dirname(path), { recursive: true });
+    makeFolders(dirname(path), within);
     file = fs.openSync(aside, "wx");
   } catch (error) {
     throw abandon(error);

@@ -3,6 +3,7 @@ import * as fs from "node:fs";
 import { basename, dirname } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { StoreError } from "../errors.js";
+import { printable } from "../printable.js";
 import { discard, temporaryPath, writeNewFile } from "./atomic.js";
 import { codeOf, storeError } from "./io-error.js";
 import { liveness, thisProcess, type ProcessIdentity } from "./process.js";
@@ -40,7 +41,8 @@ export interface LockState {
 export interface Lock {
   /**
    * To be called before each write to what is locked. Beats too, where a beat is due.
-   * @throws StoreError if the lock was broken or taken over meanwhile: that says by whom
+   * @throws StoreError if the lock was broken or taken over meanwhile (that says by whom), or if its folder was moved,
+   *   deleted, or replaced by another or by a copy
    */
   check(): void;
   /** Gives the lock back. Also happens when the process exits in order. Harmless when repeated. */
@@ -58,18 +60,19 @@ export class LockHeldError extends StoreError {}
  * @throws LockHeldError that says who holds it and how to break it; StoreError if the file cannot be written, or is none
  */
 export function acquireLock(path: string, subject: string): Lock {
-  const since = new Date().toISOString();
-  const holder: Holder = { ...thisProcess(), since, token: randomBytes(8).toString("hex") };
-  const aside = temporaryPath(path);
+  let aside: string | undefined;
   try {
+    const since = new Date().toISOString();
+    const holder: Holder = { ...thisProcess(), since, token: randomBytes(8).toString("hex") };
+    aside = temporaryPath(path);
     writeNewFile(aside, contentOf(holder));
     claim(path, aside, subject);
+    return keep({ path, subject, holder, file: fs.openSync(path, READ) });
   } catch (error) {
     throw storeError("lock", subject, error);
   } finally {
-    discard(aside);
+    if (aside !== undefined) discard(aside);
   }
-  return keep(path, subject, holder);
 }
 
 /** `acquireLock` that waits until the lock is free, looking every second. @throws the signal's reason; StoreError */
@@ -150,15 +153,25 @@ export function breakLock(path: string, force = false): LockState | undefined {
 /** "process 7 on far since 2026-01-01T00:00:00.000Z, last beat 12 s ago" */
 export function describeHolder({ holder, idle }: LockState): string {
   const beat = `last beat ${Math.round(idle)} s ago`;
-  return `process ${holder.pid} on ${holder.machine} since ${holder.since}, ${beat}`;
+  const [machine, since] = [holder.machine, holder.since].map((text) => printable(text, 100));
+  return `process ${holder.pid} on ${machine} since ${since}, ${beat}`;
+}
+
+/** A lock that this process took. */
+interface Taken {
+  readonly path: string;
+  readonly subject: string;
+  readonly holder: Holder;
+  /** The lock file, kept open: as long as it is, no other file has its number. */
+  readonly file: number;
 }
 
 /** Beats for a lock that was just taken, until it is released. */
-function keep(path: string, subject: string, holder: Holder): Lock {
+function keep(taken: Taken): Lock {
   let beaten = Date.now();
   const check = (): void => {
     const due = Math.abs(Date.now() - beaten) >= BEAT_SECONDS * 1000;
-    renew(path, subject, holder, due);
+    renew(taken, due);
     if (due) beaten = Date.now();
   };
   const beat = (): void => {
@@ -169,40 +182,64 @@ function keep(path: string, subject: string, holder: Holder): Lock {
     }
   };
   const timer = setInterval(beat, BEAT_SECONDS * 1000).unref();
+  let released = false;
   const release = (): void => {
+    if (released) return;
+    released = true;
     clearInterval(timer);
     process.removeListener("exit", release);
-    try {
-      renew(path, subject, holder, false);
-    } catch {
-      return; // someone else's by now
-    }
-    discard(path);
+    const ours = isOurs(taken);
+    fs.closeSync(taken.file);
+    if (ours) discard(taken.path);
   };
   process.on("exit", release);
   return { check, release };
 }
 
-/**
- * Sees to it that the file at `path` is this holder's, and writes it anew if `beat`. Reads and writes one open file in
- * place: should it be taken over in between, what is written goes to the file that lost its name, not to the new lock.
- */
-function renew(path: string, subject: string, holder: Holder, beat: boolean): void {
-  let found: Holder | undefined;
+function isOurs(taken: Taken): boolean {
   try {
-    const file = fs.openSync(path, beat ? "r+" : "r");
+    renew(taken, false);
+    return true;
+  } catch {
+    return false; // someone else's by now
+  }
+}
+
+/**
+ * Sees to it that the file at the lock's path is the one that this holder took, and writes it anew if `beat`. Reads and
+ * writes one open file in place: should it be taken over in between, what is written goes to the file that lost its
+ * name, not to the new lock.
+ */
+function renew({ path, subject, holder, file: own }: Taken, beat: boolean): void {
+  let found: Holder | undefined;
+  let copied = false;
+  try {
+    const file = fs.openSync(path, beat ? READ_WRITE : READ);
     try {
-      found = parse(path, fs.readFileSync(file, "utf8"));
-      if (beat && found.token === holder.token) fs.writeSync(file, contentOf(holder), 0);
+      found = readHolder(path, file);
+      copied = found.token === holder.token && !isSameFile(file, own);
+      if (beat && found.token === holder.token && !copied) fs.writeSync(file, contentOf(holder), 0);
     } finally {
       fs.closeSync(file);
     }
   } catch (error) {
-    if (codeOf(error) !== "ENOENT") throw storeError("keep the lock of", subject, error);
+    if (!["ENOENT", "ENOTDIR"].includes(codeOf(error))) throw storeError("keep the lock of", subject, error);
   }
-  if (found?.token === holder.token) return;
-  const now = found && `process ${found.pid} on ${found.machine} holds it since ${found.since}`;
-  throw new StoreError(`${subject} is no longer locked by this process: ${now ?? "its lock was removed"}`);
+  if (found?.token === holder.token && !copied) return;
+  throw new StoreError(`${subject} is no longer locked by this process: ${lossOf(path, found, copied)}`);
+}
+
+function lossOf(path: string, found: Holder | undefined, copied: boolean): string {
+  if (copied) return `a copy of its folder lies in its place; what was not copied is in the folder itself`;
+  if (found !== undefined)
+    return `process ${found.pid} on ${printable(found.machine, 100)} holds it since ${printable(found.since, 100)}`;
+  if (fs.existsSync(dirname(path))) return "its lock was removed";
+  return `its folder was moved away, deleted or unmounted; once it is back, the same command goes on`;
+}
+
+function isSameFile(a: number, b: number): boolean {
+  const [first, second] = [a, b].map((file) => fs.fstatSync(file, { bigint: true }));
+  return first.dev === second.dev && first.ino === second.ino;
 }
 
 // The last field has the same length at each beat, so that a beat changes its digits and nothing else.
@@ -262,20 +299,35 @@ function stateOf(path: string, probe: string): LockState | undefined {
   return { holder, idle, stale: life === "dead" ? "dead" : lapsed ? "lapsed" : undefined };
 }
 
+// How a lock file is opened: a pipe in its place must not be waited for. Windows has no such flag.
+const READ = fs.constants.O_RDONLY | (fs.constants.O_NONBLOCK ?? 0);
+const READ_WRITE = fs.constants.O_RDWR | (fs.constants.O_NONBLOCK ?? 0);
+
 /** The holder in a lock file and the file's time in milliseconds. Opened first: network file systems look then. */
 function readLock(path: string): { holder: Holder; beat: number } | undefined {
   try {
-    const file = fs.openSync(path, "r");
+    const file = fs.openSync(path, READ);
     try {
-      return { beat: fs.fstatSync(file).mtimeMs, holder: parse(path, fs.readFileSync(file, "utf8")) };
+      return { beat: fs.fstatSync(file).mtimeMs, holder: readHolder(path, file) };
     } finally {
       fs.closeSync(file);
     }
   } catch (error) {
+    if (codeOf(error) === "ENXIO") throw noLock(path, "a socket or a device");
     if (codeOf(error) !== "ENOENT") throw storeError("read", path, error);
   }
   if (fs.lstatSync(path, { throwIfNoEntry: false })?.isSymbolicLink()) throw noLock(path, "a dangling link");
   return undefined;
+}
+
+/** Most bytes of a lock file. */
+const MOST_BYTES = 2 ** 16;
+
+function readHolder(path: string, file: number): Holder {
+  const stats = fs.fstatSync(file);
+  if (!stats.isFile() && !stats.isDirectory()) throw noLock(path, "a pipe or a device");
+  if (stats.size > MOST_BYTES) throw noLock(path, `${stats.size} bytes of something else`);
+  return parse(path, fs.readFileSync(file, "utf8")); // of a folder: the error says so
 }
 
 function parse(path: string, text: string): Holder {
@@ -283,7 +335,8 @@ function parse(path: string, text: string): Holder {
     const { pid, machine, started, since, token } = JSON.parse(text) as Holder;
     if (
       Number.isInteger(pid) &&
-      [machine, started, since, token].every((field) => typeof field === "string")
+      [machine, started, since, token].every((field) => typeof field === "string") &&
+      /^[\w-]{1,64}$/.test(token) // becomes a part of a file's name
     ) {
       return { pid, machine, started, since, token };
     }
@@ -302,9 +355,12 @@ function heldBy(state: LockState, path: string, subject: string): LockHeldError 
   const { pid, machine, since } = state.holder;
   const self = thisProcess();
   if (pid === self.pid && machine === self.machine) {
-    return new LockHeldError(`${subject} is already open in this process (since ${since}): close it first`);
+    return new LockHeldError(
+      `${subject} is already open in this process (since ${printable(since, 100)}): close it first`,
+    );
   }
-  const lease = machine === self.machine ? "" : ` (another machine: its lease is ${LEASE_SECONDS} s)`;
+  const lease =
+    liveness(state.holder) === "unknown" ? ` (another machine: its lease is ${LEASE_SECONDS} s)` : "";
   const remedy = `if that process hangs: ${forcedBreak(path)}`;
   return new LockHeldError(`${subject} is in use by ${describeHolder(state)}${lease}; ${remedy}`);
 }

@@ -1,7 +1,9 @@
 import assert from "node:assert/strict";
+import { spawnSync } from "node:child_process";
 import * as fs from "node:fs";
 import { join } from "node:path";
 import { describe, it } from "node:test";
+import { fileURLToPath } from "node:url";
 import {
   acquireLock,
   BEAT_SECONDS,
@@ -252,5 +254,121 @@ describe("lock", () => {
     );
     assert.deepEqual(await Promise.all(contenders.map(ended)), [0, 0, 0, 0]);
     assert.equal(fs.existsSync(join(folder, "witness")), false);
+  });
+
+  it(
+    "is not taken from a machine of the same name that started after it was taken",
+    { skip: thisProcess().started === "" },
+    (t) => {
+      const path = join(temporaryFolder(t), "lock");
+      const other = { ...thisProcess(), pid: 4194304, started: "00000000-77", token: "t" };
+      for (const since of [new Date().toISOString(), "no time"]) {
+        fs.writeFileSync(path, JSON.stringify({ ...other, since }));
+        const message = /in use by process 4194304 .*another machine: its lease is 600 s/;
+        assert.throws(() => acquireLock(path, "run x"), { name: "StoreError", message });
+        assert.equal(holderOf(path)?.pid, 4194304);
+      }
+      setAge(path, LEASE_SECONDS + 60);
+      acquireLock(path, "run x").release();
+    },
+  );
+
+  it("is lost with its folder: moved, deleted, or replaced by a copy or by another's", (t) => {
+    const root = temporaryFolder(t);
+    const folder = join(root, "run");
+    const path = join(folder, "lock");
+    const lose: [change: () => void, message: RegExp][] = [
+      [() => fs.renameSync(folder, join(root, "moved")), /its folder was moved away, deleted or unmounted/],
+      [() => fs.rmSync(folder, { recursive: true }), /its folder was moved away, deleted or unmounted/],
+      [
+        () => {
+          fs.cpSync(folder, join(root, "copy"), { recursive: true });
+          fs.renameSync(folder, join(root, "original"));
+          fs.renameSync(join(root, "copy"), folder);
+        },
+        /a copy of its folder lies in its place/,
+      ],
+      [
+        () => {
+          fs.renameSync(folder, join(root, "other"));
+          fs.mkdirSync(folder);
+          fs.writeFileSync(path, far);
+        },
+        /process 7 on far holds it since 2020-01-01$/,
+      ],
+    ];
+    for (const [change, message] of lose) {
+      fs.mkdirSync(folder, { recursive: true });
+      const lock = acquireLock(path, "run x");
+      lock.check();
+      change();
+      assert.throws(() => lock.check(), { name: "StoreError", message });
+      const there = fs.existsSync(path);
+      lock.release();
+      assert.equal(fs.existsSync(path), there, "what lies there is not this process's to remove");
+      fs.rmSync(folder, { recursive: true, force: true });
+    }
+  });
+
+  it("survives that its folder is moved and put back", (t) => {
+    const root = temporaryFolder(t);
+    fs.mkdirSync(join(root, "run"));
+    const lock = acquireLock(join(root, "run", "lock"), "run x");
+    fs.renameSync(join(root, "run"), join(root, "moved"));
+    fs.renameSync(join(root, "moved"), join(root, "run"));
+    lock.check();
+    lock.release();
+    assert.deepEqual(fs.readdirSync(join(root, "run")), []);
+  });
+
+  it(
+    "is no pipe, socket, device or large file: they are named, and not waited for",
+    { timeout: 10_000 },
+    (t) => {
+      const path = join(temporaryFolder(t), "lock");
+      const made = (command: string, ...args: string[]): boolean => spawnSync(command, args).status === 0;
+      const kinds: [make: () => boolean, message: RegExp][] = [
+        [() => made("mkfifo", path), /lock: expected a lock file, found a pipe or a device; .*--force/],
+        [() => (fs.symlinkSync("/dev/zero", path), fs.existsSync(path)), /found a pipe or a device/],
+        [() => (fs.writeFileSync(path, "x".repeat(2 ** 17)), true), /found 131072 bytes of something else/],
+        [() => (fs.symlinkSync(path, path), true), /cannot lock run x|cannot read .*lock: .*ELOOP/],
+        [
+          () => (fs.writeFileSync(path, JSON.stringify({ ...JSON.parse(far), token: "../x" })), true),
+          /found damage/,
+        ],
+      ];
+      for (const [make, message] of kinds) {
+        if (make()) {
+          assert.throws(() => acquireLock(path, "run x"), { name: "StoreError", message });
+          assert.throws(() => holderOf(path), { name: "StoreError", message });
+          breakLock(path, true);
+        }
+        assert.deepEqual(fs.readdirSync(join(path, "..")), []);
+      }
+    },
+  );
+
+  it("names foreign holders without their control characters", (t) => {
+    const path = join(temporaryFolder(t), "lock");
+    fs.writeFileSync(path, JSON.stringify({ ...JSON.parse(far), machine: "a\u001b[31m\nb" }));
+    assert.throws(() => acquireLock(path, "run x"), /on a\\u001b\[31m\\nb since/);
+  });
+
+  it("says when no more files can be opened, or no permission is given", (t) => {
+    const folder = temporaryFolder(t);
+    const script = fileURLToPath(new URL("./lock-without.js", import.meta.url));
+    const said = (what: string): string =>
+      spawnSync(process.execPath, [script, join(folder, "lock"), what], {
+        encoding: "utf8",
+        env: process.env,
+      }).stdout;
+    if (process.platform === "linux")
+      assert.match(said("files"), /cannot lock run x: too many files are open/);
+    if (process.getuid?.() !== 0) return; // only root can become someone without permission
+    assert.match(said("permission"), /cannot lock run x: no permission \(EACCES\)/);
+    acquireLock(join(folder, "lock"), "run x");
+    fs.chmodSync(folder, 0o777);
+    fs.chmodSync(join(folder, "lock"), 0);
+    assert.match(said("permission"), /cannot read .*lock: no permission \(EACCES\)/);
   });
 });
