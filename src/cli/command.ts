@@ -140,7 +140,7 @@ function helpOf(declaration: Declaration): string {
 /** Lines of columns, padded to equal width; numbers to the right. */
 export function columns(header: readonly string[], rows: readonly (readonly (string | number)[])[]): string {
   const cells = [header, ...rows.map((row) => row.map(String))];
-  const widths = header.map((_, i) => Math.max(...cells.map((row) => row[i].length)));
+  const widths = header.map((_, i) => cells.reduce((most, row) => Math.max(most, row[i].length), 0));
   const right = header.map((_, i) => rows.length > 0 && rows.every((row) => typeof row[i] === "number"));
   const line = (row: readonly string[]): string =>
     row

@@ -1,10 +1,12 @@
 import * as aq from "arquero";
 import type { ColumnTable } from "arquero";
 import type { ScatterData } from "plotly.js";
+import { largest, smallest } from "../core/extent.js";
 import { where } from "../core/facets.js";
 import { thin } from "../core/thin.js";
-import type { ColorKey, Panel, PanelAxis, Ticks } from "./panel.js";
-import { rounded, type Trace } from "./plotly.js";
+import { type Markup, markup } from "./markup.js";
+import type { ColorKey, Panel, PanelAxis, PanelTrace, Ticks } from "./panel.js";
+import { rounded } from "./plotly.js";
 import { colorAt, rankScale, translucent } from "./theme.js";
 import { linearEpochs, type MeanOverSeeds, moments, momentsDrawn, timeRange } from "./time.js";
 
@@ -35,15 +37,17 @@ export function lossCurves(
   y: PanelAxis,
   time = linearEpochs,
 ): Panel | undefined {
-  const traces: Trace[] = [];
+  const traces: PanelTrace[] = [];
   const times: number[] = [];
   const values: number[] = [];
   for (const { name, color, split, metric, variant = "full" } of curves) {
     const matching = where(metrics, { split, metric, variant });
     const line = thin(moments(matching, "metric", "value", time).get(metric) ?? [], momentsDrawn);
     if (line.length === 0) continue;
-    times.push(...line.map((moment) => moment.time));
-    values.push(...line.map((moment) => moment.mean));
+    for (const moment of line) {
+      times.push(moment.time);
+      values.push(moment.mean);
+    }
     if (line.some((moment) => moment.std > 0)) traces.push(band(line, name, color, y.type));
     traces.push(curve(line, name, color));
   }
@@ -61,7 +65,7 @@ export function lossCurves(
  * them where fewer than two of these lie among the values. */
 function logTicks(values: readonly number[]): Ticks {
   const positive = values.filter((value) => value > 0);
-  const [low, high] = [Math.min(...positive), Math.max(...positive)];
+  const [low, high] = [smallest(positive), largest(positive)];
   const decades = Math.max(0, Math.ceil(Math.log10(high)) - Math.floor(Math.log10(low)) + 1);
   const powers = Array.from({ length: decades }, (_, i) => Math.floor(Math.log10(low)) + i);
   const times = (factors: readonly number[]): number[] =>
@@ -96,16 +100,16 @@ export function singularValues(
   time = linearEpochs,
 ): Panel | undefined {
   if (spectra.numRows() === 0) return undefined;
-  const last = Math.max(...(spectra.dedupe("rank").array("rank") as number[]));
+  const last = largest(spectra.dedupe("rank").array("rank") as number[]);
   const drawn = new Set(ranksDrawn(last));
   const rows = spectra.filter(aq.escape((row: { rank: number }) => drawn.has(row.rank)));
   const byRank = [...(moments(rows, "rank", "value", time) as Map<number, MeanOverSeeds[]>)];
   const times: number[] = [];
   const traces = byRank
     .sort(([a], [b]) => b - a) // the largest is drawn last, on top
-    .map(([rank, values]): Trace => {
+    .map(([rank, values]): PanelTrace => {
       const line = thin(values, momentsDrawn);
-      times.push(...line.map((moment) => moment.time));
+      for (const moment of line) times.push(moment.time);
       const color = colorAt(rankScale, last > 1 ? (rank - 1) / (last - 1) : 0);
       return { ...curve(line, `rank ${rank}`, color, rank <= 3 ? 1.4 : 0.9), showlegend: false };
     });
@@ -124,7 +128,7 @@ export function ranksDrawn(last: number): number[] {
   );
 }
 
-type Line = Partial<ScatterData> & { type: "scatter" };
+type Line = Partial<ScatterData> & { type: "scatter"; hover?: Markup };
 
 function curve(line: readonly MeanOverSeeds[], name: string, color: string, width = 1.5): Line {
   return {
@@ -134,7 +138,7 @@ function curve(line: readonly MeanOverSeeds[], name: string, color: string, widt
     x: line.map((moment) => rounded(moment.time)),
     y: line.map((moment) => rounded(moment.mean)),
     line: { color, width, simplify: false },
-    hovertemplate: `${name}: %{y:.4g} at %{x}<extra></extra>`,
+    hover: markup`${name}: %{y:.4g} at %{x}<extra></extra>`,
   };
 }
 

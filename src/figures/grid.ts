@@ -1,3 +1,5 @@
+import { largest } from "../core/extent.js";
+import { type Markup, markup } from "./markup.js";
 import type { Panel } from "./panel.js";
 import { Parts } from "./parts.js";
 import type { Figure } from "./plotly.js";
@@ -80,7 +82,7 @@ export function drawGrid(grid: Grid): Figure {
 function placesOf(grid: Grid): Places {
   const { width = 960, panelHeight = 150, notes = [] } = grid;
   const rows = grid.panels.length;
-  const columns = Math.max(1, ...grid.panels.map((row) => row.length));
+  const columns = largest([1, ...grid.panels.map((row) => row.length)]);
   const start = { x: (grid.rowTitles ? 24 : 4) + 50, y: grid.columnTitles ? 46 : 26 };
   const end = grid.keys === "rows" ? gap.keyRight : 14;
   const weights = grid.columnWidths ?? Array.from({ length: columns }, () => 1);
@@ -142,13 +144,21 @@ function placePanel(
   if (panel.drawing) parts.drawing(panel.drawing, suffix);
   for (const trace of panel.traces) parts.trace(trace, suffix, key);
   const alone = grid.panels.flat().filter(Boolean).length === 1;
-  const lettered = alone ? "" : `<b>(${String.fromCharCode(97 + letter)})</b> `;
+  const title = panel.title ?? "";
+  const space = title ? " " : "";
+  const lettered = alone ? title : markup`<b>(${letterOf(letter)})</b>${space}${title}`;
   const style = { size: textSize.labels, color: ink.muted };
-  parts.text(`${lettered}${panel.title ?? ""}`.trimEnd(), left, top - 4, {
+  parts.text(lettered, left, top - 4, {
     xanchor: "left",
     yanchor: "bottom",
     font: style,
   });
 }
 
-const bold = (text: string): string => `<b>${text}</b>`;
+const bold = (text: string): Markup => markup`<b>${text}</b>`;
+
+/** "a" to "z", then "aa", "ab", ... */
+function letterOf(index: number): string {
+  const last = String.fromCharCode(97 + (index % 26));
+  return index < 26 ? last : letterOf(Math.floor(index / 26) - 1) + last;
+}

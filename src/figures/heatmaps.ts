@@ -3,6 +3,7 @@ import type { ColumnTable } from "arquero";
 import type { HeatmapData } from "plotly.js";
 import { requireColumns } from "../core/facets.js";
 import { thin } from "../core/thin.js";
+import { type Markup, markup } from "./markup.js";
 import type { ColorKey, Panel, PanelAxis, Ticks } from "./panel.js";
 import { rounded, type Value } from "./plotly.js";
 import { effectiveRankScale, overlapScale } from "./theme.js";
@@ -99,14 +100,42 @@ function layersHeatmap(
   key: ColorKey,
 ): Panel | undefined {
   requireColumns(table, ["depth"]);
-  const names = table.dedupe(subject).orderby("depth").array(subject) as string[];
-  const lines = moments(table, subject, measure, time);
+  const all = table.dedupe(subject).orderby("depth").array(subject) as string[];
+  const places = thin(
+    all.map((_, i) => i),
+    layersDrawn,
+  );
+  const names = places.map((place) => all[place]);
+  const lines = moments(
+    names.length < all.length ? rowsOf(table, subject, names) : table,
+    subject,
+    measure,
+    time,
+  );
   return heatmap(
     names.map((name) => [name, lines.get(name) ?? []]),
     time,
     key,
-    layerTicks(names),
+    names.length < all.length ? placeTicks(places, all.length) : layerTicks(names),
   );
+}
+
+/** Layers drawn at most, fewer than there are pixels; of more, evenly chosen ones, the first and the last among them. */
+const layersDrawn = 400;
+
+function rowsOf(table: ColumnTable, column: string, values: readonly string[]): ColumnTable {
+  const wanted = new Set(values);
+  return table.filter(aq.escape((row: Record<string, string>) => wanted.has(row[column]))).reify();
+}
+
+/** Layers by their number among all, where not all are drawn; the title says so. */
+function placeTicks(places: readonly number[], of: number): Pick<PanelAxis, "title" | "ticks"> {
+  const at = thin(
+    places.map((_, i) => i),
+    5,
+  );
+  const text = at.map((position) => String(places[position] + 1));
+  return { title: `depth (${places.length} of ${of})`, ticks: { at, text } };
 }
 
 /** @param rows from the top */
@@ -123,13 +152,13 @@ function heatmap(
     all.sort((a, b) => a - b),
     momentsDrawn,
   );
-  const trace: Partial<HeatmapData> = {
+  const trace: Partial<HeatmapData> & { hover: Markup } = {
     type: "heatmap",
     x: times.map((t) => rounded(t)),
     y: rows.map(([name]) => name),
     z: lines.map((line) => times.map((t) => rounded(line.get(t) ?? NaN, 4))),
     coloraxis: "coloraxis",
-    hovertemplate: `%{y}: ${key.title} %{z:.3f} at %{x}<extra></extra>`,
+    hover: markup`%{y}: ${key.title} %{z:.3f} at %{x}<extra></extra>`,
   };
   return {
     traces: [trace],

@@ -3,6 +3,7 @@ import { createRequire } from "node:module";
 import { Script } from "node:vm";
 import type * as Library from "@napi-rs/canvas";
 import type { Canvas } from "@napi-rs/canvas";
+import { largest } from "../core/extent.js";
 import { fontFamily, fontFile, fontWeights } from "./fonts.js";
 
 type CanvasLibrary = typeof Library;
@@ -122,7 +123,7 @@ function textBox(element: PageElement, context: Context): object {
   const weight = element.style?.fontWeight || element.getAttribute("font-weight") || "400";
   const lines = [...element.querySelectorAll("tspan.line")];
   const widths = (lines.length > 0 ? lines : [element]).map((line) => lineWidth(line, size, weight, context));
-  const width = Math.max(0, ...widths);
+  const width = largest([0, ...widths]);
   const anchor = element.getAttribute("text-anchor");
   const left = anchor === "middle" ? -width / 2 : anchor === "end" ? -width : 0;
   return boxAt(left, -ascent * size, width, lineHeight * size * widths.length);

@@ -1,4 +1,5 @@
 import type { Annotation, Shape } from "plotly.js";
+import type { Markup } from "./markup.js";
 import type { Trace } from "./plotly.js";
 
 /** One axis of a panel. */
@@ -24,9 +25,15 @@ export interface ColorKey {
   readonly ticks?: Ticks;
 }
 
+/**
+ * A trace before it is placed. Its name and its categories are plain text; `hover` is what is said of a point, where
+ * Plotly's places (`%{y}`) are markup.
+ */
+export type PanelTrace = Trace & { readonly hover?: Markup };
+
 /** A panel before it is placed: traces without axes. A heat map's colours are those of `key`; lines are named for a legend. */
 export interface Panel {
-  readonly traces: readonly Trace[];
+  readonly traces: readonly PanelTrace[];
   readonly x: PanelAxis;
   readonly y: PanelAxis;
   readonly title?: string;
@@ -36,6 +43,6 @@ export interface Panel {
   /** A drawing in the panel's coordinates, whose axes are then hidden. */
   readonly drawing?: {
     readonly shapes: readonly Partial<Shape>[];
-    readonly texts: readonly Partial<Annotation>[];
+    readonly texts: readonly (Omit<Partial<Annotation>, "text"> & { readonly text: string | Markup })[];
   };
 }

@@ -1,9 +1,13 @@
 import type { Annotation, Layout, LayoutAxis, Legend, Shape } from "plotly.js";
-import type { ColorKey, Panel, PanelAxis } from "./panel.js";
+import { type Markup, plotlySource } from "./markup.js";
+import type { ColorKey, Panel, PanelAxis, PanelTrace } from "./panel.js";
 import type { Figure, Trace } from "./plotly.js";
 import { baseAxis, baseLayout, ink, textSize } from "./theme.js";
 
-/** The pieces of a figure as they are put together; positions in CSS pixels from the top left. */
+/**
+ * The pieces of a figure as they are put together: the one place where texts become Plotly's.  Positions in CSS pixels from
+ * the top left.
+ */
 export class Parts {
   readonly #traces: Trace[] = [];
   readonly #annotations: Partial<Annotation>[] = [];
@@ -18,9 +22,9 @@ export class Parts {
     private readonly height: number,
   ) {}
 
-  text(text: string, x: number, y: number, style: Partial<Annotation>): void {
+  text(text: string | Markup, x: number, y: number, style: Partial<Annotation>): void {
     this.#annotations.push({
-      text,
+      text: plotlySource(text),
       x: x / this.width,
       y: 1 - y / this.height,
       xref: "paper",
@@ -58,21 +62,27 @@ export class Parts {
 
   drawing({ shapes, texts }: NonNullable<Panel["drawing"]>, suffix: string): void {
     const place = { xref: `x${suffix}`, yref: `y${suffix}` };
-    this.#shapes.push(...shapes.map((shape) => ({ ...shape, ...place }) as Partial<Shape>));
-    for (const text of texts)
-      this.#annotations.push({ showarrow: false, ...text, ...place } as Partial<Annotation>);
+    for (const shape of shapes) this.#shapes.push({ ...shape, ...place } as Partial<Shape>);
+    for (const style of texts) {
+      const text = plotlySource(style.text);
+      this.#annotations.push({ showarrow: false, ...style, text, ...place } as Partial<Annotation>);
+    }
   }
 
-  trace(trace: Trace, suffix: string, key: number): void {
-    const placed = { ...trace, xaxis: `x${suffix}`, yaxis: `y${suffix}` } as Record<string, unknown>;
+  trace({ hover, ...trace }: PanelTrace, suffix: string, key: number): void {
+    const placed = { ...written(trace as Trace), xaxis: `x${suffix}`, yaxis: `y${suffix}` } as Record<
+      string,
+      unknown
+    >;
     if (placed.coloraxis !== undefined) placed.coloraxis = `coloraxis${suffixOf(key)}`;
     if (placed.type === "scatter" && placed.showlegend !== false) {
-      const name = `${key} ${String(placed.name)}`;
+      const name = `${key} ${String(trace.name)}`;
       placed.legend = `legend${suffixOf(key)}`;
       placed.legendgroup = name;
       placed.showlegend = !this.#legendNames.has(name);
       this.#legendNames.add(name);
     }
+    if (hover) placed.hovertemplate = hover.source;
     this.#traces.push(placed as Trace);
   }
 
@@ -133,7 +143,9 @@ export class Parts {
         tickwidth: 0.8,
         tickcolor: ink.axis,
         tickfont: { size: textSize.ticks, color: ink.muted },
-        ...(ticks ? { tickmode: "array", tickvals: ticks.at, ticktext: ticks.text } : { nticks: 5 }),
+        ...(ticks
+          ? { tickmode: "array", tickvals: ticks.at, ticktext: ticks.text.map(plotlySource) }
+          : { nticks: 5 }),
       },
     };
     const suffix = suffixOf(this.#panels - 1);
@@ -179,8 +191,23 @@ function axis({ type, range, ticks }: PanelAxis, grid: boolean): Partial<LayoutA
     type,
     showgrid: grid,
     ...(range ? { range: [...range] } : {}),
-    ...(ticks ? { tickmode: "array" as const, tickvals: [...ticks.at], ticktext: [...ticks.text] } : {}),
+    ...(ticks
+      ? { tickmode: "array" as const, tickvals: [...ticks.at], ticktext: ticks.text.map(plotlySource) }
+      : {}),
   };
+}
+
+const TEXTS = ["name", "text", "hovertext", "hovertemplate", "texttemplate", "x", "y"];
+
+/** A trace whose texts Plotly shows letter by letter. */
+function written(trace: Trace): Record<string, unknown> {
+  const source = (value: unknown): unknown => (typeof value === "string" ? plotlySource(value) : value);
+  return Object.fromEntries(
+    Object.entries(trace).map(([name, value]) => {
+      if (!TEXTS.includes(name)) return [name, value as unknown];
+      return [name, Array.isArray(value) ? value.map(source) : source(value)];
+    }),
+  );
 }
 
 /** Plotly's numbering: "", "2", "3", ... */

@@ -30,7 +30,10 @@ export function rounded(value: number, digits = 5): Value {
  */
 export function packedJson(figure: Figure): string {
   const content = { data: figure.data, layout: figure.layout };
-  return JSON.stringify(content, (_key, value: unknown) => packed(value)).replaceAll("<", "\\u003c");
+  return JSON.stringify(content, (_key, value: unknown) => packed(value))
+    .replaceAll("<", "\\u003c")
+    .replaceAll("\u2028", "\\u2028")
+    .replaceAll("\u2029", "\\u2029");
 }
 
 const packFrom = 32; // shorter arrays stay readable

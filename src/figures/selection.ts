@@ -1,5 +1,6 @@
 import type { ColumnTable } from "arquero";
 import { DataError } from "../core/errors.js";
+import { largest } from "../core/extent.js";
 import { type Facets, facetNames, facetsText, where } from "../core/facets.js";
 import type { Panel } from "./panels.js";
 
@@ -62,7 +63,7 @@ export function seedsNote(
   const counts = experiments
     .map(({ title, where: facets }) => ({ title, seeds: seedsOf(where(table, facets)) }))
     .filter(({ seeds }) => seeds.length > 0);
-  const most = Math.max(...counts.map(({ seeds }) => seeds.length));
+  const most = largest(counts.map(({ seeds }) => seeds.length));
   if (most === 1) {
     const seeds = [...new Set(counts.flatMap((count) => count.seeds))];
     return `One seed${seeds.length > 1 ? " each" : ""} (${seeds.join(", ")}).`;

@@ -1,4 +1,5 @@
 import { DataError } from "../core/errors.js";
+import { largest } from "../core/extent.js";
 import { drawGrid } from "./grid.js";
 import { type Figure, rounded, type Trace } from "./plotly.js";
 import { palette } from "./theme.js";
@@ -30,7 +31,7 @@ export function spectraFigure(spectra: readonly NamedSpectrum[]): Figure {
       line: { color: palette[i], width: 1.6 },
     };
   });
-  const longest = Math.max(...spectra.map(({ values }) => values.length));
+  const longest = largest(spectra.map(({ values }) => values.length));
   return drawGrid({
     description: `Singular values, relative to the largest: ${spectra.map(({ label }) => label).join(", ")}`,
     panels: [

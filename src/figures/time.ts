@@ -1,5 +1,6 @@
 import * as aq from "arquero";
 import type { ColumnTable } from "arquero";
+import { largest, smallest } from "../core/extent.js";
 import { requireColumns } from "../core/facets.js";
 
 /** What the horizontal axis counts, and how it is scaled. A logarithmic axis begins at the first moment after 0. */
@@ -68,7 +69,7 @@ function momentOf({ time, mean, std = 0, smallest, known, seeds }: Summary): Mea
 /** The range of a time axis in Plotly's terms (exponents on a logarithmic one). */
 export function timeRange(times: readonly number[], axis: TimeAxis): [number, number] {
   const shown = axis.scale === "log" ? times.filter((time) => time > 0) : times;
-  const ends: [number, number] = [Math.min(...shown), Math.max(...shown)];
+  const ends: [number, number] = [smallest(shown), largest(shown)];
   if (shown.length === 0) return [0, 1];
   if (ends[0] === ends[1]) ends[1] = ends[0] + 1;
   return axis.scale === "log" ? [Math.log10(ends[0]), Math.log10(ends[1])] : ends;

@@ -1,5 +1,6 @@
 import type { Claim, Verdict } from "../paper/claim.js";
-import { escapeHtml } from "./html.js";
+import { printable } from "../core/printable.js";
+import { html, type Html } from "./html.js";
 import { currentNotebook } from "./notebook.js";
 
 const marks: Readonly<Record<Verdict, { readonly sign: string; readonly color: string }>> = {
@@ -12,7 +13,7 @@ const marks: Readonly<Record<Verdict, { readonly sign: string; readonly color: s
 export function showClaims(claims: readonly Claim[]): void {
   const text = claimsText(claims);
   const notebook = currentNotebook();
-  if (notebook) notebook.display({ "text/html": claimsHtml(claims), "text/plain": text });
+  if (notebook) notebook.display({ "text/html": claimsTable(claims), "text/plain": text });
   else console.log(text);
 }
 
@@ -21,10 +22,10 @@ export function claimsText(claims: readonly Claim[]): string {
   return claims
     .map((claim) =>
       [
-        `${marks[claim.verdict].sign} ${claim.verdict}: ${claim.statement}`,
-        `    measured: ${claim.effect}`,
-        `    against: ${claim.null}`,
-        `    rule: ${claim.threshold}`,
+        `${marks[claim.verdict].sign} ${claim.verdict}: ${printable(claim.statement)}`,
+        `    measured: ${printable(claim.effect)}`,
+        `    against: ${printable(claim.null)}`,
+        `    rule: ${printable(claim.threshold)}`,
       ].join("\n"),
     )
     .join("\n");
@@ -42,20 +43,19 @@ const COLUMNS = [
 
 /** Claims as an HTML table as wide as the page, at most 1,400 pixels. */
 export function claimsHtml(claims: readonly Claim[]): string {
-  const style = 'style="text-align:left;vertical-align:top;white-space:normal;overflow-wrap:break-word"';
-  const cell = (html: string): string => `<td ${style}>${html}</td>`;
+  return claimsTable(claims).source;
+}
+
+function claimsTable(claims: readonly Claim[]): Html {
+  const style = "text-align:left;vertical-align:top;white-space:normal;overflow-wrap:break-word";
+  const cell = (content: string | Html): Html => html`<td style="${style}">${content}</td>`;
   const rows = claims.map((claim) => {
     const { sign, color } = marks[claim.verdict];
-    const texts = [claim.effect, claim.null, claim.threshold].map((text) => cell(escapeHtml(text)));
-    return (
-      `<tr>${cell(escapeHtml(String(claim.figure)))}${cell(escapeHtml(claim.statement))}` +
-      `${cell(`<b style="color:${color}">${sign}&nbsp;${escapeHtml(claim.verdict)}</b>`)}${texts.join("")}</tr>`
-    );
+    const verdict = html`<b style="color:${color}">${sign}&nbsp;${claim.verdict}</b>`;
+    const texts = [claim.effect, claim.null, claim.threshold].map(cell);
+    return html`<tr>${cell(String(claim.figure))}${cell(claim.statement)}${cell(verdict)}${texts}</tr>`;
   });
-  const widths = COLUMNS.map(([, width]) => `<col style="width:${width}%">`).join("");
-  const head = COLUMNS.map(([name]) => `<th ${style}>${name}</th>`).join("");
-  return (
-    `<table class="dataframe" style="table-layout:fixed;width:100%;max-width:1400px"><colgroup>${widths}</colgroup>` +
-    `<thead><tr>${head}</tr></thead><tbody>${rows.join("")}</tbody></table>`
-  );
+  const widths = COLUMNS.map(([, width]) => html`<col style="width:${width}%">`);
+  const head = COLUMNS.map(([name]) => html`<th style="${style}">${name}</th>`);
+  return html`<table class="dataframe" style="table-layout:fixed;width:100%;max-width:1400px"><colgroup>${widths}</colgroup><thead><tr>${head}</tr></thead><tbody>${rows}</tbody></table>`;
 }

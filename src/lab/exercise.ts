@@ -1,5 +1,6 @@
 import { createHash } from "node:crypto";
-import { escapeHtml } from "./html.js";
+import { printable } from "../core/printable.js";
+import { html } from "./html.js";
 import { currentNotebook } from "./notebook.js";
 
 /** Decides whether an answer is right: true, or what is wrong with it. */
@@ -77,11 +78,14 @@ function notANumber(answer: unknown): string | undefined {
   return `expected a number, found ${typeof answer === "number" ? answer : typeof answer}`;
 }
 
+/** Characters shown of what is said to an answer, which is part of it. */
+const LONGEST = 2000;
+
 function tell(right: boolean, text: string): void {
-  const line = `${right ? "✓" : "✗"} ${text}`;
+  const line = printable(`${right ? "✓" : "✗"} ${text}`, LONGEST);
   const notebook = currentNotebook();
   if (!notebook) return console.log(line);
   const color = right ? "#1a7f37" : "#9a6700";
-  const html = `<div style="border-left:3px solid ${color};padding:2px 10px">${escapeHtml(line)}</div>`;
-  notebook.display({ "text/html": html, "text/plain": line });
+  const shown = html`<div style="border-left:3px solid ${color};padding:2px 10px">${line}</div>`;
+  notebook.display({ "text/html": shown, "text/plain": line });
 }

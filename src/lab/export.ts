@@ -1,6 +1,7 @@
 import type { ColumnTable } from "arquero";
 import { join } from "node:path";
 import { StoreError } from "../core/errors.js";
+import { printable } from "../core/printable.js";
 import type { Figure } from "../figures/plotly.js";
 import { writeFileAtomic } from "../core/files/atomic.js";
 import { projectRoot } from "../store/paths.js";
@@ -34,7 +35,9 @@ export async function save(
   ];
   const bad = files.find(([file]) => !/^[\w][\w.-]*$/.test(file));
   if (bad)
-    throw new StoreError(`save: expected a name of letters, digits, "-", "_" and ".", found ${bad[0]}`);
+    throw new StoreError(
+      `save: expected a name of letters, digits, "-", "_" and ".", found ${printable(bad[0], 200)}`,
+    );
   const paths: string[] = [];
   for (const [file, content] of files) {
     const path = join(folder, file);

@@ -1,3 +1,5 @@
+import { largest } from "../core/extent.js";
+
 /** How a column of values is written: every number with the same decimals, so that digits line up. */
 export interface ColumnFormat {
   /** Right-aligned. */
@@ -17,8 +19,8 @@ export function columnFormat(values: readonly unknown[], digits = 4): ColumnForm
   const numeric = present.length > 0 && present.every((value) => /number|bigint/.test(typeof value));
   if (!numeric) return { numeric, format: textOf };
   if (numbers.every(Number.isInteger)) return { numeric, format: wholeText };
-  const largest = Math.max(...numbers.map(Math.abs));
-  const decimals = Math.min(6, Math.max(0, digits - 1 - Math.floor(Math.log10(largest))));
+  const size = largest(numbers.map(Math.abs));
+  const decimals = Math.min(6, Math.max(0, digits - 1 - Math.floor(Math.log10(size))));
   return { numeric, format: (value) => decimalText(value, decimals, digits) };
 }
 
@@ -38,14 +40,25 @@ function wholeText(value: unknown): string {
 /** A whole number with thin spaces between thousands, from 10 000. */
 export function grouped(value: number | bigint): string {
   const text = String(value);
+  if (text.length > 60) return text;
   return text.replace(/^-/, "").length > 4 ? text.replace(/\B(?=(\d{3})+$)/g, "\u202f") : text;
 }
 
 function textOf(value: unknown): string {
   if (value === null || value === undefined) return "";
   if (typeof value === "number") return minus(String(value));
-  if (typeof value === "object") return JSON.stringify(value);
+  if (typeof value === "object") return jsonText(value);
   return String(value);
+}
+
+/** JSON, in which bigints are numbers; what has no JSON (a circle) by its kind. */
+function jsonText(value: object): string {
+  const plain = (_key: string, part: unknown): unknown => (typeof part === "bigint" ? String(part) : part);
+  try {
+    return JSON.stringify(value, plain) ?? "";
+  } catch {
+    return Object.prototype.toString.call(value);
+  }
 }
 
 /** A true minus sign, as wide as a digit. */

@@ -2,6 +2,8 @@
 export { embedPlotly, figureId, show } from "./show.js";
 export { showTable, tableHtml, tableText, type AnyTable, type TableOptions } from "./table.js";
 export { frame } from "./frame.js";
+export { html, Html } from "./html.js";
+export { md, Markdown } from "./markdown-text.js";
 export { banner, bannerText, duration, markdown, type Banner } from "./markdown.js";
 export { progress, type Progress, type ProgressOptions, type ProgressReport } from "./progress.js";
 export { interruptSignal } from "./interrupt.js";

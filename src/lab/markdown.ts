@@ -1,11 +1,16 @@
 import { grouped } from "./format.js";
+import { Markdown, md } from "./markdown-text.js";
 import { currentNotebook } from "./notebook.js";
 
-/** Shows Markdown as output of the running cell; prints it outside a notebook. */
-export function markdown(text: string): void {
+/**
+ * Shows Markdown as output of the running cell; prints it outside a notebook. Of a string, which may hold names from a
+ * file, HTML and links that run something are shown as they are written.
+ */
+export function markdown(text: Markdown | string): void {
+  const shown = typeof text === "string" ? Markdown.authored(text) : text;
   const notebook = currentNotebook();
-  if (notebook) notebook.display({ "text/markdown": text, "text/plain": text });
-  else console.log(text);
+  if (notebook) notebook.display({ "text/markdown": shown, "text/plain": shown.plain });
+  else console.log(shown.plain);
 }
 
 /** What a notebook says before it starts anything long. */
@@ -25,18 +30,24 @@ export interface Banner {
 }
 
 /** The banner as one line of Markdown. */
-export function bannerText({ task, profile, backend, data, steps, from = 0 }: Banner): string {
-  const facts = [`profile **${profile}**`, `backend **${backend}**`];
-  if (data !== undefined) facts.push(`data **${data}**`);
+export function bannerText(facts: Banner): string {
+  return bannerMarkdown(facts).source;
+}
+
+function bannerMarkdown({ task, profile, backend, data, steps, from = 0 }: Banner): Markdown {
+  const facts = [md`profile **${profile}**`, md`backend **${backend}**`];
+  if (data !== undefined) facts.push(md`data **${data}**`);
   facts.push(
-    from > 0 ? `goes on at step **${grouped(from)} of ${grouped(steps)}**` : `**${grouped(steps)}** steps`,
+    from > 0
+      ? md`goes on at step **${grouped(from)} of ${grouped(steps)}**`
+      : md`**${grouped(steps)}** steps`,
   );
-  return `**${task}** · ${facts.join(" · ")}`;
+  return md`**${task}** · ${Markdown.joined(facts, " · ")}`;
 }
 
 /** Shows the banner. */
 export function banner(facts: Banner): void {
-  markdown(bannerText(facts));
+  markdown(bannerMarkdown(facts));
 }
 
 /** A length of time as a person says it: "0.4 s", "35 s", "2 min 5 s", "1 h 20 min". @param seconds >= 0 */

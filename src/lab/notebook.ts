@@ -1,7 +1,17 @@
 import { createRequire } from "node:module";
+import type { Html } from "./html.js";
+import type { Markdown } from "./markdown-text.js";
 
-/** One output in several forms, by MIME type; the front end shows the richest it can. PNG is base64. */
-export type Bundle = Readonly<Record<string, string>>;
+/**
+ * One output in several forms, by MIME type; the front end shows the richest it can. What a page runs is taken only as
+ * `html` and `md` make it, with every text escaped. PNG is base64.
+ */
+export interface Bundle {
+  readonly "text/html"?: Html;
+  readonly "text/markdown"?: Markdown;
+  readonly "image/png"?: string;
+  readonly "text/plain": string;
+}
 
 /** Where the output of the running cell goes. */
 export interface NotebookOutput {
@@ -16,7 +26,7 @@ export interface NotebookOutput {
 }
 
 type Write = (
-  content: { data: Bundle; metadata: object; transient: { display_id?: string } },
+  content: { data: Readonly<Record<string, string>>; metadata: object; transient: { display_id?: string } },
   update: boolean,
 ) => void;
 
@@ -37,7 +47,11 @@ export function currentNotebook(): NotebookOutput | undefined {
   const write = jupyter?.lastWriteDisplayData;
   if (!write) return undefined;
   return {
-    display: (data, { id, update = false, metadata = {} } = {}) => {
+    display: (bundle, { id, update = false, metadata = {} } = {}) => {
+      const forms = Object.entries(bundle as unknown as Record<string, string | Html | Markdown>);
+      const data = Object.fromEntries(
+        forms.map(([type, form]) => [type, typeof form === "string" ? form : form.source]),
+      );
       write({ data, metadata, transient: id === undefined ? {} : { display_id: id } }, update);
     },
   };

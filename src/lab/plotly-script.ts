@@ -3,17 +3,17 @@ import { createRequire } from "node:module";
 import { gzipSync } from "node:zlib";
 import { fontFaceCss } from "../figures/fonts.js";
 import { packedJson, type Figure } from "../figures/plotly.js";
-import { escapeHtml } from "./html.js";
+import { Html, html } from "./html.js";
 
 /**
  * plotly.js (2-D charts) and the figures' font as one script element, 0.7 MB of gzip in base64: needs no network, and
  * works in JupyterLab and in exported HTML. `window.spectralPlotly` becomes a promise of the library.
  */
-export function plotlyScript(): string {
+export function plotlyScript(): Html {
   const file = createRequire(import.meta.url).resolve("plotly.js-cartesian-dist-min");
   const packed = gzipSync(readFileSync(file), { level: 9 });
   packed[9] = 255; // the operating system's byte: same input, same output everywhere
-  return `<script>(() => {
+  return Html.own(`<script>(() => {
   if (window.spectralPlotly) return;
   const style = document.createElement("style");
   style.textContent = ${JSON.stringify(fontFaceCss())};
@@ -25,7 +25,7 @@ export function plotlyScript(): string {
     new Function("module", "exports", "define", code)(); // hides the page's own module loaders
     return window.Plotly;
   });
-})();</script>`;
+})();</script>`);
 }
 
 /**
@@ -34,14 +34,11 @@ export function plotlyScript(): string {
  * panels become narrower with it, down to two thirds.
  * @param id derived from the figure's content; the same figure twice on a page is drawn twice
  */
-export function figureHtml(figure: Figure, png: Buffer, id: string): string {
+export function figureHtml(figure: Figure, png: Buffer, id: string): Html {
   const { width, height } = figure.layout;
-  const image =
-    `<img alt="${escapeHtml(figure.description)}" width="${width}" style="max-width:100%;height:auto" ` +
-    `src="data:image/png;base64,${png.toString("base64")}">`;
+  const image = html`<img alt="${figure.description}" width="${width}" style="max-width:100%;height:auto" src="data:image/png;base64,${png.toString("base64")}">`;
   const widths = `min-width:${Math.round((2 * width) / 3)}px;max-width:${width}px`;
-  return `<div style="overflow-x:auto"><div data-spectral-figure="${id}" style="${widths};min-height:${height}px">${image}</div></div>
-<script>(() => {
+  const script = Html.own(`<script>(() => {
   const figure = ${packedJson(figure)};
   const config = { displaylogo: false, toImageButtonOptions: { format: "svg", filename: "${id}" } };
   const draw = (tries) => {
@@ -60,5 +57,7 @@ export function figureHtml(figure: Figure, png: Buffer, id: string): string {
     });
   };
   draw(100);
-})();</script>`;
+})();</script>`);
+  return html`<div style="overflow-x:auto"><div data-spectral-figure="${id}" style="${widths};min-height:${height}px">${image}</div></div>
+${script}`;
 }

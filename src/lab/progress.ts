@@ -1,7 +1,8 @@
 import { grouped } from "./format.js";
-import { escapeHtml } from "./html.js";
+import { printable } from "../core/printable.js";
+import { html } from "./html.js";
 import { duration } from "./markdown.js";
-import { currentNotebook } from "./notebook.js";
+import { currentNotebook, type Bundle } from "./notebook.js";
 import { liveHtml } from "./progress-html.js";
 
 /** Where a run is. */
@@ -87,7 +88,7 @@ export function progress(options: ProgressOptions): Progress {
 export function liveText({ title, total, report, rate }: ProgressState): string {
   const left = rate > 0 ? `, ${duration(Math.max(0, total - report.step) / rate)} left` : "";
   const percent = total > 0 ? Math.floor((100 * report.step) / total) : 100;
-  return `${title}: ${grouped(report.step)} of ${grouped(total)} steps (${percent} %)${epochText(report)}, ${rateText(rate)}${left}${metricsText(report)}`;
+  return `${printable(title)}: ${grouped(report.step)} of ${grouped(total)} steps (${percent} %)${epochText(report)}, ${rateText(rate)}${left}${metricsText(report)}`;
 }
 
 /** The line that stays. */
@@ -97,8 +98,8 @@ export function finalText({ title, total, report, rate, seconds }: ProgressState
       ? `${grouped(report.step)} steps`
       : `${grouped(report.step)} of ${grouped(total)} steps`;
   const sign = outcome === "done" ? "✓" : "■";
-  const why = outcome === "done" ? "" : `, ${outcome}`;
-  return `${sign} ${title}: ${steps}${epochText(report)} in ${duration(seconds)} (${rateText(rate)})${metricsText(report)}${why}`;
+  const why = outcome === "done" ? "" : `, ${printable(outcome)}`;
+  return `${sign} ${printable(title)}: ${steps}${epochText(report)} in ${duration(seconds)} (${rateText(rate)})${metricsText(report)}${why}`;
 }
 
 interface Display {
@@ -113,7 +114,7 @@ function displayOf(stream: NonNullable<ProgressOptions["stream"]>): Display {
   if (notebook) {
     const id = nextDisplayId();
     let update = false;
-    const send = (bundle: Record<string, string>): void => {
+    const send = (bundle: Bundle): void => {
       notebook.display(bundle, { id, update });
       update = true;
     };
@@ -124,7 +125,7 @@ function displayOf(stream: NonNullable<ProgressOptions["stream"]>): Display {
         const part = state.total > 0 ? Math.min(1, state.report.step / state.total) : 1;
         send({ "text/html": liveHtml(text, part, state.curve), "text/plain": text });
       },
-      end: (line) => send({ "text/html": `<div>${escapeHtml(line)}</div>`, "text/plain": line }),
+      end: (line) => send({ "text/html": html`<div>${line}</div>`, "text/plain": line }),
     };
   }
   if (stream.isTTY) {
@@ -179,6 +180,8 @@ function epochText({ epoch }: ProgressReport): string {
 
 function metricsText({ metrics = {} }: ProgressReport): string {
   return Object.entries(metrics)
-    .map(([name, value]) => (value === undefined ? "" : `, ${name} ${Number(value.toPrecision(3))}`))
+    .map(([name, value]) =>
+      value === undefined ? "" : `, ${printable(name)} ${Number(value.toPrecision(3))}`,
+    )
     .join("");
 }

@@ -2,6 +2,7 @@ import type { FacetedRun } from "../analysis/tables.js";
 import { unknownName } from "../core/config.js";
 import { ConfigError, DamagedError, StoreError } from "../core/errors.js";
 import { facetsText } from "../core/facets.js";
+import { printable } from "../core/printable.js";
 import type { Provenance } from "../core/provenance.js";
 import { describeData } from "../data/provenance.js";
 import {
@@ -20,6 +21,7 @@ import type { RunReader } from "../store/stored-run.js";
 import { commandOf, runTask, type RunRequest } from "../tasks/run.js";
 import { configOf, type ProfileName, PROFILES, type Task } from "../tasks/task.js";
 import { interruptSignal } from "./interrupt.js";
+import { Markdown, md } from "./markdown-text.js";
 import { banner, duration, markdown } from "./markdown.js";
 import { progress, type Progress } from "./progress.js";
 
@@ -63,7 +65,7 @@ export async function reproduce(
   if (requests.length === 0) throw new ConfigError("reproduce: expected at least one task and one seed");
   const roots = retrain ? [runs] : [runs, resultsFolder()];
   const found: FacetedRun[] = [];
-  const elsewhere = new Set<string>();
+  const elsewhere = new Map<string, Markdown>();
   const leftOut = new Set<string>();
   let damage: DamagedError | undefined;
   const leaveOut = (line: string): void => {
@@ -83,7 +85,7 @@ export async function reproduce(
       continue; // the others are shown
     }
     const { run, other } = answer;
-    if (other) elsewhere.add(other);
+    if (other) elsewhere.set(other.source, other);
     const others = options.seeds ? [] : PAPER_SEEDS.filter((seed) => seed !== request.seed);
     const stored = others.flatMap(
       (seed) =>
@@ -92,7 +94,7 @@ export async function reproduce(
     found.push(...[run, ...sameData(stored, run)].map((one) => facetedBy(request, one)));
   }
   if (damage && found.length === 0) throw damage;
-  if (elsewhere.size > 0) markdown([...elsewhere].join("\n\n"));
+  if (elsewhere.size > 0) markdown(Markdown.joined([...elsewhere.values()], "\n\n"));
   markdown(provenance(found));
   return found;
 }
@@ -107,7 +109,7 @@ async function storedOrTrained(
   candidates: readonly RunReader[],
   request: RunRequest,
   retrain: boolean,
-): Promise<{ run: RunReader; other?: string }> {
+): Promise<{ run: RunReader; other?: Markdown }> {
   if (candidates.length === 0) return { run: await trainShown(request) };
   const here = await dataHere(request);
   const run = preferred(candidates, here.fingerprint)!;
@@ -117,15 +119,17 @@ async function storedOrTrained(
   if (otherwise.length > 0 && same && run.weightSteps().length > 0) return { run: await trainShown(request) };
   if (otherwise.length > 0) {
     throw new StoreError(
-      `${run.folder}: this stored run was measured otherwise (${otherwise.join("; ")}) and came without the weights ` +
+      `${printable(run.folder)}: this stored run was measured otherwise (${printable(otherwise.join("; "))}) and came without the weights ` +
         `to measure again; train one with: ${commandOf(request)}`,
     );
   }
   if (same) return { run };
-  const other =
-    `**Other data than on this machine.** The stored runs of ${request.task.name} on this page were trained on ` +
-    `${describeData(run.record.data)}; this machine has ${describeData(here)}. SPECTRAL_RETRAIN=1 trains on what is here.`;
-  return { run, other };
+  const [theirs, ours] = [describeData(run.record.data), describeData(here)];
+  const stored = md`The stored runs of ${request.task.name} on this page were trained on ${theirs}; this machine has ${ours}.`;
+  return {
+    run,
+    other: md`**Other data than on this machine.** ${stored} SPECTRAL_RETRAIN=1 trains on what is here.`,
+  };
 }
 
 /** What a request would be trained on here; nothing is downloaded for it. */
@@ -174,9 +178,12 @@ function validationOf(rows: readonly Readonly<Record<string, unknown>>[]): Recor
   return Object.fromEntries(own.map((row) => [`validation ${String(row.metric)}`, Number(row.value)]));
 }
 
+/** Runs listed at most. */
+const LISTED = 200;
+
 /** Where the runs of a page come from, one line each: trained when, on what, from which data. */
-function provenance(runs: readonly FacetedRun[]): string {
-  const lines = runs.map(({ facets, run: { record } }) => {
+function provenance(runs: readonly FacetedRun[]): Markdown {
+  const lines = runs.slice(0, LISTED).map(({ facets, run: { record } }) => {
     const { stretches, data, step, epoch, seed, timings, id } = record;
     const time = timings.training === undefined ? "" : `, ${duration(timings.training)}`;
     const machines = stretches.map(({ backend, device, to }, i) => {
@@ -184,7 +191,8 @@ function provenance(runs: readonly FacetedRun[]): string {
       return `${backend} on ${device}${until}`;
     });
     const facts = `${step} steps (epoch ${epoch}) with ${machines.join(", then ")}${time}, on ${describeData(data)}`;
-    return `* **${facetsText(facets)}**, seed ${seed}: ${facts} (run ${id})`;
+    return md`* **${facetsText(facets)}**, seed ${seed}: ${facts} (run ${id})`;
   });
-  return `Runs on this page:\n\n${lines.join("\n")}`;
+  if (runs.length > LISTED) lines.push(md`* and ${runs.length - LISTED} others`);
+  return md`Runs on this page:\n\n${Markdown.joined(lines, "\n")}`;
 }

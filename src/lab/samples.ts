@@ -1,4 +1,5 @@
 import { startBackend } from "../backend/start.js";
+import { largest } from "../core/extent.js";
 import { randomStream } from "../core/random.js";
 import { MNIST_NORMALISATION, openMnist } from "../data/mnist.js";
 import type { ImageOptions } from "../data/open-images.js";
@@ -10,6 +11,7 @@ import { disposeParameters, toTensors } from "../nn/parameters.js";
 import type { RunReader } from "../store/stored-run.js";
 import type { UnetConfig } from "../tasks/unet.js";
 import { interruptSignal } from "./interrupt.js";
+import { md } from "./markdown-text.js";
 import { markdown } from "./markdown.js";
 import { progress } from "./progress.js";
 import { show } from "./show.js";
@@ -35,10 +37,9 @@ export interface SamplesChoice {
  */
 export async function showSamples(run: RunReader, choice: SamplesChoice = {}): Promise<void> {
   if (run.weightSteps().length > 0) return show(await drawSamples(run, choice));
-  markdown(
-    `Run ${run.record.id} came without its weights, so no digits can be drawn from it. Train it here to see them: ` +
-      `\`npx spectral train unet --profile ${run.record.profile ?? "quick"}\`, or with SPECTRAL_RETRAIN=1.`,
-  );
+  const command = `npx spectral train unet --profile ${run.record.profile ?? "quick"}`;
+  const without = md`Run ${run.record.id} came without its weights, so no digits can be drawn from it.`;
+  markdown(md`${without} Train it here to see them: ${command}, or with SPECTRAL_RETRAIN=1.`);
 }
 
 /**
@@ -52,7 +53,7 @@ export async function drawSamples(
   await startBackend();
   const { channels, embedding } = run.record.config as UnetConfig;
   const model = unet({ channels: [channels, 2 * channels, 4 * channels, 8 * channels], embedding });
-  const weights = toTensors(run.readWeights(Math.max(...run.weightSteps())));
+  const weights = toTensors(run.readWeights(largest(run.weightSteps())));
   const standInOf = { standIn: run.record.data.standIn ? "always" : "never" } as const;
   const from = pureNoise ? undefined : await startsLikeDigits(count, seed, { ...data, ...standInOf });
   const shown = progress({ title: "sampling", total: DIFFUSION_STEPS });

@@ -1,4 +1,5 @@
 import { hashOf, type Json } from "../core/hash.js";
+import { printable } from "../core/printable.js";
 import type { Figure } from "../figures/plotly.js";
 import { markdown } from "./markdown.js";
 import { currentNotebook } from "./notebook.js";
@@ -9,7 +10,8 @@ import { isTable, showTable, type AnyTable, type TableOptions } from "./table.js
  * Shows a figure, a table or text as output of the running cell.
  *
  * A figure is one output in three forms: an interactive chart that is a static image until (or unless) its script runs,
- * a PNG, and its description. A table (rows, arquero, danfo) is a neat HTML table and plain text. A string is Markdown.
+ * a PNG, and its description. A table (rows, arquero, danfo) is a neat HTML table and plain text. A string is Markdown, in
+ * which HTML is shown as it is written.
  * Outside a notebook the plain text is printed.
  *
  *     await show(drawFigure2(runs).figure);
@@ -30,8 +32,9 @@ export function figureId(figure: Figure): string {
 }
 
 async function showFigure(figure: Figure): Promise<void> {
+  const description = printable(figure.description, 2000);
   const notebook = currentNotebook();
-  if (!notebook) return console.log(`[figure] ${figure.description}`);
+  if (!notebook) return console.log(`[figure] ${description}`);
   const { toPng } = await import("../figures/static.js");
   const png = await toPng(figure);
   const kernel = globalThis as { [embedded]?: boolean };
@@ -40,9 +43,9 @@ async function showFigure(figure: Figure): Promise<void> {
   const { width, height } = figure.layout;
   notebook.display(
     {
-      "text/html": figureHtml(figure, png, figureId(figure)),
+      "text/html": figureHtml({ ...figure, description }, png, figureId(figure)),
       "image/png": png.toString("base64"),
-      "text/plain": figure.description,
+      "text/plain": description,
     },
     { metadata: { "image/png": { width, height } } },
   );

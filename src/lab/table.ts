@@ -1,5 +1,7 @@
 import { columnFormat } from "./format.js";
-import { escapeHtml } from "./html.js";
+import { largest } from "../core/extent.js";
+import { printable } from "../core/printable.js";
+import { html, type Html } from "./html.js";
 import { currentNotebook } from "./notebook.js";
 
 /** An arquero table, by shape: no `instanceof` across cells. */
@@ -38,7 +40,8 @@ interface Grid {
   readonly cells: readonly (readonly string[])[];
   /** Where rows are left out: after this many shown rows. */
   readonly cut: number | undefined;
-  readonly total: number;
+  /** What is left out, a line each. */
+  readonly notes: readonly string[];
 }
 
 /** Whether `value` is a table of any kind. */
@@ -51,39 +54,42 @@ export function isTable(value: unknown): value is AnyTable {
 export function showTable(table: AnyTable, options: TableOptions = {}): void {
   const text = tableText(table, options);
   const notebook = currentNotebook();
-  if (notebook) notebook.display({ "text/html": tableHtml(table, options), "text/plain": text });
+  if (notebook) notebook.display({ "text/html": tableElement(table, options), "text/plain": text });
   else console.log(text);
 }
 
 /** A table as HTML: numbers right-aligned with equal decimals, a caption, and what was left out. */
 export function tableHtml(table: AnyTable, options: TableOptions = {}): string {
+  return tableElement(table, options).source;
+}
+
+function tableElement(table: AnyTable, options: TableOptions): Html {
   const grid = gridOf(table, options);
   const align = (column: number): string => `text-align:${grid.numeric[column] ? "right" : "left"}`;
-  const head = grid.names.map((name, i) => `<th style="${align(i)}">${escapeHtml(name)}</th>`).join("");
+  const head = grid.names.map((name, i) => html`<th style="${align(i)}">${name}</th>`);
   const rows = grid.cells.map(
-    (cells) =>
-      `<tr>${cells.map((cell, i) => `<td style="${align(i)}">${escapeHtml(cell)}</td>`).join("")}</tr>`,
+    (cells) => html`<tr>${cells.map((cell, i) => html`<td style="${align(i)}">${cell}</td>`)}</tr>`,
   );
   if (grid.cut !== undefined) {
     rows.splice(
       grid.cut,
       0,
-      `<tr>${grid.names.map((_, i) => `<td style="${align(i)}">…</td>`).join("")}</tr>`,
+      html`<tr>${grid.names.map((_, i) => html`<td style="${align(i)}">…</td>`)}</tr>`,
     );
   }
   const caption = options.caption
-    ? `<caption style="caption-side:top;text-align:left;font-weight:600">${escapeHtml(options.caption)}</caption>`
+    ? html`<caption style="caption-side:top;text-align:left;font-weight:600">${options.caption}</caption>`
     : "";
-  const note = grid.cut === undefined ? "" : `<div style="color:#666">${leftOut(grid)}</div>`;
+  const notes = grid.notes.map((note) => html`<div style="color:#666">${note}</div>`);
   const style = "font-variant-numeric:tabular-nums";
-  return `<div><table class="dataframe" style="${style}">${caption}<thead><tr>${head}</tr></thead><tbody>${rows.join("")}</tbody></table>${note}</div>`;
+  return html`<div><table class="dataframe" style="${style}">${caption}<thead><tr>${head}</tr></thead><tbody>${rows}</tbody></table>${notes}</div>`;
 }
 
 /** A table as aligned plain text. */
 export function tableText(table: AnyTable, options: TableOptions = {}): string {
   const grid = gridOf(table, options);
   const widths = grid.names.map((name, i) =>
-    Math.max(name.length, 1, ...grid.cells.map((row) => row[i].length)),
+    largest([name.length, 1, ...grid.cells.map((row) => row[i].length)]),
   );
   const line = (cells: readonly string[]): string =>
     cells
@@ -93,17 +99,16 @@ export function tableText(table: AnyTable, options: TableOptions = {}): string {
   const lines = grid.cells.map(line);
   if (grid.cut !== undefined) lines.splice(grid.cut, 0, line(grid.names.map(() => "…")));
   const text = [line(grid.names), ...lines];
-  if (options.caption) text.unshift(options.caption);
-  if (grid.cut !== undefined) text.push(leftOut(grid));
-  return text.join("\n");
+  if (options.caption) text.unshift(printable(options.caption));
+  return [...text, ...grid.notes].join("\n");
 }
 
-function leftOut(grid: Grid): string {
-  return `${grid.cells.length} of ${grid.total} rows`;
-}
+/** Columns shown at most, the first ones; characters shown of a name or a cell. */
+const SHOWN = { columns: 60, name: 200, cell: 300 } as const;
 
 function gridOf(table: AnyTable, { rows: limit = 12, digits }: TableOptions): Grid {
-  const { names, total, cell } = access(table);
+  const { names: all, total, cell } = access(table);
+  const names = all.slice(0, SHOWN.columns);
   const shown = Math.min(total, Math.max(1, limit));
   const head = total > shown ? Math.ceil(shown / 2) : shown;
   const indices = Array.from({ length: shown }, (_, i) => (i < head ? i : total - shown + i));
@@ -114,11 +119,16 @@ function gridOf(table: AnyTable, { rows: limit = 12, digits }: TableOptions): Gr
     ),
   );
   return {
-    names,
+    names: names.map((name) => printable(name, SHOWN.name)),
     numeric: formats.map((format) => format.numeric),
-    cells: indices.map((row) => names.map((name, i) => formats[i].format(cell(name, row)))),
+    cells: indices.map((row) =>
+      names.map((name, i) => printable(formats[i].format(cell(name, row)), SHOWN.cell)),
+    ),
     cut: total > shown ? head : undefined,
-    total,
+    notes: [
+      ...(total > shown ? [`${shown} of ${total} rows`] : []),
+      ...(all.length > names.length ? [`${names.length} of ${all.length} columns`] : []),
+    ],
   };
 }
 

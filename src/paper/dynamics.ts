@@ -85,11 +85,17 @@ export function dynamicsOf(runs: readonly FacetedRun[], { title, matrix, contact
   const tables = dynamicsTables(runs, { matrix, contact });
   const options = { experiments: experimentsOf(runs), matrix, contact, notes: dataNotes(runs) };
   return {
-    name: title.toLowerCase().replaceAll(/[^a-z0-9]+/g, "-"),
+    name: fileName(title),
     figure: drawDynamics(title, tables, options),
     tables: { ...tables },
     claims: [],
   };
+}
+
+/** A title as a file's name: lower case, dashes, at most 100 characters. */
+function fileName(title: string): string {
+  const name = title.toLowerCase().replaceAll(/[^a-z0-9]+/g, "-");
+  return name.replace(/^-/, "").slice(0, 100) || "figure";
 }
 
 const errors: readonly Curve[] = [

@@ -1,11 +1,13 @@
 import * as aq from "arquero";
 import type { ColumnTable } from "arquero";
-import type { Annotation, Shape } from "plotly.js";
+import type { Shape } from "plotly.js";
 import { type FacetedRun, spectrumTable } from "../analysis/tables.js";
 import { DataError } from "../core/errors.js";
+import { largest } from "../core/extent.js";
 import { where } from "../core/facets.js";
 import { thin } from "../core/thin.js";
 import { drawGrid } from "../figures/grid.js";
+import { type Markup, markup } from "../figures/markup.js";
 import { type Panel, shortName, singularValues } from "../figures/panels.js";
 import type { Figure } from "../figures/plotly.js";
 import { type FigureExperiment, experimentsIn, nameOrMiddle, seedsNote } from "../figures/selection.js";
@@ -94,7 +96,7 @@ const bars = 14;
 /** The drawing, in coordinates 0..100 to the right and 0..70 upwards. */
 function schematic(rows: ColumnTable): Panel {
   const shapes: Partial<Shape>[] = [];
-  const texts: Partial<Annotation>[] = [];
+  const texts: NonNullable<Panel["drawing"]>["texts"][number][] = [];
   const box = ([x, y, width, height]: Box, fillcolor: string, line: string = ink.paper): void => {
     shapes.push({
       type: "rect",
@@ -107,7 +109,7 @@ function schematic(rows: ColumnTable): Panel {
     });
   };
   const write = (
-    text: string,
+    text: string | Markup,
     x: number,
     y: number,
     size: number = textSize.labels,
@@ -128,14 +130,14 @@ function schematic(rows: ColumnTable): Panel {
 }
 
 type DrawBox = (box: Box, fill: string, line?: string) => void;
-type Write = (text: string, x: number, y: number, size?: number, color?: string) => void;
+type Write = (text: string | Markup, x: number, y: number, size?: number, color?: string) => void;
 
 /** W = U S V^T: output directions (columns), strengths (diagonal) and input directions (rows), coloured by rank. */
 function decomposition(box: DrawBox, write: Write, colors: readonly string[]): void {
   const [bottom, tall] = [42, 22];
   const cell = 2.6;
   box([2, bottom, 17, tall], "#dfe5ec", ink.axis);
-  write("<b>W</b>", 10.5, bottom + tall / 2, 15);
+  write(markup`<b>W</b>`, 10.5, bottom + tall / 2, 15);
   write("=", 24.5, bottom + tall / 2, 16);
   colors.forEach((color, i) => {
     box([30 + i * cell, bottom, cell, tall], color);
@@ -143,9 +145,9 @@ function decomposition(box: DrawBox, write: Write, colors: readonly string[]): v
     box([74, bottom + tall - (i + 1) * cell - 3, 17, cell], color);
   });
   write("weights", 10.5, bottom - 4, textSize.labels, ink.muted);
-  write("<b>U</b> output directions", 38, bottom - 4, textSize.labels, ink.muted);
-  write("<b>S</b> strengths", 60, bottom - 4, textSize.labels, ink.muted);
-  write("<b>V<sup>T</sup></b> input directions", 82.5, bottom - 4, textSize.labels, ink.muted);
+  write(markup`<b>U</b> output directions`, 38, bottom - 4, textSize.labels, ink.muted);
+  write(markup`<b>S</b> strengths`, 60, bottom - 4, textSize.labels, ink.muted);
+  write(markup`<b>V<sup>T</sup></b> input directions`, 82.5, bottom - 4, textSize.labels, ink.muted);
 }
 
 /** Singular values of evenly chosen ranks at the start, the middle and the end, on one scale. */
@@ -156,7 +158,7 @@ function threeSpectra(rows: ColumnTable, box: DrawBox, write: Write): void {
   const ranks = thin(rising("rank"), bars);
   const last = ranks[ranks.length - 1];
   const drawn = rows.filter(aq.escape((row: { rank: number }) => ranks.includes(row.rank)));
-  const highest = Math.max(...(drawn.array("value") as number[]));
+  const highest = largest(drawn.array("value") as number[]);
   const [bottom, tall, wide] = [8, 20, 24];
   write(
     "its singular values, from rank 1 to the last, while it learns",

@@ -1,3 +1,4 @@
+import { largest } from "../core/extent.js";
 import { randomStream } from "../core/random.js";
 
 /** The arithmetic mean; NaN of nothing. */
@@ -96,7 +97,7 @@ const ARRANGEMENTS = 20_000;
 export function permutationTest(high: readonly number[], low: readonly number[]): number {
   const values = [...high, ...low];
   const sum = (indices: readonly number[]): number => indices.reduce((total, i) => total + values[i], 0);
-  const scale = Math.max(...values.map(Math.abs), 1e-300);
+  const scale = Math.max(largest(values.map(Math.abs)), 1e-300);
   const observed = sum(high.map((_, i) => i)) - 1e-9 * scale; // equal sums in another order are equal
   const deals = dealsOf(values.length, high.length);
   const exceeding = deals.filter((deal) => sum(deal) >= observed).length;

@@ -136,7 +136,7 @@ export class MeasurementQueue<Batch> {
       found.forEach((result, i) => {
         if (result.status === "rejected") throw result.reason;
         const measurement = result.value;
-        rows.push(...measurement.rows.map((row) => ({ step, epoch, probe: probes[i].name, ...row })));
+        for (const row of measurement.rows) rows.push({ step, epoch, probe: probes[i].name, ...row });
         measurement.arrays?.forEach((array, name) => arrays.set(name, array));
       });
     } finally {
@@ -150,7 +150,7 @@ export class MeasurementQueue<Batch> {
     if (arrays.size > 0) this.run.writeArrays(step, arrays);
     this.run.appendRows(rows);
     rows.forEach((row) => this.#considerStop(row));
-    this.#rows.push(...rows);
+    for (const row of rows) this.#rows.push(row);
   }
 
   #considerStop(row: Row): void {

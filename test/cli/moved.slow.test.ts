@@ -117,7 +117,10 @@ test("rows that are deleted under training are noticed, not begun anew", async (
   const runs = join(root, "rows");
   const ended = await trainUntil(runs, 20, () => fs.rmSync(join(made(runs, "run.json")!, "rows.jsonl")));
   assert.equal(ended.status, 1);
-  assert.match(ended.stderr, /rows\.jsonl: expected \d+ bytes, as this process left them, found no such file: something else changed them\n$/);
+  assert.match(
+    ended.stderr,
+    /rows\.jsonl: expected \d+ bytes, as this process left them, found no such file: something else changed them\n$/,
+  );
   assert.ok(!fs.existsSync(join(made(runs, "run.json")!, "rows.jsonl")));
 });
 

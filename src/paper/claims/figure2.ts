@@ -1,3 +1,4 @@
+import { smallest } from "../../core/extent.js";
 import type { ColumnTable } from "arquero";
 import { type Facets, facetsText } from "../../core/facets.js";
 import { bySeed, overSeeds, percent, verdictOf, written, type Claim, type RunRow } from "../claim.js";
@@ -293,7 +294,7 @@ const grokkedBy = (run: Run, step: number): number => (run.half <= step ? 1 : 0)
 
 /** The last step up to which all runs of both kinds have memorised and been measured. */
 function commonEnd(runs: readonly Run[]): number {
-  return Math.min(...runs.map(({ end }) => end));
+  return smallest(runs.map(({ end }) => end));
 }
 
 function errorStays(decay: readonly Run[], noDecay: readonly Run[], facets: Facets): Claim {

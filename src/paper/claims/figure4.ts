@@ -1,3 +1,4 @@
+import { smallest } from "../../core/extent.js";
 import type { ColumnTable } from "arquero";
 import { type Facets, facetsText } from "../../core/facets.js";
 import { bySeed, overSeeds, percent, verdictOf, type Claim, type RunRow } from "../claim.js";
@@ -55,7 +56,7 @@ export function topHalfSuffices(metrics: ColumnTable, facets: Facets, split: "tr
 
 function lostOf(rows: readonly LossRow[]): Lost {
   const full = rows.filter((row) => (row.variant ?? "full") === "full");
-  const gain = full[0].value - Math.min(...full.map(({ value }) => value));
+  const gain = full[0].value - smallest(full.map(({ value }) => value));
   const pruned = (variant: string): LossRow | undefined => rows.findLast((row) => row.variant === variant);
   const end = full.findLast(({ step }) => step <= (pruned("top")?.step ?? Infinity))?.value ?? NaN;
   const lost = (variant: string): number => (gain > 0 ? ((pruned(variant)?.value ?? NaN) - end) / gain : NaN);

@@ -1,3 +1,4 @@
+import { largest, smallest } from "../../core/extent.js";
 import type { ColumnTable } from "arquero";
 import type { Facets } from "../../core/facets.js";
 import { bySeed, lastRows, overSeeds, verdictOf, written, type Claim, type RunRow } from "../claim.js";
@@ -83,7 +84,7 @@ function middleRanks(ranks: ColumnTable, facets: Facets): Map<number, number> {
   return mapped(rows, (own) => {
     const last = lastRows(own);
     const depths = last.map(({ depth }) => depth);
-    const [lowest, highest] = [Math.min(...depths), Math.max(...depths)];
+    const [lowest, highest] = [smallest(depths), largest(depths)];
     return mean(
       last.filter(({ depth }) => depth > lowest && depth < highest).map((row) => row.effectiveRank),
     );
@@ -112,7 +113,7 @@ function mapped<Row>(
 function bothFit({ right, random }: Pairs): Claim {
   const [rightErrors, randomErrors] = [[...right.values()], [...random.values()]];
   const missing = rightErrors.length === 0 || randomErrors.length === 0;
-  const worst = missing ? NaN : Math.max(...rightErrors, ...randomErrors);
+  const worst = missing ? NaN : largest([...rightErrors, ...randomErrors]);
   return {
     figure: 8,
     statement: "True and random labels are both fitted",

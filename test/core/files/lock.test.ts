@@ -363,7 +363,7 @@ describe("lock", () => {
         env: process.env,
       }).stdout;
     if (process.platform === "linux")
-      assert.match(said("files"), /cannot lock run x: too many files are open/);
+      assert.match(said("files"), /cannot lock run x: this process has too many files open/);
     if (process.getuid?.() !== 0) return; // only root can become someone without permission
     assert.match(said("permission"), /cannot lock run x: no permission \(EACCES\)/);
     acquireLock(join(folder, "lock"), "run x");
