@@ -1,9 +1,11 @@
+import { printable } from "../core/printable.js";
+
 /** What an HTML template takes: texts and numbers, which are escaped, and HTML, alone or several after each other. */
 export type HtmlPart = string | number | Html | readonly Html[];
 
 /**
- * HTML that a notebook may be given. Made only by the template `html`, which escapes every text that is put into it, so
- * that no name from a file becomes an element, an attribute or an equation.
+ * HTML that a notebook may be given. Made only by the template `html`, which escapes every text that is put into it
+ * and writes out what would not be seen, so that no name from a file becomes an element, an attribute or an equation.
  */
 export class Html {
   private constructor(readonly source: string) {}
@@ -39,7 +41,7 @@ export function looksLikeMath(text: string): boolean {
 function htmlSource(part: HtmlPart, attribute: boolean): string {
   if (part instanceof Html) return part.source;
   if (typeof part === "object") return part.map(({ source }) => source).join("");
-  const text = escapeHtml(String(part).replaceAll("\0", "\ufffd"));
+  const text = escapeHtml(printable(String(part)));
   return !attribute && looksLikeMath(text) ? `<span class="${WITHOUT_EQUATIONS}">${text}</span>` : text;
 }
 

@@ -1,17 +1,20 @@
 import assert from "node:assert/strict";
 import { spawn, type ChildProcess } from "node:child_process";
-import { copyFileSync, existsSync, mkdirSync, mkdtempSync, rmSync } from "node:fs";
+import { copyFileSync, existsSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, before, test } from "node:test";
 import { chromium, type Browser, type Locator, type Page } from "playwright-core";
 import { labEnvironment } from "spectral-lab/kernel/lab";
 import { findRuns } from "spectral-lab/store/find-runs";
+import { vgg } from "spectral-lab/tasks/index";
 import { findChromium, findJupyterLab } from "../../tools/jupyterlab.js";
+import { HOSTILE } from "../lab/hostile.js";
+import { storeExample } from "../paper/stored-example.js";
 
 /**
  * Our notebooks in a real JupyterLab 4, as a person uses them: run all, look at the figure, stop a training cell, restart
- * and go on; open a page of stored results. `npm run check:jupyterlab` prepares JupyterLab and Chromium and runs this.
+ * and go on; open a page of stored results, and one of a run whose names would run scripts. `npm run check:jupyterlab` prepares JupyterLab and Chromium and runs this.
  * With SPECTRAL_SCREENSHOTS=DIR it leaves pictures there.
  */
 const jupyterLab = findJupyterLab();
@@ -207,3 +210,75 @@ test(
     assert.equal(await page.page.locator(".jp-RenderedText[data-mime-type*=error]").count(), 0);
   },
 );
+
+/** A page of a run with hostile names in its record and its rows, which shows every kind of output. */
+function writeHostileNotebook(): void {
+  const foreign = join(home, "foreign");
+  const contacts = HOSTILE.map((name) => `${name} -> out`);
+  const data = { name: HOSTILE.join(" "), unit: HOSTILE[1], note: HOSTILE[0] };
+  storeExample(foreign, { task: vgg }, { matrices: HOSTILE, contacts, data });
+  const cells = [
+    `import * as lab from "spectral-lab";
+const names: string[] = ${JSON.stringify(HOSTILE)};
+const found = await lab.reproduce([lab.vgg], { profile: "quick", runs: ${JSON.stringify(foreign)} });`,
+    `await lab.show(names.map((name) => ({ name, [names[1]]: name })), { caption: names[0], rows: 40 });`,
+    `const drawn = lab.dynamicsOf(found, { title: names[1], matrix: names[1], contact: names[2] + " -> out" });
+await lab.show(drawn.figure);`,
+    `const all = names.join(" ");
+lab.showClaims([{ figure: 3, statement: all, null: all, effect: all, threshold: all, numbers: {}, verdict: "agrees" }]);
+lab.exercise(all, (answer) => answer + " is wrong", [all]).check(all);
+const bar = lab.progress({ title: all, total: 2 });
+bar.update({ step: 1, metrics: { [all]: 1 } });
+bar.stopped(all);
+lab.banner({ task: all, profile: all, backend: all, data: all, steps: 2 });
+for (const name of names) await lab.show(name);
+await lab.show(all);
+console.log("the end");`,
+  ].map((source, i) => {
+    return { cell_type: "code", id: `c${i}`, execution_count: null, metadata: {}, outputs: [], source };
+  });
+  const kernelspec = { display_name: "TypeScript (tslab)", language: "typescript", name: "tslab" };
+  const notebook = { cells, metadata: { kernelspec }, nbformat: 4, nbformat_minor: 5 };
+  writeFileSync(join(folder, "hostile.ipynb"), JSON.stringify(notebook));
+}
+
+/** Nothing ran, nothing is a link or a picture that runs or loads something, nothing was set as an equation. */
+async function assertHarmless({ page }: Sheet): Promise<void> {
+  const area = page.locator(".jp-OutputArea-output");
+  assert.equal(await page.evaluate("window.__xss"), undefined);
+  for (const what of ['img[src="x"]', "[onload]", "[onerror]", "[onmouseover]"])
+    assert.equal(await area.locator(what).count(), 0, what);
+  assert.equal(
+    await area.locator('.jp-RenderedHTMLCommon:not([data-mime-type="text/markdown"]) a').count(),
+    0,
+  );
+}
+
+test("names that would run scripts are shown letter by letter, run and opened again", { skip }, async () => {
+  writeHostileNotebook();
+  const page = await Sheet.open("hostile", 6000);
+  await page.menu("Run", /^Run All Cells$/);
+  await page.shows(3, "the end");
+  const label = await page.hover(2, 2);
+  assert.match(label, /: effective rank 0\.\d+ at/);
+  assert.ok(
+    HOSTILE.some((name) => label.startsWith(name)),
+    label,
+  );
+  await page.page.waitForTimeout(2000); // equations are set a while later
+  await page.screenshot("5-hostile");
+  await assertHarmless(page);
+  assert.ok((await page.text(0)).includes(HOSTILE[9]));
+  for (const name of HOSTILE) assert.ok((await page.text(1)).includes(name), name);
+  for (const position of [0, 1])
+    assert.equal(await page.output(position).locator("mjx-container").count(), 0);
+  await page.page.keyboard.press("Control+s");
+  await page.page.waitForTimeout(2000);
+  await page.page.close();
+  const again = await Sheet.open("hostile", 6000);
+  await again.shows(3, "the end");
+  await again.output(2).locator(".js-plotly-plot .main-svg").first().waitFor(SLOW);
+  await again.page.waitForTimeout(2000);
+  await assertHarmless(again);
+  await again.page.close();
+});
