@@ -41,7 +41,7 @@ export function silence(blocks: number): Buffer {
   head.writeUInt16BE(65535, 8);
   head.writeUInt16BE(65535, 10);
   const frames = Array.from({ length: blocks }, (_, i) => {
-    const number = i < 128 ? [i] : [0xc0 | (i >> 6), 0x80 | (i & 63)]; // as UTF-8 writes it
+    const number = [...Buffer.from(String.fromCodePoint(i))]; // as UTF-8 writes it
     const header = Buffer.from([0xff, 0xf8, 0x75, 0x08, ...number, 0xff, 0xfe, 0]);
     header[header.length - 1] = crc(header.subarray(0, -1), 8, 0x07);
     const whole = Buffer.concat([header, Buffer.from([0, 0, 0])]);

@@ -108,8 +108,8 @@ test("a length that no utterance has, and a pointer in place of the file, are er
 
 test("a few bytes that stand for hours of sound are an error in little memory", async (t) => {
   const before = process.memoryUsage().rss;
-  await assert.rejects(read(t, silence(1000)), /expected at most 33554432 samples, found more/);
-  assert.ok(process.memoryUsage().rss - before < 500e6);
+  await assert.rejects(read(t, silence(10_000)), /expected at most 33554432 samples, found more/);
+  assert.ok(process.memoryUsage().rss - before < 1e9); // all of it would take 2.6e9, in whatever state the collector is
 });
 
 test("100 random damages of a sound are read or are a DataError", async (t) => {
