@@ -13,7 +13,7 @@ after(() => rmSync(root, { recursive: true, force: true }));
 
 const settings = (...list: readonly string[]): string[] => list.flatMap((text) => ["--set", text]);
 const tasks = [
-  ["mnist-mlp", ...settings("trainingExamples=600", "epochs=3")],
+  ["mnist-mlp", ...settings("trainingExamples=600", "epochs=3", "standIn=true")],
   [
     "modular-addition",
     ...settings("modulus=7", "width=8", "hidden=16", "epochs=800", "measureEvery=5", "pruneEvery=50"),
