@@ -56,7 +56,8 @@ export async function run({ values, positionals }: Given<typeof train>, stop: St
   }
   log(`${task.title}: ${describe(prepared)}`);
   const { data, config } = prepared.description;
-  if (data.standIn && !config.standIn) console.error(`stand-in data: ${printable(data.source ?? "no reason given")}`);
+  if (data.standIn && !config.standIn)
+    console.error(`stand-in data: ${printable(data.source ?? "no reason given")}`);
   const done = request.retrain ? undefined : finishedRun(prepared);
   if (done) log("this run is finished");
   const { run, outcome } = await follow(prepared, log).catch((error: unknown) => {
