@@ -1,4 +1,5 @@
 import { freemem } from "node:os";
+import { sizeOf } from "../core/array.js";
 import { messageOf, SpectralError } from "../core/errors.js";
 import { SvdPool } from "../linalg/pool.js";
 import { describeSpectrum } from "../probes/spectra.js";
@@ -62,7 +63,7 @@ export function hasMatrices(plan: Plan): plan is MatrixPlan {
 
 /** How many matrices a tensor holds. */
 export function countOf({ reading }: MatrixPlan): number {
-  return reading.stack.reduce((product, size) => product * size, 1);
+  return sizeOf(reading.stack);
 }
 
 /**
@@ -75,7 +76,6 @@ export async function* spectraOf(
 ): AsyncGenerator<MatrixResult, void> {
   if (plans.length === 0) return;
   const pool = new SvdPool();
-  // A thread must not be ended while it loads a library: that aborts the whole process.
   const engine = await pool.description;
   try {
     for (const plan of plans) {

@@ -33,6 +33,9 @@ interface Job {
 interface Thread {
   readonly worker: Worker;
   job: Job | undefined;
+  /** Settles once it can decompose, or has died. */
+  readonly ready: Promise<void>;
+  readonly isReady: () => void;
 }
 
 /** Numbers copied to a worker between two turns of the event loop: 1 MB, a millisecond. */
@@ -107,7 +110,8 @@ export class SvdPool {
     this.#queue = [];
     const threads = [...this.#threads];
     for (const thread of threads) thread.job?.reject(error);
-    await Promise.all(threads.map((thread) => thread.worker.terminate()));
+    // Not before a thread is set up: one that is ended while it loads a library aborts the whole process.
+    await Promise.all(threads.map(({ worker, ready }) => ready.then(() => worker.terminate())));
   }
 
   #abort(job: Job): void {
@@ -127,7 +131,9 @@ export class SvdPool {
     for (const thread of this.#threads) if (thread.job === undefined) return thread;
     if (this.#threads.size === this.#most) return undefined;
     const worker = new Worker(this.#script, { workerData: this.#setup, execArgv: [] });
-    const thread: Thread = { worker, job: undefined };
+    let isReady = (): void => undefined;
+    const ready = new Promise<void>((resolve) => (isReady = resolve));
+    const thread: Thread = { worker, job: undefined, ready, isReady };
     this.#threads.add(thread);
     worker.on("message", (message: WorkerGreeting | WorkerResult) => {
       if ("engine" in message) this.#greet(thread, message.engine);
@@ -140,6 +146,7 @@ export class SvdPool {
 
   #greet(thread: Thread, engine: string): void {
     this.#describe(engine);
+    thread.isReady();
     if (thread.job === undefined) this.#rest(thread);
   }
 
@@ -182,6 +189,7 @@ export class SvdPool {
   /** A thread has died: its request fails, the others go on, and the next request starts a new one. */
   #lose(thread: Thread, reason: string): void {
     if (!this.#threads.delete(thread)) return;
+    thread.isReady();
     this.#describe(`none (${reason})`); // no effect once a thread has run
     const name = thread.job?.task.name;
     thread.job?.reject(new SpectralError(`svd: "${name}": the worker thread died: ${reason}`));

@@ -249,3 +249,9 @@ test("the calling thread is never held for more than 25 ms", async () => {
     await pool.close();
   });
 });
+
+test("a pool that is closed while its thread is still being set up waits for it", async () => {
+  const pool = new SvdPool({ engine: "wasm", threads: 1 });
+  await pool.close();
+  assert.match(await pool.description, /WebAssembly/); // not "none (exit code 1)": the thread was not ended half-way
+});
