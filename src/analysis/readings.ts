@@ -1,4 +1,5 @@
 import { sizeOf } from "../core/array.js";
+import { largest } from "../core/extent.js";
 import { isReadable, whyUnread } from "../store/element-types.js";
 import { packedBy } from "./quantised.js";
 
@@ -80,7 +81,7 @@ function isFilters(name: string, shape: readonly number[]): boolean {
     if (named || input === 1 || k === 1) return true; // a kernel of 1, or one input each (depthwise)
     return (k <= 4 || (k <= 11 && k % 2 === 1)) && k < out && k < input;
   }
-  const widest = kernel.reduce((most, k) => Math.max(most, k), 0);
+  const widest = largest(kernel);
   if (named) return true;
   if (widest > 32) return false;
   const [height, width] = kernel.slice(-2);

@@ -89,10 +89,6 @@ function explain(error: unknown): string {
   if (error instanceof SpectralError) return error.message;
   const { name = "error", message = String(error), path, syscall } = (error ?? {}) as NodeJS.ErrnoException;
   if (codeOf(error) !== "" && syscall !== undefined)
-    return `cannot ${syscall}${path === undefined ? "" : ` ${printable(path)}`}: ${reasonOf(error)}${remedyFor(error)}`;
+    return `cannot ${syscall}${path === undefined ? "" : ` ${printable(path)}`}: ${reasonOf(error)}`;
   return `unexpected ${printable(name, 100)}: ${printable(message, 1000)} (SPECTRAL_TRACE=1 shows where)`;
-}
-
-function remedyFor(error: unknown): string {
-  return codeOf(error) === "EMFILE" ? "; allow more with ulimit -n" : "";
 }

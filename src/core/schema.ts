@@ -57,6 +57,9 @@ export const time: Rule = simple(
     Number.isFinite(Date.parse(value)),
 );
 
+/** SHA-256, hexadecimal. */
+export const sha256: Rule = word("64 hexadecimal digits", /^[0-9a-f]{64}$/);
+
 /** One of some values. */
 export function oneOf(...values: readonly (string | number | boolean)[]): Rule {
   return simple(`one of ${values.join(", ")}`, (value) => (values as readonly unknown[]).includes(value));
@@ -131,6 +134,12 @@ export function excerpt(value: unknown): string {
 
 export function isObject(value: unknown): value is Record<string, unknown> {
   return typeof value === "object" && value !== null && !Array.isArray(value);
+}
+
+/** Whether objects and lists lie in each other more than `levels` deep. */
+export function isDeeper(value: unknown, levels: number): boolean {
+  if (typeof value !== "object" || value === null) return false;
+  return levels === 0 || Object.values(value).some((inner) => isDeeper(inner, levels - 1));
 }
 
 function first<T>(

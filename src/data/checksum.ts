@@ -2,7 +2,7 @@ import { createHash } from "node:crypto";
 import { createReadStream } from "node:fs";
 import { DataError, messageOf } from "../core/errors.js";
 import { writeFileAtomic } from "../core/files/atomic.js";
-import { fields, named, oneOf, text, whole, word } from "../core/schema.js";
+import { fields, named, oneOf, sha256, text, whole } from "../core/schema.js";
 import { exists, readData } from "./files.js";
 
 /** What is recorded in `<file>.json` beside a file or folder that was downloaded or unpacked. */
@@ -27,10 +27,7 @@ export interface Digest {
 const receiptRule = fields({
   source: text(5000),
   checkedBy: oneOf("sha256", "md5", "form"),
-  files: named(
-    fields({ "bytes?": whole(), sha256: word("64 hexadecimal digits", /^[0-9a-f]{64}$/) }),
-    10_000_000,
-  ),
+  files: named(fields({ "bytes?": whole(), sha256 }), 10_000_000),
 });
 
 /** Length, SHA-256 and MD5 of a file in one pass. @throws DataError if it cannot be read */

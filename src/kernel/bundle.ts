@@ -1,5 +1,5 @@
-import { tooDeep } from "./nesting.js";
-import { splitText, type ErrorOutput, type MimeBundle } from "./nbformat.js";
+import { isDeeper, isObject } from "../core/schema.js";
+import { DEEPEST, splitText, type ErrorOutput, type MimeBundle } from "./nbformat.js";
 
 /** The content of a message: foreign, so each field may have any type. */
 export type Content = Record<string, unknown>;
@@ -16,7 +16,7 @@ export function storedBundle(content: Content): Bundle {
     return stored === undefined ? [] : [[type, stored] as const];
   });
   const metadata = objectOf(content.metadata);
-  return { data: Object.fromEntries(data), metadata: tooDeep(metadata) ? {} : metadata };
+  return { data: Object.fromEntries(data), metadata: isDeeper(metadata, DEEPEST) ? {} : metadata };
 }
 
 /** About how many characters a bundle takes in the file. */
@@ -60,7 +60,7 @@ function valueSize(value: unknown): number {
 
 /** Text is stored in lines; base64 data and JSON as they are. */
 function storedValue(type: string, value: unknown): unknown {
-  if (value === undefined || tooDeep(value)) return undefined;
+  if (value === undefined || isDeeper(value, DEEPEST)) return undefined;
   if (/^application\/(.*\+)?json$/.test(type)) return value;
   if (Array.isArray(value) && value.every((line) => typeof line === "string")) return value;
   if (value === null) return undefined;
@@ -79,6 +79,5 @@ function cut(text: string, limit: number): string {
 
 /** The value if it is an object, else one without fields. */
 export function objectOf(value: unknown): Record<string, unknown> {
-  const is = typeof value === "object" && value !== null && !Array.isArray(value);
-  return is ? (value as Record<string, unknown>) : {};
+  return isObject(value) ? value : {};
 }

@@ -1,7 +1,7 @@
 import { DataError } from "../core/errors.js";
 import { printable } from "../core/printable.js";
-import { DEEPEST, tooDeep } from "./nesting.js";
-import type { Cell, CellOutput, Notebook, Text } from "./nbformat.js";
+import { isDeeper, isObject } from "../core/schema.js";
+import { DEEPEST, type Cell, type CellOutput, type Notebook, type Text } from "./nbformat.js";
 
 type Fields = Record<string, unknown>;
 
@@ -23,7 +23,7 @@ class Misfit extends Error {}
 
 function checked(content: unknown): Notebook {
   if (!isObject(content)) throw misfit("notebook", "an object", content);
-  if (tooDeep(content)) throw new Misfit(`notebook: lists and objects more than ${DEEPEST} deep`);
+  if (isDeeper(content, DEEPEST)) throw new Misfit(`notebook: lists and objects more than ${DEEPEST} deep`);
   const { nbformat, nbformat_minor: minor = 5, metadata, cells } = content;
   if (nbformat !== 4) throw new Misfit(otherFormat(nbformat));
   if (!Number.isInteger(minor) || (minor as number) < 0)
@@ -114,10 +114,6 @@ class FreeIds {
 
 function isId(id: unknown): boolean {
   return typeof id === "string" && /^[a-zA-Z0-9_-]{1,64}$/.test(id);
-}
-
-function isObject(value: unknown): value is Fields {
-  return typeof value === "object" && value !== null && !Array.isArray(value);
 }
 
 function misfit(place: string, expected: string, value: unknown): Misfit {

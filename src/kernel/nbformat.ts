@@ -51,3 +51,6 @@ export function joinText(text: Text): string {
 export function splitText(text: string): string[] {
   return text.match(/[^\n]*\n|[^\n]+$/g) ?? [];
 }
+
+/** Deeper JSON than anybody writes; some thousand levels more, and JSON.stringify runs out of stack. */
+export const DEEPEST = 500;

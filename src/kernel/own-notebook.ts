@@ -1,5 +1,6 @@
 import { DataError } from "../core/errors.js";
 import { printable } from "../core/printable.js";
+import { isObject } from "../core/schema.js";
 import type { Notebook } from "./nbformat.js";
 
 /** This kernel, as notebooks name it. */
@@ -30,8 +31,4 @@ function refusal(path: string, field: string, value: unknown): DataError {
 
 function same(value: unknown, expected: string): boolean {
   return typeof value === "string" && value.toLowerCase() === expected;
-}
-
-function isObject(value: unknown): value is Record<string, unknown> {
-  return typeof value === "object" && value !== null && !Array.isArray(value);
 }

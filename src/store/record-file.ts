@@ -5,7 +5,18 @@ import { DamagedError, messageOf, StoreError } from "../core/errors.js";
 import { writeFileAtomic } from "../core/files/atomic.js";
 import { codeOf, storeError } from "../core/files/io-error.js";
 import { printable } from "../core/printable.js";
-import { excerpt, fields, finite, isObject, named, oneOf, type Rule, text, time } from "../core/schema.js";
+import {
+  excerpt,
+  fields,
+  finite,
+  isDeeper,
+  isObject,
+  named,
+  oneOf,
+  type Rule,
+  text,
+  time,
+} from "../core/schema.js";
 import { type Statement, statementRule } from "./statement.js";
 
 /** Where a run or a study stands. "interrupted" can be resumed; so can "failed", once its cause is gone. */
@@ -168,9 +179,4 @@ function checkFields(kind: FolderKind, path: string, record: unknown): void {
   if (record.id !== name) throw damaged(kind, path, `the folder's name ${name} as "id"`, excerpt(record.id));
   const content = kind.nameOf?.(record) ?? name;
   if (content !== name) throw damaged(kind, path, `content whose name is ${name}`, `that of ${content}`);
-}
-
-function isDeeper(value: unknown, levels: number): boolean {
-  if (typeof value !== "object" || value === null) return false;
-  return levels === 0 || Object.values(value).some((inner) => isDeeper(inner, levels - 1));
 }

@@ -13,9 +13,14 @@ export function commandToRemake({ task, training, seed, order, origin }: RunReco
     ["from", origin && `${origin.run}@${origin.step}`],
     ["edit", origin?.edit],
   ];
-  const given = options.filter(([, value]) => value !== undefined);
+  return `${trainCommand(task, options)} --retrain`;
+}
+
+/** `spectral train TASK` with its options, as far as they have a value. */
+export function trainCommand(task: string, options: readonly (readonly [string, unknown])[]): string {
+  const given = options.filter(([, value]) => value !== undefined && value !== "");
   const words = given.map(([name, value]) => `--${name} ${shellWord(String(value))}`);
-  return ["spectral train", task, ...words, "--retrain"].join(" ");
+  return ["spectral train", task, ...words].join(" ");
 }
 
 /** A text as one word of a command line: what a record says is never run by a shell. */

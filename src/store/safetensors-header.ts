@@ -2,6 +2,7 @@ import { DataError, messageOf } from "../core/errors.js";
 import { sizeOf } from "../core/array.js";
 import { formatOf } from "../core/files/format.js";
 import { printable } from "../core/printable.js";
+import { isObject } from "../core/schema.js";
 import { elementBits } from "./element-types.js";
 import { jsonEntries, jsonValue, type JsonEntry } from "./json-object.js";
 
@@ -172,10 +173,6 @@ function checkCoverage(tensors: readonly TensorInfo[], dataStart: number, size: 
 
 function isSizes(value: unknown): value is number[] {
   return Array.isArray(value) && value.every((size) => Number.isSafeInteger(size) && size >= 0);
-}
-
-function isObject(value: unknown): value is Record<string, unknown> {
-  return typeof value === "object" && value !== null && !Array.isArray(value);
 }
 
 function excerpt(value: unknown): string {

@@ -4,7 +4,7 @@ import { DamagedError, DataError } from "../core/errors.js";
 import { type FileSum, sha256Of, sumOfFile } from "../core/files/hash-file.js";
 import { codeOf, reasonOf, storeError } from "../core/files/io-error.js";
 import { openSafetensors } from "./safetensors.js";
-import { fields, named, type Rule, whole, word } from "../core/schema.js";
+import { fields, named, type Rule, sha256, whole } from "../core/schema.js";
 
 /**
  * What a finished folder holds, as its record states it: whoever reads a file of it compares. Files that are not stated
@@ -18,7 +18,6 @@ export interface Statement {
 }
 
 const ROWS = "rows.jsonl";
-const sha256 = word("64 hexadecimal digits", /^[0-9a-f]{64}$/);
 const NAME = /^([a-z]+\/)?[^/\\\0]+\.safetensors$/; // a path inside the folder
 
 /** What a statement in a record must be. */

@@ -9,6 +9,7 @@ import { type ChosenEngine, chooseEngine, type EngineName } from "../linalg/engi
 import { SvdPool } from "../linalg/pool.js";
 import { thisCode } from "../store/code.js";
 import { runsFolder } from "../store/paths.js";
+import { trainCommand } from "../store/remake.js";
 import {
   identityOf,
   type Origin,
@@ -366,8 +367,5 @@ export function commandOf(request: Omit<RunRequest, "signal">): string {
     ["svd", svd],
     ["runs", runs === runsFolder() ? undefined : runs],
   ];
-  const given = options.filter(([, value]) => value !== undefined && value !== "");
-  return ["spectral train", task.name, ...given.map(([name, value]) => `--${name} ${String(value)}`)].join(
-    " ",
-  );
+  return trainCommand(task.name, options);
 }

@@ -149,11 +149,6 @@ export function writeAll(file: number, content: FileContent): void {
   }
 }
 
-/** Makes renames and new names in a folder survive a power cut, where the file system can do that. */
-export function flushFolder(folder: string): void {
-  flushAndClose(openFolder(folder));
-}
-
 /** Codes with which a file system (NFS, SMB, FUSE, 9p) says that it opens or flushes no folders: there is no way to, then. */
 const CANNOT_FLUSH: readonly string[] = [
   "EINVAL",
@@ -166,7 +161,7 @@ const CANNOT_FLUSH: readonly string[] = [
   "EPERM",
 ];
 
-/** A handle of a folder; undefined where there is none to have. Windows has no such call. */
+/** A handle of a folder, to make renames and new names in it survive a power cut; undefined where there is none to have. Windows has no such call. */
 function openFolder(folder: string): number | undefined {
   if (process.platform === "win32") return undefined;
   return unlessUnable(() => fs.openSync(folder, "r"));
