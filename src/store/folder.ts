@@ -83,6 +83,8 @@ export function openFolder<R extends FolderRecord>(
     }
   };
   const lock = lockFolder(kind, folder, make)!;
+  const rows = rowsPath(folder);
+  let rowsBytes: number; // as this process left them
   let record: R;
   let salvaged: boolean;
   try {
@@ -92,15 +94,18 @@ export function openFolder<R extends FolderRecord>(
       record = { ...record, files: stateOf(folder, kind.kept) };
       writeRecordOf(kind, folder, record);
     }
+    rowsBytes = fs.statSync(rows).size;
   } catch (error) {
-    lock.release();
+    try {
+      lock.check(); // says better why, where the folder was moved meanwhile
+    } finally {
+      lock.release();
+    }
     throw error;
   }
   let open = true;
   const added = new Set<string>(); // files that were written beside the stated ones
   const written = new Set<string>(); // all files that were written, to be there when the folder is finished
-  const rows = rowsPath(folder);
-  let rowsBytes = fs.statSync(rows).size; // as this process left them
   const mustBeOurs = (): void => {
     if (!open) throw new StoreError(`${kind.name} ${folder} was closed: open it again before writing`);
     lock.check();
@@ -154,8 +159,10 @@ export function openFolder<R extends FolderRecord>(
     appendRows(more) {
       mustBeOurs();
       mustBeAsLeft();
-      write(() => appendRows(rows, more));
-      rowsBytes = fs.statSync(rows).size;
+      write(() => {
+        appendRows(rows, more);
+        rowsBytes = fs.statSync(rows).size;
+      });
     },
     cutRows(bytes) {
       mustBeOurs();
@@ -273,7 +280,7 @@ function cleanUp<R extends FolderRecord>(
     return;
   }
   if (status === "finished") return void rowsOf(folder, { status, files });
-  if (!fs.existsSync(rows)) writeFileAtomic(rows, "");
+  if (!fs.existsSync(rows)) writeFileAtomic(rows, "", folder);
   const content = readContent(rows); // whether the rows are sound is seen when they are read, or by a checkpoint
   const bytes = content.lastIndexOf(0x0a) + 1;
   const tornBytes = content.length - bytes;

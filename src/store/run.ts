@@ -127,7 +127,7 @@ function writableRun(folder: string, opened: OpenFolder<RunRecord>): Run {
     for (const place of [rows, steps, weights, moments].filter((path) => fs.existsSync(path))) {
       warn(`${place}: kept as ${setAsideFile(place)}`);
     }
-    writeFileAtomic(rows, "");
+    writeFileAtomic(rows, "", folder);
   };
   return {
     ...readerOf(folder, () => opened.record),
