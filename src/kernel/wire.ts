@@ -1,5 +1,4 @@
 import { createHmac, randomUUID, timingSafeEqual } from "node:crypto";
-import { isObject } from "../core/schema.js";
 
 /** The Jupyter wire protocol: messages as ZeroMQ frames, signed with HMAC-SHA256. */
 
@@ -82,9 +81,9 @@ export function decode(frames: Buffer[], key: string): Message {
     identities: frames.slice(0, delimiter),
     header: checkedHeader(header),
     parent: texts(parent) as Partial<Header>,
-    metadata: isObject(metadata) ? metadata : {},
-    content: isObject(content) ? content : {},
-    ...(isObject(content) ? {} : { fault: `content: expected a JSON object, found ${kind(content)}` }),
+    metadata: isRecord(metadata) ? metadata : {},
+    content: isRecord(content) ? content : {},
+    ...(isRecord(content) ? {} : { fault: `content: expected a JSON object, found ${kind(content)}` }),
   };
 }
 
@@ -119,7 +118,7 @@ function parsePart(name: string, part: Buffer): unknown {
 }
 
 function checkedHeader(header: unknown): Header {
-  if (!isObject(header))
+  if (!isRecord(header))
     throw new Error(`Jupyter message: header: expected a JSON object, found ${kind(header)}`);
   for (const name of ["msg_id", "msg_type"]) {
     if (typeof header[name] !== "string")
@@ -131,10 +130,14 @@ function checkedHeader(header: unknown): Header {
 
 /** The fields of a header that are text, as all of them should be. */
 function texts(value: unknown): Record<string, string> {
-  const entries = Object.entries(isObject(value) ? value : {});
+  const entries = Object.entries(isRecord(value) ? value : {});
   return Object.fromEntries(
     entries.filter((entry): entry is [string, string] => typeof entry[1] === "string"),
   );
+}
+
+function isRecord(value: unknown): value is Record<string, unknown> {
+  return typeof value === "object" && value !== null && !Array.isArray(value);
 }
 
 /** What JSON value something is. */
