@@ -47,6 +47,8 @@ export interface Model<Batch> {
   readonly outputLayer: readonly string[];
   /** Names of the matrices that are embedding tables, which perturbations leave as they are. Default none. */
   readonly embedding?: readonly string[];
+  /** Groups of units that may change places without changing the function. Default none is known. */
+  readonly units?: readonly UnitGroup[];
   /**
    * Recomputes running statistics after weights were edited: called with every training batch in turn, starting from
    * `initBuffers`; `seen` batches went before. Absent where the model keeps none.
@@ -95,4 +97,17 @@ export interface Contact {
   readonly to: ContactSide;
   /** Pairs measured separately and averaged (attention heads); then `from` and `to` are those of the first. */
   readonly heads?: readonly { readonly from: ContactSide; readonly to: ContactSide }[];
+}
+
+/** Units of one layer (or of layers that add up): permuting all its axes alike leaves the network's function as it is. */
+export interface UnitGroup {
+  /** "layers.0": unique in the model. */
+  readonly name: string;
+  /** Number of units. */
+  readonly size: number;
+  /**
+   * Where the units are: entry `start + i` of an axis of a parameter or buffer belongs to unit i; `start` is 0 if it is not given. A
+   * parameter may occur several times (the gates of an LSTM).
+   */
+  readonly axes: readonly { readonly parameter: string; readonly axis: number; readonly start?: number }[];
 }
