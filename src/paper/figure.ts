@@ -1,4 +1,5 @@
 import type { ColumnTable } from "arquero";
+import type { FacetedStudy } from "../analysis/faceted-study.js";
 import type { FacetedRun } from "../analysis/tables.js";
 import { DataError } from "../core/errors.js";
 import type { Figure } from "../figures/plotly.js";
@@ -23,8 +24,11 @@ export interface PaperFigure {
   readonly tasks: readonly Task[];
   /** Settings of the tasks; default all of a profile's; none is the profile's own configuration. */
   readonly settings?: readonly string[];
-  /** @throws DataError if the runs do not hold what the figure shows */
-  draw(runs: readonly FacetedRun[]): Drawn;
+  /**
+   * @param studies those of its plan that are stored; none where it has no plan
+   * @throws DataError if runs and studies do not hold what the figure shows
+   */
+  draw(runs: readonly FacetedRun[], studies: readonly FacetedStudy[]): Drawn;
 }
 
 /** @throws DataError if there are no runs */
