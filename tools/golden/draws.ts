@@ -7,18 +7,29 @@ export interface Draws {
   uniform(count: number, scale: number): Float32Array;
   /** The next draw: floor(u * bound). */
   integers(count: number, bound: number): Int32Array;
+  /** The next draw itself: whole numbers in [0, 2^32). */
+  hashes(count: number): Float64Array;
+  /** The next two draws: standard normal numbers sqrt(-2 ln((h + 0.5) / 2^32)) cos(2 pi u), in float64. */
+  gauss(count: number): Float64Array;
 }
 
 export function draws(base: number): Draws {
   let k = 0;
-  const next = (count: number): Float64Array => {
+  const hashes = (count: number): Float64Array => {
     k += 1;
     const offset = Math.imul(1000 * base + k, 0x9e3779b9);
-    return Float64Array.from({ length: count }, (_, i) => hash((i + offset) >>> 0) / 2 ** 32);
+    return Float64Array.from({ length: count }, (_, i) => hash((i + offset) >>> 0));
   };
+  const next = (count: number): Float64Array => hashes(count).map((h) => h / 2 ** 32);
   return {
     uniform: (count, scale) => Float32Array.from(next(count), (u) => (2 * u - 1) * scale),
     integers: (count, bound) => Int32Array.from(next(count), (u) => Math.floor(u * bound)),
+    hashes,
+    gauss(count) {
+      const radii = hashes(count).map((h) => Math.sqrt(-2 * Math.log((h + 0.5) / 2 ** 32)));
+      const angles = next(count);
+      return radii.map((radius, i) => radius * Math.cos(2 * Math.PI * angles[i]));
+    },
   };
 }
 
