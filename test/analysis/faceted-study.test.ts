@@ -1,8 +1,14 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { table } from "arquero";
-import { facetedStudy, studyArrays, withFacets } from "spectral-lab/analysis/faceted-study";
+import {
+  type FacetedStudy,
+  facetedStudy,
+  studyArrays,
+  withFacets,
+} from "spectral-lab/analysis/faceted-study";
 import { float32 } from "spectral-lab/core/array";
+import type { Facets } from "spectral-lab/core/facets";
 import type { StudyReader } from "spectral-lab/store/study";
 
 /** A study that is nothing but its id, rows and arrays by part. */
@@ -20,7 +26,7 @@ function study(id: string, parts: Record<string, { step?: number; x?: number[] }
 }
 
 test("facets that all inputs have alike keep their name, others are numbered", () => {
-  const inputs = [
+  const inputs: Facets[] = [
     { seed: 0, order: 3, edit: "perturb:1" },
     { seed: 0, order: 4 },
   ];
@@ -30,7 +36,7 @@ test("facets that all inputs have alike keep their name, others are numbered", (
 });
 
 test("facets stand in front of a table, in place of its columns of the same names", () => {
-  const studies = [
+  const studies: FacetedStudy[] = [
     { facets: { seed: 0, order1: 3 }, study: study("a") },
     { facets: { seed: 1 }, study: study("b") },
   ];
