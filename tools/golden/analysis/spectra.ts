@@ -104,14 +104,14 @@ function checkFits(
 /** The four matrices, in the order of their draws. */
 function matrices(seed: number): Record<Name, Float64Array> {
   const from = draws(seed + 800);
-  const gaussian = from.gauss(ROWS * COLUMNS);
-  const spiked = from.gauss(ROWS * COLUMNS);
+  const gaussian = from.normal(ROWS * COLUMNS);
+  const spiked = from.normal(ROWS * COLUMNS);
   for (const strength of [45, 35, 27]) {
-    const [x, y] = [unit(from.gauss(ROWS)), unit(from.gauss(COLUMNS))];
+    const [x, y] = [unit(from.normal(ROWS)), unit(from.normal(COLUMNS))];
     for (let i = 0; i < ROWS; i++)
       for (let j = 0; j < COLUMNS; j++) spiked[i * COLUMNS + j] += strength * x[i] * y[j];
   }
-  const tail = from.hashes(COLUMNS).map((h) => ((h + 0.5) / 2 ** 32) ** (-1 / 1.5));
+  const tail = from.inside(COLUMNS).map((u) => u ** (-1 / 1.5));
   const heavy = reflected(
     tail.map((value) => Math.sqrt(ROWS * value)),
     from,
@@ -120,13 +120,13 @@ function matrices(seed: number): Record<Name, Float64Array> {
     Float64Array.from({ length: COLUMNS }, (_, i) => 30 * Math.exp(-i / 15)),
     from,
   );
-  const noise = from.gauss(ROWS * COLUMNS);
+  const noise = from.normal(ROWS * COLUMNS);
   return { gaussian, spiked, heavy, decayed: decayed.map((value, i) => value + 0.05 * noise[i]) };
 }
 
 /** A matrix with these singular values: a diagonal between two Householder reflections. */
 function reflected(diagonal: Float64Array, from: Draws): Float64Array {
-  const [x, y] = [unit(from.gauss(ROWS)), unit(from.gauss(COLUMNS))];
+  const [x, y] = [unit(from.normal(ROWS)), unit(from.normal(COLUMNS))];
   const reflection = (v: Float64Array, i: number, j: number): number => (i === j ? 1 : 0) - 2 * v[i] * v[j];
   const left = Float64Array.from({ length: ROWS * COLUMNS }, (_, at) => {
     const [row, column] = [Math.floor(at / COLUMNS), at % COLUMNS];
