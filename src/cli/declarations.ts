@@ -2,6 +2,10 @@ import type { Declaration } from "./command.js";
 
 // Options of several commands.
 const runsOption = { value: "DIR", text: "folder of runs (default: SPECTRAL_RUNS, else data/runs)" } as const;
+const backend = {
+  value: "B",
+  text: "what computes (default: SPECTRAL_BACKEND, else the first that starts)",
+} as const;
 const svd = {
   value: "ENGINE",
   text: "what decomposes matrices: lapack or wasm (default: as begun, else the first usable)",
@@ -35,7 +39,7 @@ export const train = {
     from: { value: "RUN@STEP", text: "a branch: starts from weights that this run, its trunk, kept" },
     edit: { value: "EDIT", text: "done to them first: magnitude:0.05, random:0.05, perturb:0.25, ..." },
     set: { value: "KEY=VALUE", text: "a field of the task's configuration", multiple: true },
-    backend: { value: "B", text: "what computes (default: SPECTRAL_BACKEND, else the first that starts)" },
+    backend,
     svd,
     runs: runsOption,
     "checkpoint-seconds": {
@@ -65,6 +69,7 @@ export const study = {
   },
   options: {
     set: { value: "KEY=VALUE", text: "a parameter of the kind of study", multiple: true },
+    backend,
     svd,
     runs: runsOption,
     studies: { value: "DIR", text: "folder of studies (default: SPECTRAL_STUDIES, else data/studies)" },
