@@ -1,4 +1,5 @@
 import type { Comparison } from "../compare.js";
+import { checkAgreement } from "./agreement.js";
 import { checkInputs } from "./checks.js";
 import type { AnalysedModel, AnalysisFile } from "./file.js";
 import type { AnalysisInputs } from "./inputs.js";
@@ -11,6 +12,7 @@ type FileSection = (file: AnalysisFile) => Comparison | Promise<Comparison>;
 /** What checks each section of a model, by the section's name. One that is not here is reported as missing. */
 export const MODEL_SECTIONS: Readonly<Record<string, ModelSection>> = {
   checks: checkInputs,
+  agreement: checkAgreement,
 };
 
 /** What checks each section that is about no model. */
