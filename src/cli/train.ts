@@ -74,11 +74,15 @@ export async function run({ values, positionals }: Given<typeof train>, stop: St
 }
 
 /** @throws ConfigError, StoreError if there is no such run, or it did not keep the weights of that step */
-function startOf({ from, edit, runs }: Given<typeof train>["values"]): RunRequest["start"] {
-  if (from === undefined && edit === undefined) return undefined;
-  if (from === undefined) throw new ConfigError("--edit: expected --from RUN@STEP with it, found none");
+function startOf(values: Given<typeof train>["values"]): RunRequest["start"] {
+  const { from, edit, runs, "fresh-moments": fresh } = values;
+  if (from === undefined) {
+    const alone = edit !== undefined ? "edit" : fresh ? "fresh-moments" : undefined;
+    if (alone === undefined) return undefined;
+    throw new ConfigError(`--${alone}: expected --from RUN@STEP with it, found none`);
+  }
   const { run, step } = runAtStep(from, [runs ?? runsFolder()]);
-  return { run, step, edit: edit === undefined ? undefined : parseEdit(edit) };
+  return { run, step, edit: edit === undefined ? undefined : parseEdit(edit), memory: !fresh };
 }
 
 function wholeNumber(option: string, text: string): number {
@@ -100,8 +104,8 @@ function describe({ request, description }: PreparedRun): string {
   const { seed, order, origin, config, data } = description;
   const changed = Object.entries(changedFields(config, task.defaults));
   const fields = changed.map(([key, value]) => `${key}=${value}`).join(" ");
-  const from =
-    origin && `\n  from ${origin.run}@${origin.step}${origin.edit ? `, after ${origin.edit}` : ""}`;
+  const changes = `${origin?.edit ? `, after ${origin.edit}` : ""}${origin?.memory === false ? ", fresh moments" : ""}`;
+  const from = origin && `\n  from ${origin.run}@${origin.step}${changes}`;
   const streams = `seed ${seed}${order === undefined ? "" : `, order ${order}`}`;
   const summary = `profile ${profile} (${task.profiles[profile].summary}), ${streams}${from ?? ""}`;
   return `${summary}\n  data: ${describeData(data)}${fields && `\n  ${fields}`}`;

@@ -16,15 +16,19 @@ export function commandToRemake(
     ["order", order],
     ["from", origin && `${origin.run}@${origin.step}`],
     ["edit", origin?.edit],
+    ["fresh-moments", origin?.memory === false],
     ["vectors", keeping.vectors],
+    ["retrain", true],
   ];
-  return `${trainCommand(task, options)} --retrain`;
+  return trainCommand(task, options);
 }
 
-/** `spectral train TASK` with its options, as far as they have a value. */
+/** `spectral train TASK` with its options, as far as they have a value; `true` is that of a flag. */
 export function trainCommand(task: string, options: readonly (readonly [string, unknown])[]): string {
-  const given = options.filter(([, value]) => value !== undefined && value !== "");
-  const words = given.map(([name, value]) => `--${name} ${shellWord(String(value))}`);
+  const given = options.filter(([, value]) => value !== undefined && value !== "" && value !== false);
+  const words = given.map(([name, value]) =>
+    value === true ? `--${name}` : `--${name} ${shellWord(String(value))}`,
+  );
   return ["spectral train", task, ...words].join(" ");
 }
 
