@@ -1,5 +1,6 @@
 import type { Comparison } from "../compare.js";
 import { checkAlignment } from "./alignment.js";
+import { checkAgreement } from "./agreement.js";
 import { checkInputs } from "./checks.js";
 import type { AnalysedModel, AnalysisFile } from "./file.js";
 import type { AnalysisInputs } from "./inputs.js";
@@ -22,6 +23,7 @@ export const MODEL_SECTIONS: Readonly<Record<string, ModelSection>> = {
   spectralInterpolation: checkSpectralInterpolation,
   alignment: checkAlignment,
   perturbation: checkPerturbation,
+  agreement: checkAgreement,
 };
 
 /** What checks each section that is about no model. */
