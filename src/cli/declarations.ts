@@ -2,6 +2,10 @@ import type { Declaration } from "./command.js";
 
 // Options of several commands.
 const runsOption = { value: "DIR", text: "folder of runs (default: SPECTRAL_RUNS, else data/runs)" } as const;
+const studiesOption = {
+  value: "DIR",
+  text: "folder of studies (default: SPECTRAL_STUDIES, else data/studies)",
+} as const;
 const svd = {
   value: "ENGINE",
   text: "what decomposes matrices: lapack or wasm (default: as begun, else the first usable)",
@@ -68,7 +72,7 @@ export const study = {
     set: { value: "KEY=VALUE", text: "a parameter of the kind of study", multiple: true },
     svd,
     runs: runsOption,
-    studies: { value: "DIR", text: "folder of studies (default: SPECTRAL_STUDIES, else data/studies)" },
+    studies: studiesOption,
     json: lastLine,
   },
   statuses: { 0: "the study is finished", 130: "interrupted: the same command goes on", ...stopped },
@@ -97,11 +101,12 @@ export const spectra = {
 export const figures = {
   name: "figures",
   summary:
-    "draws the paper's figures from finished runs, as SVG, PNG and CSV, and prints what they say of its claims",
+    "draws the paper's figures from finished runs and studies, as SVG, PNG and CSV, and prints what they say of its claims",
   positionals: { "[N...]": "numbers of figures (default: all of them)" },
   options: {
     profile: { value: "P", text: "quick, lab or paper (default: SPECTRAL_PROFILE, else lab)" },
     runs: runsOption,
+    studies: studiesOption,
     output: { value: "DIR", text: "where the files go (default: figures)" },
   },
   example: "figures 2 --profile quick",

@@ -104,9 +104,21 @@ export function fields(rules: Readonly<Record<string, Rule>>): Rule {
     if (!isObject(value)) return { place: "", expected: "an object", found: excerpt(value) };
     return first(Object.entries(rules), ([key, rule]) => {
       const name = key.replace("?", "");
-      const there = Object.hasOwn(value, name);
+      const there = Object.hasOwn(value, name) && value[name] !== undefined; // which no file holds, but code may
       return !there && key.endsWith("?") ? undefined : inside(name, rule(there ? value[name] : undefined));
     });
+  };
+}
+
+/** The same of an object that somebody writes by hand: a field that is not named is a mistake. */
+export function only(rules: Readonly<Record<string, Rule>>): Rule {
+  const known = Object.keys(rules).map((key) => key.replace("?", ""));
+  const rest = fields(rules);
+  return (value) => {
+    const unknown = isObject(value) ? Object.keys(value).find((name) => !known.includes(name)) : undefined;
+    if (unknown === undefined) return rest(value);
+    const expected = `fields among ${known.join(", ")}`;
+    return { place: "", expected, found: excerpt(unknown) };
   };
 }
 
