@@ -21,6 +21,7 @@ type Parameters = {
 export const agreement = defineStudy<Parameters>({
   kind: "agreement",
   title: "Agreement of the singular vectors of two networks",
+  reads: "weights",
   defaults: { pairs: LEADING },
   checks: { pairs: whole(1, LEADING) },
   together: availableParallelism(),

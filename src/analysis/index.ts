@@ -1,11 +1,12 @@
 import { unknownName } from "../core/config.js";
 import { agreement } from "./agreement.js";
+import { barrier } from "./barrier.js";
 import type { StudyKind } from "./study.js";
 
-export { agreement };
+export { agreement, barrier };
 
 /** All kinds of study. */
-export const STUDIES: readonly StudyKind[] = [agreement];
+export const STUDIES: readonly StudyKind[] = [agreement, barrier];
 
 /** The kind called `name`. @throws ConfigError with the nearest name if there is none */
 export function studyNamed(name: string): StudyKind {
