@@ -9,6 +9,13 @@ const backend = {
 const studiesOption = {
   value: "DIR",
   text: "folder of studies (default: SPECTRAL_STUDIES, else data/studies)",
+const studiesOption = {
+  value: "DIR",
+  text: "folder of studies (default: SPECTRAL_STUDIES, else data/studies)",
+} as const;
+const backend = {
+  value: "B",
+  text: "what computes (default: SPECTRAL_BACKEND, else the first that starts)",
 } as const;
 const svd = {
   value: "ENGINE",
