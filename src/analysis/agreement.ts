@@ -1,12 +1,12 @@
 import { availableParallelism } from "node:os";
 import { float32 } from "../core/array.js";
 import { whole } from "../core/config.js";
-import { ConfigError } from "../core/errors.js";
 import { agreementDiagonal, agreementScore } from "../linalg/agreement.js";
-import type { MatrixView, Model } from "../nn/model.js";
+import type { MatrixView } from "../nn/model.js";
 import { matrixOf } from "../nn/views.js";
 import { LEADING } from "../probes/alignment.js";
 import { defineStudy, type StudyContext } from "./study.js";
+import { commonMatrices, expectTwoOfOneTask } from "./two-networks.js";
 
 type Parameters = {
   /** Leading pairs of singular vectors that are compared. */
@@ -15,7 +15,7 @@ type Parameters = {
 
 /**
  * Agreement of two networks (Eqn 5): of two runs of a task, or of one run at two steps. A part `matrix/<name>` per matrix:
- * a row with matrix, depth (its place in the model, from 0) and score (the mean of the first ten S_ii, in [0, 1]); and the array
+ * a row with matrix, depth (its place in the model, from 0), rows and columns (its size) and score (the mean of the first ten S_ii, in [0, 1]); and the array
  * `agreement/<matrix>` with the diagonal S_ii, i <= pairs. Equal in both directions.
  */
 export const agreement = defineStudy<Parameters>({
@@ -24,23 +24,9 @@ export const agreement = defineStudy<Parameters>({
   defaults: { pairs: LEADING },
   checks: { pairs: whole(1, LEADING) },
   together: availableParallelism(),
-  needs(inputs) {
-    const tasks = inputs.map(({ run }) => run.record.task);
-    if (tasks.length === 2 && tasks[0] === tasks[1]) return;
-    throw new ConfigError(
-      `agreement: expected two networks of one task, found ${tasks.length === 2 ? tasks.join(" and ") : tasks.length}`,
-    );
-  },
+  needs: (inputs) => expectTwoOfOneTask("agreement", inputs),
   async parts(context) {
-    const [a, b] = [await context.model(0), await context.model(1)];
-    const shapes = (model: Model<unknown>): string =>
-      model.matrices.map(({ name, rows, columns }) => `${name} ${rows} x ${columns}`).join(", ");
-    if (shapes(a) !== shapes(b)) {
-      throw new ConfigError(
-        `agreement: expected two networks with the same matrices, found ${shapes(a)}; and ${shapes(b)}`,
-      );
-    }
-    return a.matrices.map(({ name }) => partOf(name));
+    return (await commonMatrices("agreement", context)).map(({ name }) => partOf(name));
   },
   async compute(part, context) {
     const { matrices } = await context.model(0);
@@ -48,7 +34,9 @@ export const agreement = defineStudy<Parameters>({
     const view = matrices[depth];
     const diagonal = await diagonalOf(view, context);
     return {
-      rows: [{ matrix: view.name, depth, score: agreementScore(diagonal) }],
+      rows: [
+        { matrix: view.name, depth, rows: view.rows, columns: view.columns, score: agreementScore(diagonal) },
+      ],
       arrays: new Map([[`agreement/${view.name}`, float32([diagonal.length], Float32Array.from(diagonal))]]),
     };
   },
