@@ -17,7 +17,6 @@ export const distance = defineStudy({
   title: "Distance of the weights of two networks",
   reads: "weights",
   defaults: {},
-  reads: "weights",
   needs: (inputs) => requireTwoOfOneTask("distance", inputs),
   async parts({ model }) {
     requireSameMatrices("distance", await model(0), await model(1));
