@@ -12,6 +12,9 @@ const studiesOption = {
 const studiesOption = {
   value: "DIR",
   text: "folder of studies (default: SPECTRAL_STUDIES, else data/studies)",
+const studiesOption = {
+  value: "DIR",
+  text: "folder of studies (default: SPECTRAL_STUDIES, else data/studies)",
 } as const;
 const backend = {
   value: "B",
