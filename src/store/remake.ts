@@ -4,8 +4,18 @@ import type { RunRecord } from "./record.js";
  * The command that trains a stored run again, as its record says what it was trained as: fields that only say what is
  * measured are the task's own.
  */
-export function commandToRemake({ task, training, seed, order, origin }: RunRecord): string {
-  const options: [string, unknown][] = [
+export function commandToRemake(record: RunRecord): string {
+  return `${trainCommand(record.task, optionsOf(record))} --retrain`;
+}
+
+/** The command that measures more of a stored run: from its kept weights, or by going on with it. */
+export function commandToMeasure(record: RunRecord, probe: string): string {
+  return trainCommand(record.task, [...optionsOf(record), ["probes", probe]]);
+}
+
+/** The options of `spectral train` that name a stored run. */
+function optionsOf({ training, seed, order, origin }: RunRecord): [string, unknown][] {
+  return [
     ["profile", "paper"], // whose values are the defaults that `training` differs from
     ...Object.entries(training).map(([key, value]): [string, unknown] => ["set", `${key}=${String(value)}`]),
     ["seed", origin ? undefined : seed],
@@ -13,7 +23,6 @@ export function commandToRemake({ task, training, seed, order, origin }: RunReco
     ["from", origin && `${origin.run}@${origin.step}`],
     ["edit", origin?.edit],
   ];
-  return `${trainCommand(task, options)} --retrain`;
 }
 
 /** `spectral train TASK` with its options, as far as they have a value. */

@@ -3,13 +3,20 @@ import { startBackend } from "../backend/start.js";
 import { dirname } from "node:path";
 import type { NamedArrays } from "../core/array.js";
 import { type Config, configure } from "../core/config.js";
-import { ConfigError, DamagedError, DataError, messageOf, StoreError } from "../core/errors.js";
+import {
+  ConfigError,
+  DamagedError,
+  DataError,
+  messageOf,
+  StoreError,
+  TrainingError,
+} from "../core/errors.js";
 import type { DataOptions } from "../data/dataset.js";
 import { type ChosenEngine, chooseEngine, type EngineName } from "../linalg/engine-choice.js";
 import { SvdPool } from "../linalg/pool.js";
 import { thisCode } from "../store/code.js";
 import { runsFolder } from "../store/paths.js";
-import { trainCommand } from "../store/remake.js";
+import { commandToMeasure, trainCommand } from "../store/remake.js";
 import {
   identityOf,
   type Origin,
@@ -21,12 +28,13 @@ import {
 } from "../store/record.js";
 import { moveAside } from "../store/folder.js";
 import { findRun, openRun, type Run } from "../store/run.js";
-import { runAtStep } from "../store/run-at-step.js";
+import { runAtStep, runNamed } from "../store/run-at-step.js";
 import { readRun, type RunReader, verifyRun } from "../store/stored-run.js";
 import type { Start } from "../train/checkpoint.js";
-import { type Edit, printEdit, weightsReadBy } from "../train/edits/edit.js";
+import { type Edit, normsReadBy, printEdit, weightsReadBy } from "../train/edits/edit.js";
 import type { Experiment } from "../train/experiment.js";
-import { type Outcome, type TrainingProgress, train } from "../train/loop.js";
+import { clockOf, type Outcome, type TrainingProgress, train } from "../train/loop.js";
+import { hashOfCourse, type NormCourse, normCourse } from "../train/norm-course.js";
 import {
   beyondRepair,
   type CoverageChoice,
@@ -145,8 +153,12 @@ function originOf({ run, step, edit }: Branching): Origin {
   return { run: run.record.id, step, ...(edit && { edit: printEdit(edit) }) };
 }
 
-/** What a branch starts from: the trunk's state at its step, after the edit; undefined of a run that is no branch. */
-async function startOf({ request, description, experiment }: PreparedRun): Promise<Start | undefined> {
+/**
+ * What a branch starts from: the trunk's state at its step, after the edit; undefined of a run that is no branch.
+ * @param record of the branch, which says what norms it was begun with
+ */
+async function startOf(prepared: PreparedRun, record: RunRecord): Promise<Start | undefined> {
+  const { request, description, experiment } = prepared;
   if (!request.start) return undefined;
   const { run, step, edit } = request.start;
   const trunk = startFrom(run, step, experiment.model);
@@ -156,6 +168,7 @@ async function startOf({ request, description, experiment }: PreparedRun): Promi
     experiment,
     seed: order,
     other: otherWeights(request.start, request.runs),
+    norms: normsOf(request.start, prepared, record),
   });
 }
 
@@ -163,10 +176,44 @@ async function startOf({ request, description, experiment }: PreparedRun): Promi
 function otherWeights({ run, edit }: Branching, runs = runsFolder()): NamedArrays | undefined {
   const from = edit && weightsReadBy(edit);
   if (!from) return undefined;
-  const { folder, record } = run;
-  const [name, roots] = from.run === undefined ? [folder, []] : [from.run, [runs, dirname(dirname(folder))]];
-  const named = from.run === undefined || name.includes("/") ? name : `${record.task}/${name}`;
-  return runAtStep(`${named}@${from.step}`, [...new Set(roots)]).weights();
+  if (from.run === undefined) return runAtStep(`${run.folder}@${from.step}`, []).weights();
+  const { name, roots } = otherRun(run, from.run, runs);
+  return runAtStep(`${name}@${from.step}`, roots).weights();
+}
+
+/** What a run that an edit names is called, and where it is looked for: of the trunk's task, beside it or the new ones. */
+function otherRun(trunk: RunReader, run: string, runs: string): { name: string; roots: readonly string[] } {
+  const name = run.includes("/") ? run : `${trunk.record.task}/${run}`;
+  return { name, roots: [...new Set([runs, dirname(dirname(trunk.folder))])] };
+}
+
+/**
+ * The measured norms that an edit reads. A branch that was begun stays with those steps which were measured then.
+ * @throws StoreError if they do not reach from the branch's start to its end, or are not those it was begun with any more
+ */
+function normsOf(
+  { run: trunk, step, edit }: Branching,
+  { request, experiment }: PreparedRun,
+  { norms: begun }: RunRecord,
+): NormCourse | undefined {
+  const read = edit && normsReadBy(edit);
+  if (read === undefined) return undefined;
+  const { name, roots } = otherRun(trunk, read, request.runs ?? runsFolder());
+  const other = runNamed(name, roots);
+  const place = `${other.folder}: norms`;
+  const course = normCourse(place, other.rows(), experiment.model, begun?.steps);
+  const end = clockOf(experiment).totalSteps;
+  const [first, last] = [course.steps[0], course.steps.at(-1)];
+  if (first === undefined || last === undefined || first > step || last < end) {
+    const found = last === undefined ? "none" : `those of ${first} .. ${last}`;
+    const measure = `measure them with: ${commandToMeasure(other.record, "spectra")}`;
+    throw new StoreError(`${place}: expected those of steps ${step} .. ${end}, found ${found}; ${measure}`);
+  }
+  if (begun && begun.hash !== hashOfCourse(course)) {
+    const again = `train it again with: ${commandOf(request)} --retrain`;
+    throw new StoreError(`${place}: expected those that this branch was begun with, found others; ${again}`);
+  }
+  return course;
 }
 
 /** The run of a request if it is there and finished. */
@@ -243,8 +290,11 @@ async function* trainOpened(
   let training: ReturnType<typeof train> | undefined;
   try {
     const { config, coverage } = description; // of an interrupted run the rest may be measured otherwise
-    run.update({ status: "running", failure: undefined, config, coverage });
-    const start = await startOf(prepared);
+    run.update({ status: "running", failure: undefined, diverged: undefined, config, coverage });
+    const start = await startOf(prepared, run.record);
+    if (start?.norms) {
+      run.update({ norms: { steps: start.norms.steps, hash: hashOfCourse(start.norms) } });
+    }
     const streams = { init: seed, order };
     training = train(experiment, run, { streams, start, svd: pool, signal, checkpointSeconds });
     const svd = await pool.description;
@@ -282,7 +332,8 @@ async function* trainOpened(
 function noteFailure(run: Run, error: unknown): void {
   if (run.record.status === "finished") return;
   try {
-    run.update({ status: "failed", failure: messageOf(error) });
+    const diverged = error instanceof TrainingError ? error.step : undefined;
+    run.update({ status: "failed", failure: messageOf(error), diverged });
   } catch {
     // what made it fail is thrown, and says more
   }
@@ -338,7 +389,7 @@ async function filled(run: Run, prepared: PreparedRun): Promise<RunReader> {
     const missing = missingFor(run, prepared);
     if (missing.probes.size === 0) return run;
     pool = poolOf(run, prepared);
-    const start = await startOf(prepared);
+    const start = await startOf(prepared, run.record);
     const reference = (): NamedArrays => start?.weights ?? experiment.model.init(description.seed);
     const svds = new ReferenceSvds(experiment.model, reference, pool);
     const svd = await pool.description;

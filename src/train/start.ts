@@ -6,7 +6,7 @@ import { splitStateDict, type StateDict } from "../nn/state-dict.js";
 import type { Optimiser, OptimiserState } from "../optim/optimiser.js";
 import type { RunReader } from "../store/stored-run.js";
 import { type Start, unpackMemory } from "./checkpoint.js";
-import { applyEdit, type Edit } from "./edits/edit.js";
+import { applyEdit, type Edit, type EditContext } from "./edits/edit.js";
 import { checkMasks, maskArrays } from "./edits/masks.js";
 import type { Experiment } from "./experiment.js";
 import { recalibrate } from "./recalibrate.js";
@@ -33,23 +33,25 @@ export function startFrom<Batch>(run: RunReader, step: number, model: Model<Batc
 }
 
 /**
- * A start after an edit of its weights: edited, masked if the edit says so, and with normalisation statistics recomputed
+ * A start after an edit of its weights: edited, masked or held at norms if the edit says so, and with normalisation statistics recomputed
  * by one pass over the training set. Losses and an early end of the run that it is taken from are not taken over; the
  * optimiser's memory is, as in the authors' code. Needs a started backend and leaves no tensor on it.
  * @param context.seed of the branch: random masks and new weights are drawn from it
  * @param context.other the weights that `weightsReadBy(edit)` names
+ * @param context.norms those of the run that `normsReadBy(edit)` names
  * @throws ConfigError for an edit that is out of range; DataError for weights or masks of another model
  */
 export async function startAfter<Batch>(
   edit: Edit,
   { step, weights: before, memory, masks: masksBefore }: Start,
-  context: { readonly experiment: Experiment<Batch>; readonly seed: number; readonly other?: NamedArrays },
+  context: Pick<EditContext, "seed" | "other" | "norms"> & { readonly experiment: Experiment<Batch> },
 ): Promise<Start> {
-  const { experiment, seed, other } = context;
-  const edited = applyEdit(edit, { model: experiment.model, weights: before, seed, other });
+  const { experiment, ...given } = context;
+  const edited = applyEdit(edit, { model: experiment.model, weights: before, step, ...given });
   const masks = edited.masks ?? masksBefore;
   const weights = await withStatistics(experiment, maskArrays(edited.weights, masks));
-  return { step, weights, ...(memory && { memory }), ...(masks && { masks }) };
+  const { norms } = edited;
+  return { step, weights, ...(memory && { memory }), ...(masks && { masks }), ...(norms && { norms }) };
 }
 
 /** The same weights with the running statistics that belong to them. */

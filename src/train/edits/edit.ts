@@ -2,15 +2,28 @@ import { ConfigError } from "../../core/errors.js";
 import { unknownName } from "../../core/config.js";
 import { hashOf } from "../../core/hash.js";
 import type { Edit, EditContext, Edited, EditKind, WeightsRead } from "./kind.js";
+import { heldNorms } from "./held-norms.js";
 import { magnitude } from "./magnitude.js";
 import { perturb } from "./perturb.js";
 import { random } from "./random.js";
 import { reinit } from "./reinit.js";
 import { rescale } from "./rescale.js";
 
-export type { Edit, EditContext, Edited, MaskEdit, PerturbEdit, RescaleEdit, WeightsRead } from "./kind.js";
+export type {
+  Edit,
+  EditContext,
+  Edited,
+  MaskEdit,
+  NormsEdit,
+  PerturbEdit,
+  RescaleEdit,
+  WeightsRead,
+} from "./kind.js";
 
-const KINDS = { magnitude, random, reinit, perturb, rescale } as unknown as Record<string, EditKind>;
+const KINDS = { magnitude, random, reinit, perturb, rescale, norms: heldNorms } as unknown as Record<
+  string,
+  EditKind
+>;
 
 /** The text forms of all edits, for usage lines. */
 export const EDIT_FORMS: readonly string[] = Object.values(KINDS).map(({ form }) => form);
@@ -45,9 +58,14 @@ export function weightsReadBy(edit: Edit): WeightsRead | undefined {
   return KINDS[nameOf(edit)].reads?.(edit);
 }
 
+/** Which run's measured norms must be given to apply an edit; undefined if none. */
+export function normsReadBy(edit: Edit): string | undefined {
+  return KINDS[nameOf(edit)].readsNorms?.(edit);
+}
+
 /**
  * Edits weights: a function of its arguments. Running statistics stay the old ones; `startAfter` recomputes them.
- * @throws ConfigError for an edit out of range or without the other weights that it reads
+ * @throws ConfigError for an edit out of range or without the other weights or norms that it reads
  * @throws SpectralError naming a matrix that the weights lack or have in another shape
  */
 export function applyEdit(edit: Edit, context: EditContext): Edited {
@@ -57,5 +75,6 @@ export function applyEdit(edit: Edit, context: EditContext): Edited {
 
 function nameOf(edit: Edit): string {
   if ("mask" in edit) return edit.mask;
+  if ("norms" in edit) return "norms";
   return "perturb" in edit ? "perturb" : "rescale";
 }

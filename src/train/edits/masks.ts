@@ -14,7 +14,7 @@ import {
 /** A kind of masks: what `edit` makes of the weights, given the masks of the largest magnitudes. */
 export function maskKind(
   mask: MaskEdit["mask"],
-  edit: (magnitude: NamedArrays, context: EditContext) => Required<Edited>,
+  edit: (magnitude: NamedArrays, context: EditContext) => Edited,
 ): EditKind<MaskEdit> {
   return {
     form: `${mask}:SHARE[@STEP]`,
