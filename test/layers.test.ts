@@ -29,8 +29,22 @@ const MAY_IMPORT: Record<string, readonly string[]> = {
     "probes",
     "tasks",
   ],
+  sweep: [
+    "core",
+    "linalg",
+    "data",
+    "store",
+    "backend",
+    "nn",
+    "models",
+    "optim",
+    "train",
+    "probes",
+    "tasks",
+    "analysis",
+  ],
   figures: ["core"],
-  paper: ["core", "linalg", "data", "store", "nn", "tasks", "analysis", "figures"],
+  paper: ["core", "linalg", "data", "store", "nn", "tasks", "analysis", "sweep", "figures"],
   kernel: ["core"],
 };
 const TOP = ["lab", "cli", "."]; // may import everything but the kernel

@@ -1,28 +1,38 @@
 /**
- * Checks reference files (see tools/golden/file.ts) against our models:
+ * Checks reference files of models (see tools/golden/file.ts) and of analyses (tools/golden/analysis/file.ts) against ours:
  *   npm run golden -- [--backend NAME] FILE...
- * Prints the largest relative difference per model and quantity, and what it may be: 1e-4 (gradient norms 1e-3), or more
- * where float32 cannot tell (see tools/golden/check.ts). Exits with 1 if one is above its limit or a model is missing,
- * with 2 if it was called wrongly or a file cannot be read.
+ * Prints the largest relative difference per model and quantity, and what it may be: of models 1e-4 (gradient norms 1e-3), or
+ * more where float32 cannot tell (see tools/golden/check.ts), of analyses see tools/golden/analysis/tolerances.ts. Exits
+ * with 1 if one is above its limit or a model or an analysis is missing, with 2 if it was called wrongly or a file cannot
+ * be read.
  */
 import { parseArgs } from "node:util";
 import { startBackend } from "spectral-lab/backend/start";
 import { messageOf } from "spectral-lab/core/errors";
+import { checkAnalyses } from "./golden/analysis/analyses.js";
 import { checkModel, checkSchedules } from "./golden/check.js";
 import { agrees, type Difference } from "./golden/compare.js";
-import { readGolden } from "./golden/file.js";
+import { type GoldenFile, isAnalysis, readReference } from "./golden/file.js";
 
 /** @returns whether all of a file agrees */
 async function checkFile(path: string): Promise<boolean> {
-  const file = await readGolden(path);
+  const file = await readReference(path);
   console.log(`\n${path}: seed ${file.seed}, PyTorch ${file.torch}`);
+  return isAnalysis(file) ? checkAnalyses(file, report, missing) : checkModels(file);
+}
+
+async function checkModels(file: GoldenFile): Promise<boolean> {
   let good = report("schedules", checkSchedules(file));
   for (const golden of file.models) {
     const differences = await checkModel(golden, file.seed);
-    if (!differences) console.log(`${golden.name.padEnd(26)}missing: this model is not built`);
+    if (!differences) missing(golden.name, "this model is not built");
     good = differences !== undefined && report(golden.name, differences) && good;
   }
   return good;
+}
+
+function missing(name: string, why: string): void {
+  console.log(`${name.padEnd(46)}missing: ${why}`);
 }
 
 function report(name: string, differences: readonly Difference[]): boolean {

@@ -24,7 +24,7 @@ export async function run({ values, positionals }: Given<typeof figures>): Promi
       );
       continue;
     }
-    const { name, figure, tables, claims } = paper.draw(runs);
+    const { name, figure, tables, claims } = paper.draw(runs, []);
     const paths = await save(figure, name, { folder: values.output, tables });
     console.log(`figure ${paper.number}: ${paper.title}\n${paths.map((path) => `  ${path}`).join("\n")}`);
     if (claims.length > 0) console.log(claimsText(claims));

@@ -110,6 +110,18 @@ export function fields(rules: Readonly<Record<string, Rule>>): Rule {
   };
 }
 
+/** The same of an object that somebody writes by hand: a field that is not named is a mistake. */
+export function only(rules: Readonly<Record<string, Rule>>): Rule {
+  const known = Object.keys(rules).map((key) => key.replace("?", ""));
+  const rest = fields(rules);
+  return (value) => {
+    const unknown = isObject(value) ? Object.keys(value).find((name) => !known.includes(name)) : undefined;
+    if (unknown === undefined) return rest(value);
+    const expected = `fields among ${known.join(", ")}`;
+    return { place: "", expected, found: excerpt(unknown) };
+  };
+}
+
 /** All of several rules. */
 export function all(...rules: readonly Rule[]): Rule {
   return (value) => first(rules, (rule) => rule(value));

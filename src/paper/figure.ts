@@ -1,8 +1,10 @@
 import type { ColumnTable } from "arquero";
+import type { FacetedStudy } from "../analysis/faceted-study.js";
 import type { FacetedRun } from "../analysis/tables.js";
 import { DataError } from "../core/errors.js";
 import type { Figure } from "../figures/plotly.js";
-import type { Task } from "../tasks/task.js";
+import type { Plan } from "../sweep/plan.js";
+import type { ProfileName, Task } from "../tasks/task.js";
 import type { Claim } from "./claim.js";
 
 /** A figure as it was drawn from runs. */
@@ -23,8 +25,13 @@ export interface PaperFigure {
   readonly tasks: readonly Task[];
   /** Settings of the tasks; default all of a profile's; none is the profile's own configuration. */
   readonly settings?: readonly string[];
-  /** @throws DataError if the runs do not hold what the figure shows */
-  draw(runs: readonly FacetedRun[]): Drawn;
+  /** The runs and studies that it is drawn from, where these are more than the settings of tasks. */
+  plan?(profile: ProfileName): Plan;
+  /**
+   * @param studies those of its plan that are stored; none where it has no plan
+   * @throws DataError if runs and studies do not hold what the figure shows
+   */
+  draw(runs: readonly FacetedRun[], studies: readonly FacetedStudy[]): Drawn;
 }
 
 /** @throws DataError if there are no runs */

@@ -29,6 +29,11 @@ export function resultsFolder(): string {
   return join(projectRoot(), "data", "results");
 }
 
+/** Where the compact results of our own studies lie: data/results/studies of the project. Committed. */
+export function studyResultsFolder(): string {
+  return join(resultsFolder(), "studies");
+}
+
 function packageFolder(start: string): string | undefined {
   for (let folder = start; ; folder = dirname(folder)) {
     if (nameIn(join(folder, "package.json")) === PACKAGE) return folder;

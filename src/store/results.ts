@@ -1,15 +1,15 @@
 import * as fs from "node:fs";
 import { join } from "node:path";
-import type { NamedArrays, NdArray } from "../core/array.js";
-import { DataError, StoreError } from "../core/errors.js";
+import type { NdArray } from "../core/array.js";
+import { StoreError } from "../core/errors.js";
 import { writeFileAtomic } from "../core/files/atomic.js";
-import { printable } from "../core/printable.js";
 import { at } from "../core/time.js";
 import { thin } from "../core/thin.js";
 import { RUN, writeRecord } from "./record.js";
 import { encodeRow } from "./rows.js";
-import { openSafetensors, writeSafetensors } from "./safetensors.js";
-import { checkStated, RESULT_ARRAYS, stateOf } from "./statement.js";
+import { openPacked } from "./packed.js";
+import { writeSafetensors } from "./safetensors.js";
+import { RESULT_ARRAYS, stateOf } from "./statement.js";
 import { readRun, type RunReader } from "./stored-run.js";
 
 /** What of a run's arrays is worth keeping in the repository. */
@@ -63,44 +63,19 @@ export function isResult(folder: string): boolean {
 
 /** Opens what `exportRun` wrote, like any other run. It has no weights. @throws as readRun */
 export function readResult(folder: string): RunReader {
-  const path = join(folder, RESULT_ARRAYS);
   const run = readRun(folder);
-  const { files } = run.record;
-  if (files) checkStated(folder, RESULT_ARRAYS, files, false);
-  const file = openSafetensors(path);
-  file.close();
-  const namesAt = new Map<number, string[]>();
-  for (const key of file.names) {
-    const [, step, name] = /^(0|[1-9]\d{0,14})\/(.+)$/s.exec(key) ?? [];
-    if (name === undefined) {
-      throw new DataError(`${path}: expected names such as "20/alignment/a", found "${printable(key, 80)}"`);
-    }
-    const names = namesAt.get(Number(step)) ?? [];
-    names.push(name);
-    namesAt.set(Number(step), names);
-  }
-  let compared = false;
+  const packed = openPacked(folder, run.record.files, {
+    valid: (step) => /^(0|[1-9]\d{0,14})$/.test(step),
+    noun: "step",
+    example: "20/alignment/a",
+  });
   return {
     ...run,
-    steps: () => [...namesAt.keys()].sort((a, b) => a - b),
-    readArrays(step, names) {
-      if (files && !compared) checkStated(folder, RESULT_ARRAYS, files, true);
-      compared = true;
-      return readStep(path, step, names ?? namesAt.get(step));
-    },
+    steps: () => [...packed.names.keys()].map(Number).sort((a, b) => a - b),
+    readArrays: (step, names) => packed.read(String(step), names),
     weightSteps: () => [],
     memorySteps: () => [],
   };
-}
-
-function readStep(path: string, step: number, names: readonly string[] | undefined): NamedArrays {
-  if (names === undefined) throw new DataError(`${path}: expected arrays of step ${step}, found none`);
-  const file = openSafetensors(path);
-  try {
-    return new Map(names.map((name) => [name, file.read(`${step}/${name}`)]));
-  } finally {
-    file.close();
-  }
 }
 
 function toFloat32(array: NdArray): NdArray {

@@ -1,8 +1,9 @@
 import * as fs from "node:fs";
 import { join } from "node:path";
-import type { NamedArrays } from "../core/array.js";
+import type { NamedArrays, NdArray } from "../core/array.js";
 import { changedFields, type Config } from "../core/config.js";
 import { DataError, StoreError } from "../core/errors.js";
+import { writeFileAtomic } from "../core/files/atomic.js";
 import { storeError } from "../core/files/io-error.js";
 import { hashOf } from "../core/hash.js";
 import { checksumOf } from "./checksum.js";
@@ -17,13 +18,15 @@ import {
   type OpenFolder,
   type OpenOptions,
 } from "./folder.js";
-import { checkUnchanged, type FolderKind, type FolderRecord } from "./record-file.js";
+import { openPacked } from "./packed.js";
+import { checkUnchanged, type FolderKind, type FolderRecord, writeRecordOf } from "./record-file.js";
 import type { RunRecord } from "./record.js";
 import { codeRule, configRule, dataRule, nameRule } from "./record-rules.js";
+import { isResult } from "./results.js";
 import { encodeRow, soundRows, type Row } from "./rows.js";
 import { readSafetensors, writeSafetensors } from "./safetensors.js";
 import { fields, list, text, whole } from "../core/schema.js";
-import { checkStated } from "./statement.js";
+import { checkStated, RESULT_ARRAYS, stateOf } from "./statement.js";
 
 /** The weights of a run at a step, as a study's record names them. */
 export interface StudyInput {
@@ -211,12 +214,49 @@ function openFound(folder: string): StudyReader {
 }
 
 /**
- * Opens a study for reading: takes no lock and writes nothing. One whose process was killed reads as "interrupted".
+ * Opens a study for reading, or what `exportStudy` kept of one: takes no lock and writes nothing. One whose process was
+ * killed reads as "interrupted".
  * @throws StoreError if there is none in the folder; DataError if its study.json is damaged
  */
 export function readStudy(folder: string): StudyReader {
   const record = currentRecord<StudyRecord>(STUDY, folder);
-  return { record, ...readerOf(folder, () => record) };
+  const study = { record, ...readerOf(folder, () => record) };
+  if (!isResult(folder)) return study;
+  const valid = (place: string): boolean => !place.includes("/");
+  const packed = openPacked(folder, record.files, { valid, noun: "part", example: "matrix%2Fa/agreement/a" });
+  return { ...study, readArrays: (part, names) => packed.read(placeOf(part), names) };
+}
+
+/**
+ * Copies the compact part of a finished study to <root>/<kind>/<id>: its record (without the paths of its data), all rows, and
+ * chosen arrays in one file. `readStudy` reads it back as the same study.
+ * @param arrays which ones; default none
+ * @returns the folder
+ * @throws StoreError if the study is not finished or the folder cannot be written
+ */
+export function exportStudy(
+  study: StudyReader,
+  root: string,
+  { arrays = () => false }: { readonly arrays?: (name: string) => boolean } = {},
+): string {
+  const { record } = study;
+  if (record.status !== "finished") {
+    throw new StoreError(`exportStudy: expected a finished study, found ${study.folder} ${record.status}`);
+  }
+  const folder = join(root, record.kind, record.id);
+  const rows = study.rows();
+  const packed = new Map<string, NdArray>();
+  for (const part of new Set(rows.map((row) => String(row.part)))) {
+    for (const [name, array] of study.readArrays(part)) {
+      if (arrays(name)) packed.set(`${placeOf(part)}/${name}`, array);
+    }
+  }
+  writeSafetensors(join(folder, RESULT_ARRAYS), packed);
+  writeFileAtomic(rowsPath(folder), linesOf(rows));
+  const inputs = record.inputs.map((input) => ({ ...input, data: { ...input.data, source: undefined } }));
+  const kept: StudyRecord = { ...record, inputs, files: stateOf(folder, []) };
+  writeRecordOf(STUDY, folder, kept);
+  return folder;
 }
 
 /** Compares a finished study with what its record states, as `verifyRun` does. @throws DataError */
@@ -310,7 +350,12 @@ function partFile(folder: string, part: string): string {
 }
 
 function partName(part: string): string {
-  return `parts/${encodeURIComponent(part).replaceAll("*", "%2A")}.safetensors`;
+  return `parts/${placeOf(part)}.safetensors`;
+}
+
+// A part's name as one that holds no "/".
+function placeOf(part: string): string {
+  return encodeURIComponent(part).replaceAll("*", "%2A");
 }
 
 // How many parts at the head of the list have their file and all rows, and how many bytes these rows take.

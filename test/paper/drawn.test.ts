@@ -204,6 +204,6 @@ test("figure 8 compares true with random labels; with one of them it makes no cl
 
 test("without runs a figure is an error that says so", () => {
   for (const { number, draw } of PAPER_FIGURES) {
-    assert.throws(() => draw([]), { name: DataError.name, message: /Figure/ }, `figure ${number}`);
+    assert.throws(() => draw([], []), { name: DataError.name, message: /Figure/ }, `figure ${number}`);
   }
 });

@@ -14,6 +14,7 @@ import { float32 } from "spectral-lab/core/array";
 import { DataError } from "spectral-lab/core/errors";
 import type { Row } from "spectral-lab/store/rows";
 import {
+  exportStudy,
   findStudies,
   findStudy,
   openStudy,
@@ -392,5 +393,43 @@ describe("findStudies", () => {
     assert.deepEqual(kinds("barrier"), ["barrier"]);
     assert.deepEqual(findStudies(join(root, "none")), []);
     assert.equal(studyFolder(root, identity), findStudies(root, "barrier")[0].folder);
+  });
+});
+
+describe("exportStudy", () => {
+  const finished = (root: string): string => {
+    const folder = written(root, parts.length);
+    const study = open(root);
+    study.update({ status: "finished" });
+    study.close();
+    return folder;
+  };
+
+  it("keeps record, rows and chosen arrays in one file, read back like any study", (t) => {
+    const [root, results] = [temporaryFolder(t), temporaryFolder(t)];
+    assert.throws(() => exportStudy(readStudy(written(root, 1)), results), {
+      name: "StoreError",
+      message: /expected a finished study/,
+    });
+    const study = readStudy(finished(root));
+    const folder = exportStudy(study, results, { arrays: (name) => name === "x" });
+    assert.deepEqual(readdirSync(folder).sort(), ["arrays.safetensors", "rows.jsonl", "study.json"]);
+    const [kept] = findStudies(results, "barrier");
+    assert.deepEqual(kept.rows(), study.rows());
+    for (const part of parts) assert.deepEqual(kept.readArrays(part), study.readArrays(part));
+    assert.equal(findStudy(results, identity)?.folder, folder);
+    assert.throws(() => kept.readArrays("alpha/9"), /expected arrays of part alpha%2F9, found none/);
+  });
+
+  it("keeps no array unless asked, and notices a damaged one", (t) => {
+    const [root, results] = [temporaryFolder(t), temporaryFolder(t)];
+    const study = readStudy(finished(root));
+    assert.throws(() => readStudy(exportStudy(study, results)).readArrays(parts[0]), DataError);
+    const folder = exportStudy(study, results, { arrays: () => true });
+    const path = join(folder, "arrays.safetensors");
+    const bytes = readFileSync(path);
+    bytes[bytes.length - 1] ^= 1;
+    writeFileSync(path, bytes);
+    assert.throws(() => readStudy(folder).readArrays(parts[0]), /it was damaged since/);
   });
 });

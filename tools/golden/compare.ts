@@ -4,7 +4,7 @@ export interface Difference {
   /** Where: a step, a parameter, an entry. */
   readonly at: string;
   readonly difference: number;
-  /** What it may be: 1e-4 (gradient norms 1e-3), or what rounding does to it where that is more. */
+  /** What it may be: 1e-4 (gradient norms 1e-3) or what was said, or what rounding does to it where that is more. */
   readonly limit: number;
 }
 
@@ -20,6 +20,7 @@ interface Entry {
   readonly found: number;
   readonly expected: number;
   readonly scale: number;
+  readonly limit: number;
 }
 
 /**
@@ -30,13 +31,33 @@ interface Entry {
 export class Comparison {
   readonly #entries = new Map<string, Entry>();
 
-  value(quantity: string, at: string, found: number | undefined, expected: number, floor = 0): void {
+  value(
+    quantity: string,
+    at: string,
+    found: number | undefined,
+    expected: number,
+    floor = 0,
+    limit = quantity === "gradientNorm" ? GRADIENT_LIMIT : LIMIT,
+  ): void {
     const scale = Math.max(Math.abs(expected), floor);
-    this.#entries.set(`${quantity} ${at}`, { quantity, at, found: found ?? NaN, expected, scale });
+    this.#entries.set(`${quantity} ${at}`, { quantity, at, found: found ?? NaN, expected, scale, limit });
   }
 
-  values(quantity: string, found: ArrayLike<number>, expected: readonly number[], floor = 0, at = ""): void {
-    expected.forEach((value, i) => this.value(quantity, `${at}[${i}]`, found[i], value, floor));
+  values(
+    quantity: string,
+    found: ArrayLike<number>,
+    expected: readonly number[],
+    floor = 0,
+    at = "",
+    limit?: number,
+  ): void {
+    expected.forEach((value, i) => this.value(quantity, `${at}[${i}]`, found[i], value, floor, limit));
+  }
+
+  /** Lists of whole numbers that must be equal, in length too. */
+  same(quantity: string, at: string, found: ArrayLike<number>, expected: readonly number[]): void {
+    this.value(quantity, `${at} length`, found.length, expected.length, 0, 0);
+    this.values(quantity, found, expected, 1, at, 0);
   }
 
   /**
@@ -46,11 +67,11 @@ export class Comparison {
    */
   differences(rounded: readonly Comparison[] = []): Difference[] {
     const worst = new Map<string, Difference>();
-    for (const [key, { quantity, at, found, expected, scale }] of this.#entries) {
+    for (const [key, { quantity, at, found, expected, scale, limit: given }] of this.#entries) {
       const moved = rounded
         .map((other) => CHANCE * distance(other.#entries.get(key)!.found, found, scale))
         .filter(Number.isFinite); // a number that is missing allows nothing
-      const limit = Math.max(quantity === "gradientNorm" ? GRADIENT_LIMIT : LIMIT, ...moved);
+      const limit = Math.max(given, ...moved);
       const difference = distance(found, expected, scale);
       const known = worst.get(quantity);
       if (known && difference / limit <= known.difference / known.limit) continue;

@@ -1,5 +1,6 @@
 import { readFile } from "node:fs/promises";
 import { DataError, messageOf } from "spectral-lab/core/errors";
+import type { AnalysisFile } from "./analysis/file.js";
 
 /** A reference file: seven small models, their weights by formula, and what PyTorch in float64 made of three steps. */
 export interface GoldenFile {
@@ -56,17 +57,32 @@ export interface Diagonal {
   readonly score: number;
 }
 
-/** @throws DataError if the file cannot be read or is no reference file */
-export async function readGolden(path: string): Promise<GoldenFile> {
+/**
+ * Reads a reference file of either form.
+ * @throws DataError if the file cannot be read or is no reference file
+ */
+export async function readReference(path: string): Promise<GoldenFile | AnalysisFile> {
   let content: unknown;
   try {
     content = JSON.parse(await readFile(path, "utf8"));
   } catch (error) {
     throw new DataError(`${path}: not a readable reference file: ${messageOf(error)}`);
   }
-  const file = content as Partial<GoldenFile>;
-  if (typeof file?.seed !== "number" || !Array.isArray(file.models)) {
-    throw new DataError(`${path}: expected an object with "seed" and "models"`);
+  const file = (content ?? {}) as Record<string, unknown>;
+  if (typeof file.seed !== "number" || !(Array.isArray(file.models) || Array.isArray(file.alphas))) {
+    throw new DataError(`${path}: expected an object with "seed", and "models" or "alphas"`);
   }
-  return content as GoldenFile;
+  return content as GoldenFile | AnalysisFile;
+}
+
+/** Whether a reference file holds analyses (see tools/golden/analysis/file.ts) and not models. */
+export function isAnalysis(file: GoldenFile | AnalysisFile): file is AnalysisFile {
+  return "alphas" in file;
+}
+
+/** Reads a reference file of models. @throws DataError as readReference, and for one of analyses */
+export async function readGolden(path: string): Promise<GoldenFile> {
+  const file = await readReference(path);
+  if (isAnalysis(file)) throw new DataError(`${path}: expected models, found analyses`);
+  return file;
 }

@@ -150,6 +150,6 @@ function transformerRecipe(golden: GoldenModel): Recipe {
 }
 
 /** PyTorch's [n, channels, height, width] as [n, height, width, channels]. */
-function channelsLast(data: Float32Array, shape: [number, number, number, number]): tf.Tensor4D {
+export function channelsLast(data: Float32Array, shape: [number, number, number, number]): tf.Tensor4D {
   return tf.tidy(() => tf.transpose(tf.tensor4d(data, shape), [0, 2, 3, 1]));
 }

@@ -1,0 +1,17 @@
+import type { Comparison } from "../compare.js";
+import { checkInputs } from "./checks.js";
+import type { AnalysedModel, AnalysisFile } from "./file.js";
+import type { AnalysisInputs } from "./inputs.js";
+
+/** Compares one section of a model with what our functions give, on the backend that is started. */
+type ModelSection = (model: AnalysedModel, inputs: AnalysisInputs) => Comparison | Promise<Comparison>;
+/** Compares one section of the file. */
+type FileSection = (file: AnalysisFile) => Comparison | Promise<Comparison>;
+
+/** What checks each section of a model, by the section's name. One that is not here is reported as missing. */
+export const MODEL_SECTIONS: Readonly<Record<string, ModelSection>> = {
+  checks: checkInputs,
+};
+
+/** What checks each section that is about no model. */
+export const FILE_SECTIONS: Readonly<Record<string, FileSection>> = {};
