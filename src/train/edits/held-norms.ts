@@ -13,7 +13,7 @@ import { normOf, withMatrices } from "./norms.js";
 export const heldNorms: EditKind<NormsEdit> = {
   form: "norms:RUN",
   parse(run, place) {
-    if (/^[0-9a-f]{12}$/.test(run)) return { norms: { run } };
+    if (/^[0-9a-z]{12}$/.test(run)) return { norms: { run } };
     throw new ConfigError(
       `${place}: expected the 12 digits of a run's id after "norms:", found ${JSON.stringify(run)}: ` +
         "spectral runs lists them, and the branch is named by it",
