@@ -104,7 +104,7 @@ export function fields(rules: Readonly<Record<string, Rule>>): Rule {
     if (!isObject(value)) return { place: "", expected: "an object", found: excerpt(value) };
     return first(Object.entries(rules), ([key, rule]) => {
       const name = key.replace("?", "");
-      const there = Object.hasOwn(value, name);
+      const there = Object.hasOwn(value, name) && value[name] !== undefined; // which no file holds, but code may
       return !there && key.endsWith("?") ? undefined : inside(name, rule(there ? value[name] : undefined));
     });
   };

@@ -1,13 +1,13 @@
 import * as tf from "@tensorflow/tfjs";
 import { ConfigError } from "../core/errors.js";
 import { convolution, convolutionSpecs } from "../nn/convolution.js";
-import { crossEntropy } from "../nn/cross-entropy.js";
-import { initialise, type Spec } from "../nn/initialise.js";
+import type { Spec } from "../nn/initialise.js";
 import { linear, linearSpecs } from "../nn/linear.js";
-import type { Contact, Model, Parameters } from "../nn/model.js";
-import { batchNorm, batchNormEval, normSpecs, runningSpecs } from "../nn/normalisation.js";
+import type { Contact, Model, Parameters, UnitGroup } from "../nn/model.js";
+import { normSpecs, runningSpecs } from "../nn/normalisation.js";
 import { flattenedViews } from "../nn/views.js";
-import { classificationMetrics, type ImageTensors } from "./classification.js";
+import { batchNormClassifier, type Normalise } from "./batch-norm-classifier.js";
+import type { ImageTensors } from "./classification.js";
 import { checkSizes } from "./sizes.js";
 
 /** Channels of the convolutions; "M" is a 2 x 2 maximum pooling. */
@@ -52,31 +52,17 @@ export function vgg({
     ...linearSpecs("fc", last.outputs, classes),
   ];
   const bufferSpecs = layers.flatMap(({ name, outputs }) => runningSpecs(`${name}.bn`, outputs));
-  const evalLogits = (parameters: Parameters, buffers: Parameters, images: tf.Tensor4D): tf.Tensor2D =>
-    forward(layers, parameters, images, (name, x) => batchNormEval(parameters, buffers, name, x));
+  const classifier = batchNormClassifier(specs, bufferSpecs, (parameters, images, normalise) =>
+    forward(layers, parameters, images, normalise),
+  );
 
   return {
     name: "vgg",
-    init: (seed) => initialise(specs, seed),
-    initBuffers: (seed) => initialise(bufferSpecs, seed),
-    loss(parameters, buffers, { images, labels }) {
-      const running = new Map<string, tf.Tensor>();
-      const logits = trainLogits(layers, parameters, buffers, images, running);
-      return { loss: crossEntropy(logits, labels), buffers: running };
-    },
-    evaluate: (parameters, buffers, { images, labels }) =>
-      classificationMetrics(() => evalLogits(parameters, buffers, images), labels),
-    recalibrate(parameters, buffers, { images }, seen) {
-      const running = new Map<string, tf.Tensor>();
-      tf.tidy(() => {
-        trainLogits(layers, parameters, buffers, images, running, 1 / (seen + 1));
-        running.forEach((tensor) => tf.keep(tensor));
-      });
-      return running;
-    },
+    ...classifier,
     matrices: flattenedViews(specs),
     contacts: contactsOf(layers),
     outputLayer: ["fc.weight"],
+    units: unitsOf(layers),
   };
 }
 
@@ -106,7 +92,7 @@ function forward(
   layers: readonly ConvolutionLayer[],
   parameters: Parameters,
   images: tf.Tensor4D,
-  normalise: (name: string, x: tf.Tensor4D) => tf.Tensor4D,
+  normalise: Normalise,
 ): tf.Tensor2D {
   let x = images;
   for (const { name, pooled } of layers) {
@@ -115,22 +101,6 @@ function forward(
     if (pooled) x = tf.maxPool(x, 2, 2, "valid");
   }
   return linear(parameters, "fc", tf.mean(x, [1, 2])) as tf.Tensor2D; // 2 x 2 positions are left
-}
-
-/** Training-mode logits; puts the next running statistics into `running`. */
-function trainLogits(
-  layers: readonly ConvolutionLayer[],
-  parameters: Parameters,
-  buffers: Parameters,
-  images: tf.Tensor4D,
-  running: Map<string, tf.Tensor>,
-  momentum?: number,
-): tf.Tensor2D {
-  return forward(layers, parameters, images, (name, x) => {
-    const normalised = batchNorm(parameters, buffers, name, x, momentum);
-    normalised.running.forEach((tensor, buffer) => running.set(buffer, tensor));
-    return normalised.y;
-  });
 }
 
 /** Convolutions in a chain, the last one read by the linear layer. Convolutions are numbered from 0. */
@@ -147,7 +117,24 @@ function contactsOf(layers: readonly ConvolutionLayer[]): Contact[] {
   });
 }
 
-/** The centre position of 3 x 3 kernels with `inputs` input channels, in a row of the flattened matrix. */
-export function kernelCentre(inputs: number): { start: number; stride: number; count: number } {
-  return { start: 4, stride: 9, count: inputs };
+/** The channels of each convolution: normalised one by one, and read by the next convolution or the linear layer. */
+function unitsOf(layers: readonly ConvolutionLayer[]): UnitGroup[] {
+  return layers.map(({ name, outputs }, i) => {
+    const next = layers[i + 1];
+    const own = ["conv.weight", "conv.bias", "bn.weight", "bn.bias", "bn.running_mean", "bn.running_var"];
+    return {
+      name,
+      size: outputs,
+      axes: [
+        ...own.map((parameter) => ({ parameter: `${name}.${parameter}`, axis: 0 })),
+        { parameter: next ? `${next.name}.conv.weight` : "fc.weight", axis: 1 },
+      ],
+    };
+  });
+}
+
+/** The centre position of kernels (of odd width) with `inputs` input channels, in a row of the flattened matrix. */
+export function kernelCentre(inputs: number, kernel = 3): { start: number; stride: number; count: number } {
+  const positions = kernel * kernel;
+  return { start: (positions - 1) / 2, stride: positions, count: inputs };
 }

@@ -1,16 +1,19 @@
 import * as tf from "@tensorflow/tfjs";
-import { fanIn, type Spec } from "./initialise.js";
+import { fanIn, type Fill, type Spec } from "./initialise.js";
 import type { Parameters } from "./model.js";
 import { get } from "./parameters.js";
 
-/** `name.weight` (outputs, inputs, kernel, kernel) and, where `bias`, `name.bias`. */
+/** `name.weight` (outputs, inputs, kernel, kernel) and, where `bias`, `name.bias`, both drawn by `fill`: PyTorch's default. */
 export function convolutionSpecs(
   name: string,
   inputs: number,
   outputs: number,
-  { kernel = 3, bias = false } = {},
+  {
+    kernel = 3,
+    bias = false,
+    fill = fanIn(inputs * kernel * kernel),
+  }: { kernel?: number; bias?: boolean; fill?: Fill } = {},
 ): Spec[] {
-  const fill = fanIn(inputs * kernel * kernel);
   const weight = { name: `${name}.weight`, shape: [outputs, inputs, kernel, kernel], fill };
   return bias ? [weight, { name: `${name}.bias`, shape: [outputs], fill }] : [weight];
 }
@@ -33,14 +36,16 @@ export function transposedConvolutionSpecs(
 /**
  * Convolution by the layer called `name`.
  * @param x [n, height, width, inputs]
- * @param padding "same": output as large as input (stride 1, odd kernel); "valid": none
- * @returns [n, height', width', outputs]
+ * @param padding so many zeros at each side, as in PyTorch; "same": output as large as input (stride 1, odd kernel);
+ * "valid": none. TensorFlow's own "same" pads a strided convolution at the far sides only, so it is refused there.
+ * @returns [n, height', width', outputs], of height' = floor((height + 2 padding - kernel) / stride) + 1
+ * @throws RangeError for "same" with a stride
  */
 export function convolution(
   parameters: Parameters,
   name: string,
   x: tf.Tensor4D,
-  { stride = 1, padding = "valid" }: { stride?: number; padding?: "same" | "valid" } = {},
+  { stride = 1, padding = "valid" }: { stride?: number; padding?: number | "same" | "valid" } = {},
 ): tf.Tensor4D {
   if (padding === "same" && stride !== 1) throw new RangeError(`${name}: "same" padding needs stride 1`);
   const filter = tf.transpose(get(parameters, `${name}.weight`), [2, 3, 1, 0]) as tf.Tensor4D;

@@ -8,7 +8,6 @@ import { type Curve, lossCurves } from "../figures/panels.js";
 import type { Figure } from "../figures/plotly.js";
 import { palette } from "../figures/theme.js";
 import type { RunReader } from "../store/stored-run.js";
-import { parseEdit } from "../train/edits/edit.js";
 import { claimsOfArms } from "./claims/decay-arms.js";
 import { FOUR_TASKS, SHORT } from "./columns.js";
 import { dataNotes } from "./experiments.js";
@@ -82,9 +81,8 @@ function foursOf(runs: readonly RunReader[]): { fours: Four[]; left: string[] } 
     runs.filter(({ record }) => record.status === "finished").map((run) => [run.record.id, run]),
   );
   const held = [...finished.values()].flatMap((run) => {
-    const { origin } = run.record;
-    const edit = origin?.edit === undefined ? undefined : parseEdit(origin.edit);
-    return origin && edit && "norms" in edit ? [{ run, trunk: origin.run, norms: edit.norms.run }] : [];
+    const { origin, norms } = run.record;
+    return origin?.edit?.startsWith("norms:") && norms ? [{ run, trunk: origin.run, norms: norms.run }] : [];
   });
   const decayOf = (run: RunReader): number => Number(run.record.config.weightDecay);
   const fours: Four[] = [];

@@ -3,9 +3,10 @@ import type { RunRecord } from "./record.js";
 /**
  * The command that trains a stored run again, as its record says what it was trained as: fields that only say what is
  * measured are the task's own.
+ * @param keeping how many leading singular vectors it is to keep besides
  */
-export function commandToRemake(record: RunRecord): string {
-  return `${trainCommand(record.task, optionsOf(record))} --retrain`;
+export function commandToRemake(record: RunRecord, keeping: { readonly vectors?: number } = {}): string {
+  return trainCommand(record.task, [...optionsOf(record), ["vectors", keeping.vectors], ["retrain", true]]);
 }
 
 /** The command that measures more of a stored run: from its kept weights, or by going on with it. */
@@ -22,13 +23,16 @@ function optionsOf({ training, seed, order, origin }: RunRecord): [string, unkno
     ["order", order],
     ["from", origin && `${origin.run}@${origin.step}`],
     ["edit", origin?.edit],
+    ["fresh-moments", origin?.memory === false],
   ];
 }
 
-/** `spectral train TASK` with its options, as far as they have a value. */
+/** `spectral train TASK` with its options, as far as they have a value; `true` is that of a flag. */
 export function trainCommand(task: string, options: readonly (readonly [string, unknown])[]): string {
-  const given = options.filter(([, value]) => value !== undefined && value !== "");
-  const words = given.map(([name, value]) => `--${name} ${shellWord(String(value))}`);
+  const given = options.filter(([, value]) => value !== undefined && value !== "" && value !== false);
+  const words = given.map(([name, value]) =>
+    value === true ? `--${name}` : `--${name} ${shellWord(String(value))}`,
+  );
   return ["spectral train", task, ...words].join(" ");
 }
 

@@ -5,6 +5,7 @@ import { printable } from "../core/printable.js";
 import {
   all,
   either,
+  excerpt,
   finite,
   flag,
   list,
@@ -142,13 +143,16 @@ const momentRule: Rule = word(
 const valueRule: Rule = either("a number, text or flag", finite(), text(10_000), flag);
 const gridRule: Rule = named(some(valueRule), 100);
 
-/** A list of at least one entry. */
+/** A list of at least one entry, each once where they are no objects. */
 function some(rule: Rule, most = 10_000): Rule {
   const entries = list(rule, most);
-  return (value) =>
-    Array.isArray(value) && value.length === 0
-      ? { place: "", expected: "a list of at least one entry", found: "[]" }
-      : entries(value);
+  return (value) => {
+    if (!Array.isArray(value)) return entries(value);
+    if (value.length === 0) return { place: "", expected: "a list of at least one entry", found: "[]" };
+    if (new Set(value).size === value.length) return entries(value);
+    const twice = value.findIndex((entry, i) => value.indexOf(entry) < i);
+    return { place: `[${twice}]`, expected: "each entry once", found: `${excerpt(value[twice])} again` };
+  };
 }
 
 /** A text, or null for none. */

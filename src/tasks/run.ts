@@ -1,6 +1,5 @@
 import type { Backend } from "../backend/backend.js";
 import { startBackend } from "../backend/start.js";
-import { dirname } from "node:path";
 import type { NamedArrays } from "../core/array.js";
 import { type Config, configure } from "../core/config.js";
 import {
@@ -16,7 +15,7 @@ import { type ChosenEngine, chooseEngine, type EngineName } from "../linalg/engi
 import { SvdPool } from "../linalg/pool.js";
 import { thisCode } from "../store/code.js";
 import { runsFolder } from "../store/paths.js";
-import { commandToMeasure, trainCommand } from "../store/remake.js";
+import { trainCommand } from "../store/remake.js";
 import {
   identityOf,
   type Origin,
@@ -28,13 +27,13 @@ import {
 } from "../store/record.js";
 import { moveAside } from "../store/folder.js";
 import { findRun, openRun, type Run } from "../store/run.js";
-import { runAtStep, runNamed } from "../store/run-at-step.js";
 import { readRun, type RunReader, verifyRun } from "../store/stored-run.js";
 import type { Start } from "../train/checkpoint.js";
-import { type Edit, normsReadBy, printEdit, weightsReadBy } from "../train/edits/edit.js";
+import { type Edit, printEdit } from "../train/edits/edit.js";
 import type { Experiment } from "../train/experiment.js";
-import { clockOf, type Outcome, type TrainingProgress, train } from "../train/loop.js";
-import { hashOfCourse, type NormCourse, normCourse } from "../train/norm-course.js";
+import { type Outcome, type TrainingProgress, train } from "../train/loop.js";
+import { masksOf, readBy, resolved } from "./edited.js";
+import { normsHeld, recordOfHeld } from "./held.js";
 import {
   beyondRepair,
   type CoverageChoice,
@@ -83,6 +82,11 @@ export interface Branching {
   readonly step: number;
   /** What is done to the weights first. */
   readonly edit?: Edit;
+  /**
+   * Whether the optimiser goes on with the trunk's moments, as in the authors' code, or with fresh ones (false), as in an optimiser
+   * that starts; schedules and epochs go on either way. Default true.
+   */
+  readonly memory?: boolean;
 }
 
 /** A request whose data are open and whose experiment is made. */
@@ -120,7 +124,7 @@ export async function prepareRun(request: RunRequest): Promise<PreparedRun> {
     training: trainingFields(task, config),
     seed,
     ...(order !== seed && { order }),
-    ...(start && { origin: originOf(start) }),
+    ...(start && { origin: originOf(start, request.runs) }),
     profile,
     config: config as Config,
     data: data.provenance,
@@ -149,8 +153,14 @@ function branchOf({ task, set = {}, seed, order }: RunRequest, { run: { record }
   return { config, profile: record.profile, seed: record.seed, order: order ?? record.order };
 }
 
-function originOf({ run, step, edit }: Branching): Origin {
-  return { run: run.record.id, step, ...(edit && { edit: printEdit(edit) }) };
+/** The origin of a branch: another run that the edit names is named by its whole id. */
+function originOf({ run, step, edit, memory = true }: Branching, runs = runsFolder()): Origin {
+  return {
+    run: run.record.id,
+    step,
+    ...(edit && { edit: printEdit(resolved(edit, run, [runs])) }),
+    ...(!memory && step > 0 && { memory }), // at step 0 there are none yet
+  };
 }
 
 /**
@@ -160,60 +170,17 @@ function originOf({ run, step, edit }: Branching): Origin {
 async function startOf(prepared: PreparedRun, record: RunRecord): Promise<Start | undefined> {
   const { request, description, experiment } = prepared;
   if (!request.start) return undefined;
-  const { run, step, edit } = request.start;
-  const trunk = startFrom(run, step, experiment.model);
+  const { run, step, edit, memory } = request.start;
+  const { runs = runsFolder() } = request;
+  const { model } = experiment;
+  const kept = startFrom(run, step, model, { memory });
+  const masks = masksOf({ run, step, weights: () => kept.weights }, model, [runs]);
+  const held = normsHeld(request.start, experiment, { roots: [runs], begun: record.norms });
+  const trunk = { ...kept, masks, norms: held };
   if (!edit) return trunk;
   const { seed, order = seed } = description;
-  return startAfter(edit, trunk, {
-    experiment,
-    seed: order,
-    other: otherWeights(request.start, request.runs),
-    norms: normsOf(request.start, prepared, record),
-  });
-}
-
-/** The weights that an edit reads besides those it edits: of the trunk at another step, or of another run. */
-function otherWeights({ run, edit }: Branching, runs = runsFolder()): NamedArrays | undefined {
-  const from = edit && weightsReadBy(edit);
-  if (!from) return undefined;
-  if (from.run === undefined) return runAtStep(`${run.folder}@${from.step}`, []).weights();
-  const { name, roots } = otherRun(run, from.run, runs);
-  return runAtStep(`${name}@${from.step}`, roots).weights();
-}
-
-/** What a run that an edit names is called, and where it is looked for: of the trunk's task, beside it or the new ones. */
-function otherRun(trunk: RunReader, run: string, runs: string): { name: string; roots: readonly string[] } {
-  const name = run.includes("/") ? run : `${trunk.record.task}/${run}`;
-  return { name, roots: [...new Set([runs, dirname(dirname(trunk.folder))])] };
-}
-
-/**
- * The measured norms that an edit reads. A branch that was begun stays with those steps which were measured then.
- * @throws StoreError if they do not reach from the branch's start to its end, or are not those it was begun with any more
- */
-function normsOf(
-  { run: trunk, step, edit }: Branching,
-  { request, experiment }: PreparedRun,
-  { norms: begun }: RunRecord,
-): NormCourse | undefined {
-  const read = edit && normsReadBy(edit);
-  if (read === undefined) return undefined;
-  const { name, roots } = otherRun(trunk, read, request.runs ?? runsFolder());
-  const other = runNamed(name, roots);
-  const place = `${other.folder}: norms`;
-  const course = normCourse(place, other.rows(), experiment.model, begun?.steps);
-  const end = clockOf(experiment).totalSteps;
-  const [first, last] = [course.steps[0], course.steps.at(-1)];
-  if (first === undefined || last === undefined || first > step || last < end) {
-    const found = last === undefined ? "none" : `those of ${first} .. ${last}`;
-    const measure = `measure them with: ${commandToMeasure(other.record, "spectra")}`;
-    throw new StoreError(`${place}: expected those of steps ${step} .. ${end}, found ${found}; ${measure}`);
-  }
-  if (begun && begun.hash !== hashOfCourse(course)) {
-    const again = `train it again with: ${commandOf(request)} --retrain`;
-    throw new StoreError(`${place}: expected those that this branch was begun with, found others; ${again}`);
-  }
-  return course;
+  const other = readBy(edit, run, [runs])?.weights();
+  return startAfter(edit, trunk, { experiment, seed: order, other, norms: held });
 }
 
 /** The run of a request if it is there and finished. */
@@ -292,9 +259,7 @@ async function* trainOpened(
     const { config, coverage } = description; // of an interrupted run the rest may be measured otherwise
     run.update({ status: "running", failure: undefined, diverged: undefined, config, coverage });
     const start = await startOf(prepared, run.record);
-    if (start?.norms) {
-      run.update({ norms: { steps: start.norms.steps, hash: hashOfCourse(start.norms) } });
-    }
+    if (start?.norms) run.update({ norms: recordOfHeld(start.norms) });
     const streams = { init: seed, order };
     training = train(experiment, run, { streams, start, svd: pool, signal, checkpointSeconds });
     const svd = await pool.description;
@@ -404,10 +369,11 @@ async function filled(run: Run, prepared: PreparedRun): Promise<RunReader> {
 
 /** The command that makes the run of a request. */
 export function commandOf(request: Omit<RunRequest, "signal">): string {
-  const { task, profile, setting, set = {}, seed, order, start, keep, probes, svd, runs } = request;
+  const { task, profile, setting, set = {}, seed, order, start, keep, probes, vectors, svd, runs } = request;
   const options: [string, unknown][] = [
     ["from", start && `${start.run.folder}@${start.step}`],
     ["edit", start?.edit && printEdit(start.edit)],
+    ["fresh-moments", start?.memory === false],
     ["profile", profile],
     ["setting", setting],
     ["seed", seed],
@@ -415,6 +381,7 @@ export function commandOf(request: Omit<RunRequest, "signal">): string {
     ...Object.entries(set).map(([key, value]): [string, unknown] => ["set", `${key}=${String(value)}`]),
     ["keep", keep?.join(",")],
     ["probes", probes?.join(",")],
+    ["vectors", vectors],
     ["svd", svd],
     ["runs", runs === runsFolder() ? undefined : runs],
   ];

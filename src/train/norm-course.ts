@@ -5,6 +5,8 @@ import type { Row } from "../store/rows.js";
 
 /** The Frobenius norms of a model's matrices along a run. */
 export interface NormCourse {
+  /** Id of the run. */
+  readonly run: string;
   /** Steps at which they were measured, rising. */
   readonly steps: readonly number[];
   /** By parameter: a norm for each of the steps, finite and >= 0. */
@@ -13,12 +15,12 @@ export interface NormCourse {
 
 /**
  * The norms that a run has measured, as the rows of its probe `spectra` say.
- * @param place begins an error's message
+ * @param run its id
  * @param only these steps, all of which must be there; default every step that was measured
  * @throws DataError if a norm lacks at such a step, or is not finite
  */
 export function normCourse(
-  place: string,
+  run: string,
   rows: readonly Row[],
   model: Pick<Model<never>, "matrices">,
   only?: readonly number[],
@@ -34,12 +36,12 @@ export function normCourse(
     const norm = measured.get(step)?.get(name);
     if (typeof norm === "number" && norm >= 0 && norm < Infinity) return norm;
     const found = norm === undefined ? "none" : String(norm);
-    throw new DataError(`${place}: expected the norm of "${name}" at step ${step}, found ${found}`);
+    throw new DataError(`run ${run}: expected the norm of "${name}" at step ${step}, found ${found}`);
   };
   const norms = model.matrices.map(
     ({ name, parameter }) => [parameter, steps.map((step) => normAt(step, name))] as const,
   );
-  return { steps, norms: new Map(norms) };
+  return { run, steps, norms: new Map(norms) };
 }
 
 /** 12 hexadecimal digits, equal for equal steps and norms. */

@@ -14,10 +14,16 @@ import type { TrainingState } from "./step.js";
 
 /**
  * A run's state at a step at which it kept its weights: what a branch starts from.
+ * @param memory false for fresh moments: then only the weights are read
  * @throws StoreError naming the run, the step and the steps that are there if weights or memory were not kept;
  * DataError if they are damaged or another model's
  */
-export function startFrom<Batch>(run: RunReader, step: number, model: Model<Batch>): Start {
+export function startFrom<Batch>(
+  run: RunReader,
+  step: number,
+  model: Model<Batch>,
+  { memory = true }: { readonly memory?: boolean } = {},
+): Start {
   const there = (steps: readonly number[], what: string): void => {
     if (steps.includes(step)) return;
     const found = steps.length > 0 ? `those of step ${steps.join(", ")}` : "none";
@@ -27,15 +33,16 @@ export function startFrom<Batch>(run: RunReader, step: number, model: Model<Batc
   const place = `${run.folder}, step ${step}`;
   const weights = run.readWeights(step);
   splitFor(place, model, weights);
-  if (step === 0) return { step, weights };
+  if (step === 0 || !memory) return { step, weights };
   there(run.memorySteps(), "the kept memory of the optimiser");
   return { step, weights, ...unpackMemory(place, run.readMemory(step)!) };
 }
 
 /**
- * A start after an edit of its weights: edited, masked or held at norms if the edit says so, and with normalisation statistics recomputed
- * by one pass over the training set. Losses and an early end of the run that it is taken from are not taken over; the
- * optimiser's memory is, as in the authors' code. Needs a started backend and leaves no tensor on it.
+ * A start after an edit of its weights: edited, masked or held at norms if the edit says so (else as it was), and with
+ * normalisation statistics recomputed by one pass over the training set. Losses and an early end of the run that it is taken from
+ * are not taken over; the optimiser's memory is, as in the authors' code, and goes where the edit moves weights. Needs a started
+ * backend and leaves no tensor on it.
  * @param context.seed of the branch: random masks and new weights are drawn from it
  * @param context.other the weights that `weightsReadBy(edit)` names
  * @param context.norms those of the run that `normsReadBy(edit)` names
@@ -43,15 +50,27 @@ export function startFrom<Batch>(run: RunReader, step: number, model: Model<Batc
  */
 export async function startAfter<Batch>(
   edit: Edit,
-  { step, weights: before, memory, masks: masksBefore }: Start,
+  { step, weights: before, memory, masks: masksBefore, norms: normsBefore }: Start,
   context: Pick<EditContext, "seed" | "other" | "norms"> & { readonly experiment: Experiment<Batch> },
 ): Promise<Start> {
   const { experiment, ...given } = context;
   const edited = applyEdit(edit, { model: experiment.model, weights: before, step, ...given });
-  const masks = edited.masks ?? masksBefore;
+  const { norms = normsBefore, alongside = (arrays: NamedArrays) => arrays } = edited;
+  const masks = edited.masks ?? (masksBefore && alongside(masksBefore));
   const weights = await withStatistics(experiment, maskArrays(edited.weights, masks));
-  const { norms } = edited;
-  return { step, weights, ...(memory && { memory }), ...(masks && { masks }), ...(norms && { norms }) };
+  const moved = memory && { ...memory, slots: slotsAlongside(memory.slots, alongside) };
+  return { step, weights, ...(moved && { memory: moved }), ...(masks && { masks }), ...(norms && { norms }) };
+}
+
+/** An optimiser's slots, "m/<parameter>", after what an edit does to arrays that belong to the parameters. */
+function slotsAlongside(slots: NamedArrays, alongside: (arrays: NamedArrays) => NamedArrays): NamedArrays {
+  const kinds = new Set([...slots.keys()].map((name) => name.slice(0, name.indexOf("/") + 1)));
+  const moved = [...kinds].flatMap((kind) => {
+    const own = [...slots].filter(([name]) => name.startsWith(kind));
+    const named = new Map(own.map(([name, array]) => [name.slice(kind.length), array]));
+    return [...alongside(named)].map(([name, array]) => [kind + name, array] as const);
+  });
+  return new Map(moved);
 }
 
 /** The same weights with the running statistics that belong to them. */

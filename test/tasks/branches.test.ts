@@ -3,11 +3,14 @@ import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, test } from "node:test";
+import { hiddenMatrices } from "spectral-lab/nn/views";
+import { commandToRemake } from "spectral-lab/store/remake";
 import { identityOf, runFolder } from "spectral-lab/store/record";
 import { readRun, type RunReader } from "spectral-lab/store/stored-run";
 import { modularAddition, mnistMlp } from "spectral-lab/tasks/index";
 import { prepareRun, runTask, type RunRequest } from "spectral-lab/tasks/run";
 import { parseEdit } from "spectral-lab/train/edits/edit";
+import { pruningRounds } from "spectral-lab/train/edits/rounds";
 import { lastJson, spectral } from "../cli/spectral.js";
 
 const root = mkdtempSync(join(tmpdir(), "spectral-branches-"));
@@ -86,6 +89,61 @@ test("a ticket: ranked by the trunk's end, rewound, exactly 0 where masked, and 
   assert.equal(lastJson(again.stdout).run, ticket.record.id);
 });
 
+test("fresh moments are another branch: the optimiser forgets, schedules go on", async () => {
+  const start = { run: trunk, step: 6 };
+  const [fresh, plain] = [
+    await finish(request({ start: { ...start, memory: false } })),
+    await finish(request({ start: { ...start, memory: true } })),
+  ];
+  assert.deepEqual(fresh.record.origin, { run: trunk.record.id, step: 6, memory: false });
+  assert.deepEqual(plain.record.origin, { run: trunk.record.id, step: 6 });
+  assert.notDeepEqual(weights(fresh), weights(plain));
+  assert.deepEqual([fresh.record.stretches[0].from, fresh.record.step], [6, 12]);
+  assert.match(commandToRemake(fresh.record), / --from \w+@6 --fresh-moments --retrain$/);
+  const from = ["--from", `${trunk.record.id}@6`, "--fresh-moments"];
+  const again = spectral(["train", "modular-addition", "--backend", "wasm", "--runs", runs, ...from]);
+  assert.equal(lastJson(again.stdout).run, fresh.record.id, again.stderr);
+  assert.match(again.stdout, /@6, fresh moments\n[^]*this run is finished/);
+  const atStart = request({ start: { run: trunk, step: 0, memory: false } });
+  const { description } = await prepareRun(atStart); // nothing is remembered there: one branch, not two
+  assert.deepEqual(description.origin, { run: trunk.record.id, step: 0 });
+});
+
+test("iterative pruning: rounds rank by the end of the round before, so that their masks are nested", async () => {
+  const rounds = pruningRounds({ rounds: 3, share: 0.6, from: { group: "trunk", at: ["6it"] } });
+  const zeros: Set<string>[] = [];
+  let before = trunk;
+  for (const { edits } of rounds) {
+    const text = edits[0].replace(/\{round-\d\}/, before.record.id.slice(0, 9));
+    before = await finish(request({ start: { run: trunk, step: 6, edit: parseEdit(text) } }));
+    assert.equal(
+      before.record.origin!.edit!.length,
+      edits[0].replace(/\{round-\d\}/, before.record.id).length,
+    ); // named by the whole id
+    const { model } = (await prepareRun(request({ set }))).experiment;
+    const masked = hiddenMatrices(model).flatMap(({ parameter }) =>
+      Array.from(before.readWeights(12).get(parameter)!.data, Number).map((x, i) =>
+        x === 0 ? `${parameter} ${i}` : "",
+      ),
+    );
+    zeros.push(new Set(masked.filter((name) => name !== "")));
+    assert.equal(zeros.at(-1)!.size, masked.length - Math.floor(0.6 ** zeros.length * masked.length));
+  }
+  for (const name of zeros[0]) assert.ok(zeros[1].has(name), name);
+  for (const name of zeros[1]) assert.ok(zeros[2].has(name), name);
+});
+
+test("a branch of a ticket stays one: with the ticket's order it is the ticket", async () => {
+  const edit = parseEdit("random:0.5");
+  const ticket = await finish(request({ start: { run: trunk, step: 4, edit }, order: 8, keep: ["9it"] }));
+  const branch = await finish(request({ start: { run: ticket, step: 9 }, keep: ["10it"] }));
+  assert.deepEqual(weights(branch), weights(ticket));
+  const further = await finish(request({ start: { run: branch, step: 10 }, order: 9 }));
+  const zerosOf = (run: RunReader): string => [...run.readWeights(12)].map(([name, { data }]) => `${name} ${Array.from(data, Number).map((x) => x === 0)}`).join(); // prettier-ignore
+  assert.notDeepEqual(weights(further), weights(ticket));
+  assert.equal(zerosOf(further), zerosOf(ticket));
+});
+
 test("a finished branch is filled from its kept weights, compared with what it started from", async () => {
   const start = { run: trunk, step: 6 };
   const asked = request({ start, order: 5, keep: ["9it"] });
@@ -108,6 +166,8 @@ test("a branch stays with the norms that were measured when it began, and says w
   const whole = await finish(request({ start }));
   assert.deepEqual(whole.record.norms?.steps, [0, 6, 12]);
   assert.deepEqual(whole.record.origin, { run: trunk.record.id, step: 0, edit });
+  const short = { ...start, edit: parseEdit(`norms:${free.record.id.slice(0, 7)}`) };
+  assert.deepEqual((await prepareRun(request({ start: short }))).description.origin, whole.record.origin);
   assert.deepEqual(whole.record.config.weightDecay, trunk.record.config.weightDecay);
   const at = (run: RunReader, step: number): unknown[] =>
     run.rows().filter((row) => row.probe === "spectra" && row.step === step);
@@ -115,6 +175,11 @@ test("a branch stays with the norms that were measured when it began, and says w
     const [wanted, found] = [row, at(whole, 12)[i]].map((one) => (one as { frobenius: number }).frobenius);
     assert.ok(Math.abs(found / wanted - 1) < 2e-6);
   });
+
+  const kept = await finish(request({ start, order: 8, keep: ["6it"] }));
+  const branch = await finish(request({ start: { run: kept, step: 6 } }));
+  assert.deepEqual(branch.record.norms, whole.record.norms, "a branch of a run that is held stays held");
+  assert.deepEqual(weights(branch), weights(kept));
 
   const elsewhere = request({ start, runs: join(root, "elsewhere") });
   const abort = new AbortController();
@@ -132,7 +197,7 @@ test("a branch stays with the norms that were measured when it began, and says w
   await assert.rejects(finish(elsewhere), {
     name: "StoreError",
     message:
-      /norms: expected those that this branch was begun with, found others; train it again with: .*--retrain/,
+      /norms: expected those that this branch was begun with, found others: .* train the branch anew too: --retrain/,
   });
   writeFileSync(record, text);
   const resumed = await finish(elsewhere);
@@ -183,6 +248,7 @@ test("what cannot be branched from is one clear error", async () => {
   const train = ["train", "modular-addition", "--runs", runs];
   const cases: [string[], RegExp][] = [
     [["--edit", "magnitude:0.5"], /--edit: expected --from RUN@STEP with it/],
+    [["--fresh-moments"], /--fresh-moments: expected --from RUN@STEP with it/],
     [["--from", "ffff@6"], /there is no run "ffff"/],
     [["--from", `${trunk.record.id}@6`, "--edit", "magnitud:0.5"], /did you mean "magnitude"/],
     [["--from", `${trunk.record.id}@6`, "--edit", "magnitude:2"], /a share in \(0, 1\]/],

@@ -27,7 +27,7 @@ const rows: Row[] = [
 ];
 
 test("norms are those measured, by parameter, and between them on the exponential; on a line where one is 0", () => {
-  const course = normCourse("run", rows, model);
+  const course = normCourse("829c", rows, model);
   assert.deepEqual(course.steps, [0, 6, 20]);
   assert.deepEqual([...course.norms], [["a", [8, 2, 4]], ["b", [3, 0, 1]]]); // prettier-ignore
   const at = (step: number): number[] => [...normsAt(course, step).values()];
@@ -44,23 +44,23 @@ test("norms are those measured, by parameter, and between them on the exponentia
 });
 
 test("chosen steps are taken alone, and equal norms have equal hashes", () => {
-  const course = normCourse("run", rows, model, [0, 20]);
+  const course = normCourse("829c", rows, model, [0, 20]);
   assert.deepEqual(course.norms.get("a"), [8, 4]);
-  assert.equal(hashOfCourse(course), hashOfCourse(normCourse("run", [...rows].reverse(), model, [0, 20])));
-  assert.notEqual(hashOfCourse(course), hashOfCourse(normCourse("run", rows, model)));
+  assert.equal(hashOfCourse(course), hashOfCourse(normCourse("829c", [...rows].reverse(), model, [0, 20])));
+  assert.notEqual(hashOfCourse(course), hashOfCourse(normCourse("829c", rows, model)));
 });
 
 test("what lacks or is no norm is an error that names run, matrix and step", () => {
   const cases: [Row[], RegExp][] = [
-    [rows.slice(0, 2), /run: expected the norm of "b" at step 0, found none/],
+    [rows.slice(0, 2), /run 829c: expected the norm of "b" at step 0, found none/],
     [[row(0, "view", "NaN"), row(0, "b", 1)], /expected the norm of "view" at step 0, found NaN/],
     [[row(0, "view", 1), row(0, "b", -1)], /expected the norm of "b" at step 0, found -1/],
   ];
   for (const [wrong, message] of cases) {
-    assert.throws(() => normCourse("run", wrong, model), { name: "DataError", message });
+    assert.throws(() => normCourse("829c", wrong, model), { name: "DataError", message });
   }
-  const none = normCourse("run", [rows[0]], model);
+  const none = normCourse("829c", [rows[0]], model);
   assert.deepEqual(none.steps, []);
   assert.throws(() => normsAt(none, 0), /expected a step in none, found 0/);
-  assert.throws(() => normCourse("run", rows, model, [0, 7]), /"view" at step 7, found none/);
+  assert.throws(() => normCourse("829c", rows, model, [0, 7]), /"view" at step 7, found none/);
 });

@@ -13,13 +13,11 @@ import { normOf, withMatrices } from "./norms.js";
 export const heldNorms: EditKind<NormsEdit> = {
   form: "norms:RUN",
   parse(run, place) {
-    if (/^[0-9a-z]{12}$/.test(run)) return { norms: { run } };
-    throw new ConfigError(
-      `${place}: expected the 12 digits of a run's id after "norms:", found ${JSON.stringify(run)}: ` +
-        "spectral runs lists them, and the branch is named by it",
-    );
+    if (run !== "" && !/[@#\s]/.test(run)) return { norms: { run } };
+    throw new ConfigError(`${place}: expected a run after "norms:", found ${JSON.stringify(run)}`);
   },
   print: ({ norms: { run } }) => run,
+  reading: (_edit, run) => ({ norms: { run } }),
   readsNorms: ({ norms: { run } }) => run,
   apply({ norms: { run } }, { model, weights, norms, step = 0 }) {
     if (!norms) throw new ConfigError(`edit: expected the measured norms of ${run}, found none`);

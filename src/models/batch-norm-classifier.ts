@@ -1,0 +1,58 @@
+import * as tf from "@tensorflow/tfjs";
+import { crossEntropy } from "../nn/cross-entropy.js";
+import { initialise, type Spec } from "../nn/initialise.js";
+import type { Model, Parameters } from "../nn/model.js";
+import { batchNorm, batchNormEval } from "../nn/normalisation.js";
+import { classificationMetrics, type ImageTensors } from "./classification.js";
+
+/** Batch normalisation by the layer called `name`, in the mode of the pass. x [n, height, width, channels] -> same shape. */
+export type Normalise = (name: string, x: tf.Tensor4D) => tf.Tensor4D;
+
+/**
+ * images [n, height, width, channels] -> logits [n, classes]. It calls `normalise` for every normalisation once, in the
+ * order of the buffers.
+ */
+export type ImageForward = (parameters: Parameters, images: tf.Tensor4D, normalise: Normalise) => tf.Tensor2D;
+
+/** What image classifiers with batch normalisation have in common, whatever their layers are. */
+export function batchNormClassifier(
+  specs: readonly Spec[],
+  bufferSpecs: readonly Spec[],
+  forward: ImageForward,
+): Required<Pick<Model<ImageTensors>, "init" | "initBuffers" | "loss" | "evaluate" | "recalibrate">> {
+  /** Puts the next running statistics into `running`. */
+  const trainLogits = (
+    parameters: Parameters,
+    buffers: Parameters,
+    images: tf.Tensor4D,
+    running: Map<string, tf.Tensor>,
+    momentum?: number,
+  ): tf.Tensor2D =>
+    forward(parameters, images, (name, x) => {
+      const normalised = batchNorm(parameters, buffers, name, x, momentum);
+      normalised.running.forEach((tensor, buffer) => running.set(buffer, tensor));
+      return normalised.y;
+    });
+
+  return {
+    init: (seed) => initialise(specs, seed),
+    initBuffers: (seed) => initialise(bufferSpecs, seed),
+    loss(parameters, buffers, { images, labels }) {
+      const running = new Map<string, tf.Tensor>();
+      const logits = trainLogits(parameters, buffers, images, running);
+      return { loss: crossEntropy(logits, labels), buffers: running };
+    },
+    evaluate(parameters, buffers, { images, labels }) {
+      const normalise: Normalise = (name, x) => batchNormEval(parameters, buffers, name, x);
+      return classificationMetrics(() => forward(parameters, images, normalise), labels);
+    },
+    recalibrate(parameters, buffers, { images }, seen) {
+      const running = new Map<string, tf.Tensor>();
+      tf.tidy(() => {
+        trainLogits(parameters, buffers, images, running, 1 / (seen + 1));
+        running.forEach((tensor) => tf.keep(tensor));
+      });
+      return running;
+    },
+  };
+}
