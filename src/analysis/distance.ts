@@ -15,6 +15,7 @@ const PART = "matrices";
 export const distance = defineStudy({
   kind: "distance",
   title: "Distance of the weights of two networks",
+  reads: "weights",
   defaults: {},
   needs: (inputs) => expectTwoOfOneTask("distance", inputs),
   async parts(context) {

@@ -2,6 +2,7 @@ import type { Comparison } from "../compare.js";
 import { checkInputs } from "./checks.js";
 import type { AnalysedModel, AnalysisFile } from "./file.js";
 import type { AnalysisInputs } from "./inputs.js";
+import { checkSpectra } from "./spectra.js";
 
 /** Compares one section of a model with what our functions give, on the backend that is started. */
 type ModelSection = (model: AnalysedModel, inputs: AnalysisInputs) => Comparison | Promise<Comparison>;
@@ -14,4 +15,6 @@ export const MODEL_SECTIONS: Readonly<Record<string, ModelSection>> = {
 };
 
 /** What checks each section that is about no model. */
-export const FILE_SECTIONS: Readonly<Record<string, FileSection>> = {};
+export const FILE_SECTIONS: Readonly<Record<string, FileSection>> = {
+  spectra: checkSpectra,
+};
