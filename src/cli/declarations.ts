@@ -2,9 +2,23 @@ import type { Declaration } from "./command.js";
 
 // Options of several commands.
 const runsOption = { value: "DIR", text: "folder of runs (default: SPECTRAL_RUNS, else data/runs)" } as const;
+const backend = {
+  value: "B",
+  text: "what computes (default: SPECTRAL_BACKEND, else the first that starts)",
+} as const;
 const studiesOption = {
   value: "DIR",
   text: "folder of studies (default: SPECTRAL_STUDIES, else data/studies)",
+const studiesOption = {
+  value: "DIR",
+  text: "folder of studies (default: SPECTRAL_STUDIES, else data/studies)",
+const studiesOption = {
+  value: "DIR",
+  text: "folder of studies (default: SPECTRAL_STUDIES, else data/studies)",
+} as const;
+const backend = {
+  value: "B",
+  text: "what computes (default: SPECTRAL_BACKEND, else the first that starts)",
 } as const;
 const svd = {
   value: "ENGINE",
@@ -40,7 +54,7 @@ export const train = {
     edit: { value: "EDIT", text: "done to them first: magnitude:0.05, random:0.05, perturb:0.25, ..." },
     "fresh-moments": { text: "a branch: the optimiser begins with fresh moments, not with the trunk's" },
     set: { value: "KEY=VALUE", text: "a field of the task's configuration", multiple: true },
-    backend: { value: "B", text: "what computes (default: SPECTRAL_BACKEND, else the first that starts)" },
+    backend,
     svd,
     runs: runsOption,
     "checkpoint-seconds": {
@@ -74,6 +88,7 @@ export const study = {
   },
   options: {
     set: { value: "KEY=VALUE", text: "a parameter of the kind of study", multiple: true },
+    backend,
     svd,
     runs: runsOption,
     studies: studiesOption,
