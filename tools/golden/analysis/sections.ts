@@ -4,6 +4,8 @@ import { checkInputs } from "./checks.js";
 import type { AnalysedModel, AnalysisFile } from "./file.js";
 import type { AnalysisInputs } from "./inputs.js";
 import { checkInterpolation } from "./interpolation.js";
+import { checkMasks } from "./masks.js";
+import { checkPermutation } from "./permutation.js";
 import { checkPerturbation } from "./perturbation.js";
 import { checkSpectralInterpolation } from "./spectral-interpolation.js";
 import { checkStatistics } from "./statistics.js";
@@ -20,7 +22,9 @@ export const MODEL_SECTIONS: Readonly<Record<string, ModelSection>> = {
   interpolation: checkInterpolation,
   spectralInterpolation: checkSpectralInterpolation,
   alignment: checkAlignment,
+  masks: checkMasks,
   perturbation: checkPerturbation,
+  permutation: checkPermutation,
 };
 
 /** What checks each section that is about no model. */
