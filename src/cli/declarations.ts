@@ -53,6 +53,10 @@ export const train = {
     },
     keep: { value: "M,M...", text: "keeps the weights at these moments too: 0, 500it, 2ep, 20%, end" },
     probes: { value: "P,P...", text: "measures only with these probes (default: all of the task's)" },
+    vectors: {
+      value: "K",
+      text: "keeps the K leading singular vectors of each matrix wherever spectra are measured",
+    },
     retrain: { text: "trains a finished run again; the old one is moved aside" },
     json: lastLine,
   },

@@ -1,8 +1,10 @@
 import type { Comparison } from "../compare.js";
 import { checkAlignment } from "./alignment.js";
+import { checkAgreement } from "./agreement.js";
 import { checkInputs } from "./checks.js";
 import type { AnalysedModel, AnalysisFile } from "./file.js";
 import type { AnalysisInputs } from "./inputs.js";
+import { checkSpectra } from "./spectra.js";
 import { checkInterpolation } from "./interpolation.js";
 import { checkMasks } from "./masks.js";
 import { checkPermutation } from "./permutation.js";
@@ -25,7 +27,10 @@ export const MODEL_SECTIONS: Readonly<Record<string, ModelSection>> = {
   masks: checkMasks,
   perturbation: checkPerturbation,
   permutation: checkPermutation,
+  agreement: checkAgreement,
 };
 
 /** What checks each section that is about no model. */
-export const FILE_SECTIONS: Readonly<Record<string, FileSection>> = {};
+export const FILE_SECTIONS: Readonly<Record<string, FileSection>> = {
+  spectra: checkSpectra,
+};
