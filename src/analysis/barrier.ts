@@ -11,10 +11,10 @@ import type { Experiment } from "../train/experiment.js";
 import { keepBatches } from "../train/kept-batches.js";
 import type { Decomposer, Evaluation, Measurement } from "../train/measure.js";
 import { splitFor } from "../train/start.js";
+import { requireTwoOfOneTask } from "./comparable.js";
 import { type EditedEvaluation, evaluateEdited } from "./edited-network.js";
 import { type Line, type LineChoice, openLine } from "./line.js";
 import { defineStudy, type Disposable, type StudyContext } from "./study.js";
-import { requireTwoOfOneTask } from "./comparable.js";
 
 type Parameters = LineChoice & {
   /** Points on the line, both ends included: alpha = i / (points - 1). */
