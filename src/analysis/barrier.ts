@@ -14,6 +14,7 @@ import { splitFor } from "../train/start.js";
 import { type EditedEvaluation, evaluateEdited } from "./edited-network.js";
 import { type Line, type LineChoice, openLine } from "./line.js";
 import { defineStudy, type Disposable, type StudyContext } from "./study.js";
+import { expectTwoOfOneTask } from "./two-networks.js";
 
 type Parameters = LineChoice & {
   /** Points on the line, both ends included: alpha = i / (points - 1). */
@@ -59,13 +60,7 @@ export const barrier = defineStudy<Parameters>({
     examples: whole(0),
     mean: oneOf("examples", "batches"),
   },
-  needs(inputs) {
-    const tasks = inputs.map(({ run }) => run.record.task);
-    if (tasks.length === 2 && tasks[0] === tasks[1]) return;
-    throw new ConfigError(
-      `barrier: expected two networks of one task, found ${tasks.length === 2 ? tasks.join(" and ") : tasks.length}`,
-    );
-  },
+  needs: (inputs) => expectTwoOfOneTask("barrier", inputs),
   parts({ inputs, parameters: { points }, weights }) {
     checkEnds(inputs, [weights(0), weights(1)]);
     return Array.from({ length: points }, (_, i) => `${PART}${i / (points - 1)}`);

@@ -1,8 +1,10 @@
 import type { Comparison } from "../compare.js";
 import { checkAlignment } from "./alignment.js";
+import { checkAgreement } from "./agreement.js";
 import { checkInputs } from "./checks.js";
 import type { AnalysedModel, AnalysisFile } from "./file.js";
 import type { AnalysisInputs } from "./inputs.js";
+import { checkSpectra } from "./spectra.js";
 import { checkInterpolation } from "./interpolation.js";
 import { checkPerturbation } from "./perturbation.js";
 import { checkSpectralInterpolation } from "./spectral-interpolation.js";
@@ -21,7 +23,10 @@ export const MODEL_SECTIONS: Readonly<Record<string, ModelSection>> = {
   spectralInterpolation: checkSpectralInterpolation,
   alignment: checkAlignment,
   perturbation: checkPerturbation,
+  agreement: checkAgreement,
 };
 
 /** What checks each section that is about no model. */
-export const FILE_SECTIONS: Readonly<Record<string, FileSection>> = {};
+export const FILE_SECTIONS: Readonly<Record<string, FileSection>> = {
+  spectra: checkSpectra,
+};
