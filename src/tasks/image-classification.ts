@@ -23,6 +23,8 @@ export type ClassificationConfig = {
   readonly epochs: number;
   /** Train on so many examples; 0 is all. */
   readonly trainingExamples: number;
+  /** Which of several choices of so many training examples without one in common; 0 is the first. */
+  readonly trainingPart: number;
   /**
    * Evaluate on the first so many examples of the training and of the validation set, and recompute the statistics of
    * pruned networks on as many; 0 is all. A measurement evaluates three networks, so that all 45 000 training examples
@@ -41,6 +43,7 @@ export const classificationDefaults: ClassificationConfig = {
   batchSize: 128,
   epochs: 164,
   trainingExamples: 0,
+  trainingPart: 0,
   evaluationLimit: 10_000,
   standIn: false,
 };
@@ -53,6 +56,7 @@ export const classificationChecks: Checks<ClassificationConfig> = {
   batchSize: whole(1),
   epochs: whole(1),
   trainingExamples: whole(0),
+  trainingPart: whole(0),
   evaluationLimit: whole(0),
 };
 
@@ -64,7 +68,8 @@ export async function openClassificationData(
   _seed: number,
   options?: DataOptions,
 ): Promise<ImageData> {
-  return withTrainingImages(await openCifar10(standInOf(config, options)), config.trainingExamples);
+  const { trainingExamples, trainingPart } = config;
+  return withTrainingImages(await openCifar10(standInOf(config, options)), trainingExamples, trainingPart);
 }
 
 /** A network trained by SGD without augmentation, measured at the paper's moments. */
