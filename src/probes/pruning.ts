@@ -7,7 +7,7 @@ import { disposeParameters } from "../nn/parameters.js";
 import { hiddenMatrices } from "../nn/views.js";
 import type { Measurement, Probe, Snapshot } from "../train/measure.js";
 import { recalibrate } from "../train/recalibrate.js";
-import { metricRows } from "./metrics.js";
+import { metricRows, ROW_BYTES } from "./metrics.js";
 
 /** Which singular triplets of a matrix stay: the first ceil(R/2) of R = min(rows, columns), or all but those. */
 export type Half = "top" | "bottom";
@@ -24,6 +24,7 @@ export function pruningProbe(when: When): Probe {
     name: "pruning",
     when,
     needs: (model) => hiddenMatrices(model).map(shortSide),
+    bytes: () => 2 * 4 * ROW_BYTES,
     async measure(snapshot): Promise<Measurement> {
       const rows: Measurement["rows"][number][] = [];
       for (const half of HALVES) {
