@@ -1,34 +1,54 @@
 /**
- * Copies the compact part of finished runs into data/results/, from where notebooks and figures open them:
+ * Copies the compact part of finished runs and studies into data/results/, from where notebooks and figures open them:
  *
- *     node build/tools/export-results.js RUNS [--max-steps 60]
+ *     node build/tools/export-results.js RUNS... [--studies DIR] [--max-steps 60]
  *
  * Kept are the record, all rows, and at no more than so many evenly spaced steps what the figures show in detail: the
- * singular values of one matrix and the alignment diagonal of one contact. Of all others the scores are in the rows.
+ * singular values of one matrix and the alignment diagonal of one contact; of studies the agreement of that matrix. Of all
+ * others the scores are in the rows.
  */
 import { parseArgs } from "node:util";
 import { messageOf } from "spectral-lab/core/errors";
-import { shownOf } from "spectral-lab/paper/shown";
+import { shownMatrix, shownOf } from "spectral-lab/paper/shown";
 import { findRuns } from "spectral-lab/store/find-runs";
-import { resultsFolder } from "spectral-lab/store/paths";
+import { resultsFolder, studyResultsFolder } from "spectral-lab/store/paths";
 import { exportRun } from "spectral-lab/store/results";
+import { exportStudy, findStudies, type StudyReader } from "spectral-lab/store/study";
 
 const { values, positionals } = parseArgs({
-  options: { "max-steps": { type: "string", default: "60" } },
+  options: { "max-steps": { type: "string", default: "60" }, studies: { type: "string" } },
   allowPositionals: true,
 });
 if (positionals.length === 0) throw new Error("expected at least one folder of runs");
 for (const run of findRuns(positionals, { where: ({ status }) => status === "finished" })) {
-  const name = `${run.record.task} ${run.record.id} (seed ${run.record.seed})`;
-  try {
-    const { matrix, contact } = shownOf(run);
-    const folder = exportRun(run, resultsFolder(), {
+  const { matrix, contact } = shownOf(run);
+  exported(`${run.record.task} ${run.record.id} (seed ${run.record.seed})`, () =>
+    exportRun(run, resultsFolder(), {
       arrays: (name) => name === `singular-values/${matrix}` || name === `alignment/${contact}`,
       maxSteps: Number(values["max-steps"]),
-    });
-    console.log(`${name}: ${folder}`);
+    }),
+  );
+}
+const studies = values.studies === undefined ? [] : findStudies(values.studies);
+for (const study of studies.filter(({ record }) => record.status === "finished")) {
+  exported(`${study.record.kind} ${study.record.id}`, () =>
+    exportStudy(study, studyResultsFolder(), shown(study)),
+  );
+}
+
+/** The arrays of the matrix that the paper shows. */
+function shown(study: StudyReader): { arrays(name: string): boolean } {
+  const matrices = study.rows().flatMap(({ matrix }) => (typeof matrix === "string" ? [matrix] : []));
+  const { name: matrix } = shownMatrix(study.record.inputs[0].task, [...new Set(matrices)]);
+  return { arrays: (name) => name === `agreement/${matrix}` || name === `agreement-matrix/${matrix}` };
+}
+
+/** Exports one; what is damaged is left out, and the others are not. */
+function exported(name: string, action: () => string): void {
+  try {
+    console.log(`${name}: ${action()}`);
   } catch (error) {
-    console.error(`${name}: left out: ${messageOf(error)}`); // damaged: the others are not
+    console.error(`${name}: left out: ${messageOf(error)}`);
     process.exitCode = 1;
   }
 }

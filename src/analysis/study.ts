@@ -40,6 +40,8 @@ export interface StudyKind<C extends Config = Config> {
   /** "agreement": what the command line calls it, and the folder of its studies. */
   readonly kind: string;
   readonly title: string;
+  /** What is read of the inputs, and so what their runs must have kept: whole weights, or leading singular vectors. */
+  readonly reads: "weights" | "vectors";
   /** The parameters, flat. Each of them changes numbers; a default is never changed. */
   readonly defaults: C;
   readonly checks?: Checks<C>;

@@ -2,6 +2,10 @@ import type { Declaration } from "./command.js";
 
 // Options of several commands.
 const runsOption = { value: "DIR", text: "folder of runs (default: SPECTRAL_RUNS, else data/runs)" } as const;
+const studiesOption = {
+  value: "DIR",
+  text: "folder of studies (default: SPECTRAL_STUDIES, else data/studies)",
+} as const;
 const svd = {
   value: "ENGINE",
   text: "what decomposes matrices: lapack or wasm (default: as begun, else the first usable)",
@@ -34,6 +38,7 @@ export const train = {
     order: { value: "N", text: "of the order of examples (default: the seed, or the trunk's)" },
     from: { value: "RUN@STEP", text: "a branch: starts from weights that this run, its trunk, kept" },
     edit: { value: "EDIT", text: "done to them first: magnitude:0.05, random:0.05, perturb:0.25, ..." },
+    "fresh-moments": { text: "a branch: the optimiser begins with fresh moments, not with the trunk's" },
     set: { value: "KEY=VALUE", text: "a field of the task's configuration", multiple: true },
     backend: { value: "B", text: "what computes (default: SPECTRAL_BACKEND, else the first that starts)" },
     svd,
@@ -44,6 +49,10 @@ export const train = {
     },
     keep: { value: "M,M...", text: "keeps the weights at these moments too: 0, 500it, 2ep, 20%, end" },
     probes: { value: "P,P...", text: "measures only with these probes (default: all of the task's)" },
+    vectors: {
+      value: "K",
+      text: "keeps the K leading singular vectors of each matrix wherever spectra are measured",
+    },
     retrain: { text: "trains a finished run again; the old one is moved aside" },
     json: lastLine,
   },
@@ -67,7 +76,7 @@ export const study = {
     set: { value: "KEY=VALUE", text: "a parameter of the kind of study", multiple: true },
     svd,
     runs: runsOption,
-    studies: { value: "DIR", text: "folder of studies (default: SPECTRAL_STUDIES, else data/studies)" },
+    studies: studiesOption,
     json: lastLine,
   },
   statuses: { 0: "the study is finished", 130: "interrupted: the same command goes on", ...stopped },
@@ -126,11 +135,12 @@ export const spectra = {
 export const figures = {
   name: "figures",
   summary:
-    "draws the paper's figures from finished runs, as SVG, PNG and CSV, and prints what they say of its claims",
+    "draws the paper's figures from finished runs and studies, as SVG, PNG and CSV, and prints what they say of its claims",
   positionals: { "[N...]": "numbers of figures (default: all of them)" },
   options: {
     profile: { value: "P", text: "quick, lab or paper (default: SPECTRAL_PROFILE, else lab)" },
     runs: runsOption,
+    studies: studiesOption,
     output: { value: "DIR", text: "where the files go (default: figures)" },
   },
   example: "figures 2 --profile quick",

@@ -6,6 +6,7 @@ import { profileFromEnvironment } from "../lab/reproduce.js";
 import { PAPER_FIGURES, paperFigure } from "../paper/index.js";
 import type { PaperFigure } from "../paper/figure.js";
 import { storedRuns } from "../paper/stored.js";
+import { type StoredChoice, storedPlan, type StoredPlan } from "../paper/stored-plan.js";
 import type { ProfileName } from "../tasks/task.js";
 import type { Given } from "./command.js";
 import type { figures } from "./declarations.js";
@@ -16,15 +17,14 @@ export async function run({ values, positionals }: Given<typeof figures>): Promi
   const wanted = positionals.length > 0 ? positionals.map(figureNamed) : PAPER_FIGURES;
   let drawn = 0;
   for (const paper of wanted) {
-    const runs = storedRuns(paper, profile, { runs: values.runs });
+    const { runs, studies } = storedOf(paper, profile, values);
     if (runs.length === 0) {
-      const commands = paper.tasks.map(({ name }) => `spectral train ${name} --profile ${profile}`);
       console.log(
-        `figure ${paper.number}: no finished runs of profile ${profile}; train with: ${commands.join("; ")}`,
+        `figure ${paper.number}: no finished runs of profile ${profile}; make them with: ${commandsFor(paper, profile)}`,
       );
       continue;
     }
-    const { name, figure, tables, claims } = paper.draw(runs, []);
+    const { name, figure, tables, claims } = paper.draw(runs, studies);
     const paths = await save(figure, name, { folder: values.output, tables });
     console.log(`figure ${paper.number}: ${paper.title}\n${paths.map((path) => `  ${path}`).join("\n")}`);
     if (claims.length > 0) console.log(claimsText(claims));
@@ -32,6 +32,22 @@ export async function run({ values, positionals }: Given<typeof figures>): Promi
   }
   if (drawn === 0) throw new ConfigError(`no figure could be drawn from runs of profile ${profile}`);
   return 0;
+}
+
+/** What a figure is drawn from, as far as it is stored. */
+function storedOf(
+  paper: PaperFigure,
+  profile: ProfileName,
+  folders: Pick<StoredChoice, "runs" | "studies">,
+): Pick<StoredPlan, "runs" | "studies"> {
+  if (paper.plan) return storedPlan(paper.plan(profile), folders);
+  return { runs: storedRuns(paper, profile, folders), studies: [] };
+}
+
+/** The commands that make what a figure is drawn from. */
+function commandsFor({ number, tasks, plan }: PaperFigure, profile: ProfileName): string {
+  if (plan) return `spectral sweep figure${number} --profile ${profile}`;
+  return tasks.map(({ name }) => `spectral train ${name} --profile ${profile}`).join("; ");
 }
 
 /** @throws ConfigError if the text is no number, or the paper has no such figure */

@@ -6,7 +6,14 @@ import { loadLapack, prepareEnvironment } from "./lapack.js";
 import { lapackEngine } from "./lapack-engine.js";
 import { checkedRequest } from "./request.js";
 import type { Matrix, Svd, SvdEngine, SvdOptions } from "./svd.js";
-import { compileKernel, tridiagonalSolver, wasmEngine, type Kernel } from "./wasm-engine.js";
+import {
+  compileKernel,
+  rowProducts,
+  tridiagonalSolver,
+  wasmEngine,
+  type Kernel,
+  type RowProducts,
+} from "./wasm-engine.js";
 
 /** Which engine to use: "auto" is LAPACK where a library is found, else WebAssembly. */
 export type EngineChoice = "wasm" | "lapack" | "auto";
@@ -54,6 +61,11 @@ export function svdSync(
 ): Svd {
   options.signal?.throwIfAborted();
   return engine.decompose(matrix, checkedRequest(matrix, options));
+}
+
+/** Inner products of the rows of two matrices, computed by the WebAssembly kernel on the calling thread. */
+export function openRowProducts(options: EngineOptions = {}): RowProducts {
+  return rowProducts(compileKernel(svdDirectory(options)));
 }
 
 /** The engine, if it decomposes a small matrix rightly: a library of another integer size would not. */

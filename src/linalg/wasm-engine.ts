@@ -19,6 +19,7 @@ interface KernelExports {
   release(position: number): void;
   decompose(...parameters: number[]): number;
   leadingEigenpairs(d: number, e: number, n: number, count: number, lambda: number, z: number): number;
+  multiplyInto(...parameters: number[]): void;
 }
 
 const DONE = 0;
@@ -95,6 +96,29 @@ export function tridiagonalSolver(
     };
     instance.release(start);
     return status === DONE ? result : undefined;
+  };
+}
+
+/** X Y^T of two float32 matrices of n rows, row-major: n x n inner products of their rows, in float64. */
+export type RowProducts = (x: Float32Array, y: Float32Array, n: number) => Float64Array;
+
+/** The kernel's matrix product, for products of the rows of two matrices. */
+export function rowProducts(kernel: Kernel): RowProducts {
+  const instance = instantiate(kernel);
+  return (x, y, n) => {
+    const length = x.length / n;
+    const start = instance.mark();
+    const [a, b] = [x, y].map((matrix) => {
+      const address = instance.allocate(matrix.byteLength) >>> 0;
+      new Float32Array(instance.memory.buffer, address, matrix.length).set(matrix);
+      return address;
+    });
+    const c = instance.allocate(n * n * 8) >>> 0;
+    new Float64Array(instance.memory.buffer, c, n * n).fill(0);
+    instance.multiplyInto(n, n, length, 1, a, 1, length, 1, b, 1, 1, length, c, n, 0);
+    const product = new Float64Array(instance.memory.buffer, c, n * n).slice();
+    instance.release(start);
+    return product;
   };
 }
 

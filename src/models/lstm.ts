@@ -6,7 +6,7 @@ import { greedyDecode, wordsOf } from "../nn/decoding.js";
 import { initialise } from "../nn/initialise.js";
 import { linear, linearSpecs } from "../nn/linear.js";
 import { bidirectionalLstm, DIRECTIONS, GATES, lstmSpecs } from "../nn/lstm.js";
-import type { Contact, ContactSide, Metrics, Model, Parameters } from "../nn/model.js";
+import type { Contact, ContactSide, Metrics, Model, Parameters, UnitGroup } from "../nn/model.js";
 import { flattenedViews } from "../nn/views.js";
 import { checkSizes } from "./sizes.js";
 
@@ -64,7 +64,30 @@ export function lstm(sizes: LstmSizes = {}): Model<SpeechTensors> {
     matrices: flattenedViews(specs),
     contacts: contactsOf(hidden, layers),
     outputLayer: ["linear.weight"],
+    units: unitsOf(hidden, layers),
   };
+}
+
+/**
+ * The units of each layer and direction: the four gates of a unit lie in four blocks of rows, and its output is read by its own
+ * hidden weight and by this direction's half of what follows.
+ */
+function unitsOf(hidden: number, layers: number): UnitGroup[] {
+  return Array.from({ length: layers }, (_, layer) =>
+    DIRECTIONS.map((direction, d): UnitGroup => {
+      const own = (kind: string): string => `lstm.${kind}_l${layer}${direction}`;
+      const next =
+        layer + 1 < layers
+          ? DIRECTIONS.map((other) => `lstm.weight_ih_l${layer + 1}${other}`)
+          : ["linear.weight"];
+      const gates = ["weight_ih", "weight_hh", "bias_ih", "bias_hh"].flatMap((kind) =>
+        GATES.map((_gate, g) => ({ parameter: own(kind), axis: 0, start: g * hidden })),
+      );
+      const read = next.map((parameter) => ({ parameter, axis: 1, start: d * hidden }));
+      const axes = [...gates, { parameter: own("weight_hh"), axis: 1 }, ...read];
+      return { name: `lstm.l${layer}${direction}`, size: hidden, axes };
+    }),
+  ).flat();
 }
 
 function transcriptMetrics(

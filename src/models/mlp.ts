@@ -48,5 +48,14 @@ export function mlp({ inputs, hidden = 256, layers = 4, classes = 10 }: MlpSizes
       to: { matrix: `${to}.weight`, space: "input" },
     })),
     outputLayer: [`${names[layers - 1]}.weight`],
+    units: names.slice(1).map((next, i) => ({
+      name: names[i],
+      size: hidden,
+      axes: [
+        { parameter: `${names[i]}.weight`, axis: 0 },
+        { parameter: `${names[i]}.bias`, axis: 0 },
+        { parameter: `${next}.weight`, axis: 1 },
+      ],
+    })),
   };
 }

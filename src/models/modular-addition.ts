@@ -11,7 +11,7 @@ import { get } from "../nn/parameters.js";
 import { sinusoidalPositions } from "../nn/positions.js";
 import { flattenedViews } from "../nn/views.js";
 import { checkSizes } from "./sizes.js";
-import { blockContacts, blockSpecs, embeddingContact } from "./transformer-block.js";
+import { blockContacts, blockSpecs, blockUnits, embeddingContact } from "./transformer-block.js";
 
 /** One batch of sums. */
 export interface AdditionTensors {
@@ -81,6 +81,7 @@ export function modularAddition(sizes: ModularAdditionSizes): Model<AdditionTens
       ...blockContacts(BLOCK, { matrix: "decoder.weight", as: "decoder" }, { width, heads }),
     ],
     outputLayer: ["decoder.weight"],
+    units: blockUnits(BLOCK, { width, heads, hidden }),
     embedding: ["encoder.weight"],
   };
 }

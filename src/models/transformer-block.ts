@@ -1,7 +1,7 @@
 import { attentionSpecs } from "../nn/attention.js";
 import type { Spec } from "../nn/initialise.js";
 import { linearSpecs } from "../nn/linear.js";
-import type { Contact, ContactSide } from "../nn/model.js";
+import type { Contact, ContactSide, UnitGroup } from "../nn/model.js";
 import { normSpecs } from "../nn/normalisation.js";
 
 /** Parameters of PyTorch's TransformerEncoderLayer, in its order. */
@@ -58,6 +58,42 @@ export function blockContacts(
     chain(`${label}linear1 -> linear2`, linear1, linear2),
     chain(`${label}linear2 -> ${next.as}`, linear2, next.matrix),
   ];
+}
+
+/**
+ * Units of a block that may change places: those of the MLP, and within each head those of its values (which the output projection
+ * reads) and those in which its queries and keys are compared. The residual stream's may not: positions are fixed.
+ */
+export function blockUnits(
+  block: string,
+  { width, heads, hidden }: { width: number; heads: number; hidden: number },
+): UnitGroup[] {
+  const attention = `${block}.self_attn`;
+  const size = width / heads;
+  const projected = (part: number, h: number): UnitGroup["axes"] =>
+    ["in_proj_weight", "in_proj_bias"].map((name) => ({
+      parameter: `${attention}.${name}`,
+      axis: 0,
+      start: part * width + h * size,
+    }));
+  const inHeads = Array.from({ length: heads }, (_, h): UnitGroup[] => [
+    { name: `${attention}.query-key.${h}`, size, axes: [...projected(0, h), ...projected(1, h)] },
+    {
+      name: `${attention}.value.${h}`,
+      size,
+      axes: [...projected(2, h), { parameter: `${attention}.out_proj.weight`, axis: 1, start: h * size }],
+    },
+  ]);
+  const inMlp: UnitGroup = {
+    name: `${block}.linear1`,
+    size: hidden,
+    axes: [
+      { parameter: `${block}.linear1.weight`, axis: 0 },
+      { parameter: `${block}.linear1.bias`, axis: 0 },
+      { parameter: `${block}.linear2.weight`, axis: 1 },
+    ],
+  };
+  return [...inHeads.flat(), inMlp];
 }
 
 /** The output space of one matrix against the input space of the next. */

@@ -11,7 +11,7 @@ import { get } from "../nn/parameters.js";
 import { sinusoidalPositions } from "../nn/positions.js";
 import { flattenedViews } from "../nn/views.js";
 import { checkSizes } from "./sizes.js";
-import { blockContacts, blockSpecs, embeddingContact } from "./transformer-block.js";
+import { blockContacts, blockSpecs, blockUnits, embeddingContact } from "./transformer-block.js";
 
 /** One batch of text. */
 export interface TextTensors {
@@ -83,6 +83,7 @@ export function transformer(sizes: TransformerSizes): Model<TextTensors> {
       }),
     ],
     outputLayer: ["decoder.weight"],
+    units: blocks.flatMap((block) => blockUnits(block, { width, heads, hidden })),
     embedding: ["encoder.weight"],
   };
 }

@@ -3,7 +3,7 @@ import { ConfigError } from "../core/errors.js";
 import { convolution, convolutionSpecs } from "../nn/convolution.js";
 import type { Spec } from "../nn/initialise.js";
 import { linear, linearSpecs } from "../nn/linear.js";
-import type { Contact, Model, Parameters } from "../nn/model.js";
+import type { Contact, Model, Parameters, UnitGroup } from "../nn/model.js";
 import { normSpecs, runningSpecs } from "../nn/normalisation.js";
 import { flattenedViews } from "../nn/views.js";
 import { batchNormClassifier, type Normalise } from "./batch-norm-classifier.js";
@@ -62,6 +62,7 @@ export function vgg({
     matrices: flattenedViews(specs),
     contacts: contactsOf(layers),
     outputLayer: ["fc.weight"],
+    units: unitsOf(layers),
   };
 }
 
@@ -112,6 +113,22 @@ function contactsOf(layers: readonly ConvolutionLayer[]): Contact[] {
       to: next
         ? { matrix: `${next.name}.conv.weight`, space: "input", take: kernelCentre(outputs) }
         : { matrix: "fc.weight", space: "input" },
+    };
+  });
+}
+
+/** The channels of each convolution: normalised one by one, and read by the next convolution or the linear layer. */
+function unitsOf(layers: readonly ConvolutionLayer[]): UnitGroup[] {
+  return layers.map(({ name, outputs }, i) => {
+    const next = layers[i + 1];
+    const own = ["conv.weight", "conv.bias", "bn.weight", "bn.bias", "bn.running_mean", "bn.running_var"];
+    return {
+      name,
+      size: outputs,
+      axes: [
+        ...own.map((parameter) => ({ parameter: `${name}.${parameter}`, axis: 0 })),
+        { parameter: next ? `${next.name}.conv.weight` : "fc.weight", axis: 1 },
+      ],
     };
   });
 }

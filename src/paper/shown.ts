@@ -74,13 +74,18 @@ export function shownOf(run: RunReader): Shown {
   const names = (probe: string, column: "matrix" | "contact"): string[] => [
     ...new Set(rows.filter((row) => row.probe === probe).map((row) => String(row[column]))),
   ];
-  const matrix = nearest(names("spectra", "matrix"), places?.matrix);
+  const matrix = shownMatrix(task, names("spectra", "matrix"));
   const contact = nearest(names("alignment", "contact"), places?.contact);
   return {
     matrix: matrix.name,
     contact: contact.name,
     notes: { matrix: matrix.note, contact: contact.note },
   };
+}
+
+/** The one of a task's matrices that the paper shows, or the one in its place, and then a note that says so. */
+export function shownMatrix(task: string, names: readonly string[]): { name: string; note?: string } {
+  return nearest(names, PLACES[task]?.matrix);
 }
 
 /** The name at a place of the chain, or at the same relative depth of a shorter one; else the middle one of all. */

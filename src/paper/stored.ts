@@ -4,7 +4,7 @@ import { SpectralError } from "../core/errors.js";
 import { findRuns } from "../store/find-runs.js";
 import { warnOnce } from "../store/folder.js";
 import { resultsFolder, runsFolder } from "../store/paths.js";
-import { checkSameTraining, type RunRecord } from "../store/record.js";
+import { checkSameTraining, type Origin, type RunRecord } from "../store/record.js";
 import { type RunReader, verifyRun } from "../store/stored-run.js";
 import { commandOf, type RunRequest } from "../tasks/run.js";
 import { type Choice, configOf, type ProfileName, type Task, trainingFields } from "../tasks/task.js";
@@ -52,12 +52,14 @@ export function finishedRuns(
  * Those among the finished runs of a request's task that were trained as it asks, on whatever data, and hold what their records
  * state.
  * @param onLeftOut default a process warning, once for each
+ * @param origin where they branched off; default nowhere. Of a branch the request is that of the whole configuration
  * @throws StoreError if a default was changed since one of them was trained
  */
 export function candidatesOf(
   finished: readonly RunReader[],
   request: RunRequest,
   onLeftOut: OnLeftOut = warnOnce,
+  origin?: Origin,
 ): RunReader[] {
   const { task, seed = 0, order = seed } = request;
   const config = configOf(task, request);
@@ -65,7 +67,7 @@ export function candidatesOf(
   const same = (record: RunRecord): boolean =>
     record.seed === seed &&
     (record.order ?? record.seed) === order &&
-    record.origin === undefined &&
+    isDeepStrictEqual(record.origin, origin) &&
     isDeepStrictEqual(record.training, training);
   const found = finished.filter(({ record }) => same(record));
   const { measuring } = task;

@@ -6,7 +6,7 @@ import type { When } from "../core/time.js";
 import type { Code } from "./code.js";
 import { checkUnchanged, writeRecordOf, type FolderKind, type FolderRecord } from "./record-file.js";
 import { codeRule, configRule, coverageRule, dataRule, nameRule } from "./record-rules.js";
-import { fields, finite, list, named, text, time, whole } from "../core/schema.js";
+import { fields, finite, list, named, oneOf, text, time, whole } from "../core/schema.js";
 
 /**
  * What makes a run that run: all that its weights depend on, and nothing else. Hashed into its name.
@@ -33,12 +33,16 @@ export interface Origin {
   readonly step: number;
   /** What was done to the weights before training went on, as `printEdit` writes it: "magnitude:0.05". */
   readonly edit?: string;
+  /** false: the optimiser's memory was not taken over, but begun afresh; absent: it was. */
+  readonly memory?: false;
 }
 
 /** What was measured and kept while a run was trained: recorded, not hashed. */
 export interface Coverage {
   /** When each probe measured, by its name. */
   readonly probes: Readonly<Record<string, When>>;
+  /** How many leading singular vectors of each matrix the probe `vectors` kept; absent: none. */
+  readonly vectors?: number;
   /** Examples that each evaluation set was evaluated on. */
   readonly evaluated: Readonly<Record<string, number>>;
   /** When weights were kept, with the optimiser's memory. */
@@ -120,7 +124,7 @@ export const RUN: FolderKind = {
     training: configRule,
     seed: whole(-Infinity),
     "order?": whole(-Infinity),
-    "origin?": fields({ run: nameRule, step: whole(), "edit?": text(10_000) }),
+    "origin?": fields({ run: nameRule, step: whole(), "edit?": text(10_000), "memory?": oneOf(false) }),
     "profile?": text(100),
     config: configRule,
     data: dataRule,

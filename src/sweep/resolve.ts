@@ -101,7 +101,7 @@ export class Resolver {
         run: trunk.id,
         step,
         ...(edit !== undefined && { edit }),
-        ...(from.memory === false && step > 0 && { memory: false }),
+        ...(from.memory === false && step > 0 && { memory: false as const }),
       };
       described = await describeRun(request, { trunk: trunk.description, origin });
     } else described = await describeRun(request);

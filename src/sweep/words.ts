@@ -9,11 +9,15 @@ export interface Common {
   readonly svd?: string;
 }
 
-type Option = readonly [string, string | undefined];
+/** A value, or true of a flag; undefined where it is not given. */
+type Option = readonly [string, string | number | boolean | undefined];
 
 /** The options of a command line as its words. */
 function wordsOf(options: readonly Option[]): string[] {
-  return options.flatMap(([name, value]) => (value === undefined ? [] : [`--${name}`, value]));
+  return options.flatMap(([name, value]) => {
+    if (value === undefined || value === false) return [];
+    return value === true ? [`--${name}`] : [`--${name}`, String(value)];
+  });
 }
 
 /**
@@ -50,20 +54,19 @@ async function trainOptions(member: RunMember, resolver: Resolver): Promise<Opti
       if (edit === undefined) return undefined;
       start.push(["edit", edit]);
     }
+    start.push(["fresh-moments", from.memory === false]);
   }
-  const number = (value: number | undefined): string | undefined =>
-    value === undefined ? undefined : String(value);
   const { runs } = resolver;
   return [
     ...start,
     ["profile", profile],
     ["setting", setting],
-    ["seed", number(seed)],
-    ["order", number(order)],
+    ["seed", seed],
+    ["order", order],
     ...Object.entries(set).map(([key, value]): Option => ["set", `${key}=${String(value)}`]),
     ["keep", keep.length > 0 ? keep.join(",") : undefined],
     ["probes", probes?.join(",")],
-    ["vectors", number(vectors)],
+    ["vectors", vectors],
     ["runs", runs === runsFolder() ? undefined : runs],
   ];
 }
@@ -71,8 +74,7 @@ async function trainOptions(member: RunMember, resolver: Resolver): Promise<Opti
 /** The command that trains a finished member again, with all that is asked of it. */
 export async function retrainCommand(member: RunMember, resolver: Resolver): Promise<string> {
   const options = (await trainOptions(member, resolver)) ?? [];
-  const fresh = member.from?.memory === false ? " --fresh-moments" : "";
-  return `${trainCommand(member.task, options)}${fresh} --retrain`;
+  return trainCommand(member.task, [...options, ["retrain", true]]);
 }
 
 /**

@@ -1,6 +1,5 @@
 import type { Backend } from "../backend/backend.js";
 import { startBackend } from "../backend/start.js";
-import { dirname } from "node:path";
 import type { NamedArrays } from "../core/array.js";
 import { type Config, configure } from "../core/config.js";
 import { ConfigError, DamagedError, DataError, messageOf, StoreError } from "../core/errors.js";
@@ -21,12 +20,12 @@ import {
 } from "../store/record.js";
 import { moveAside } from "../store/folder.js";
 import { findRun, openRun, type Run } from "../store/run.js";
-import { runAtStep } from "../store/run-at-step.js";
 import { readRun, type RunReader, verifyRun } from "../store/stored-run.js";
 import type { Start } from "../train/checkpoint.js";
-import { type Edit, printEdit, weightsReadBy } from "../train/edits/edit.js";
+import { type Edit, printEdit } from "../train/edits/edit.js";
 import type { Experiment } from "../train/experiment.js";
 import { type Outcome, type TrainingProgress, train } from "../train/loop.js";
+import { masksOf, readBy, resolved } from "./edited.js";
 import {
   beyondRepair,
   type CoverageChoice,
@@ -75,6 +74,11 @@ export interface Branching {
   readonly step: number;
   /** What is done to the weights first. */
   readonly edit?: Edit;
+  /**
+   * Whether the optimiser goes on with the trunk's moments, as in the authors' code, or with fresh ones (false), as in an optimiser
+   * that starts; schedules and epochs go on either way. Default true.
+   */
+  readonly memory?: boolean;
 }
 
 /** A request whose data are open and whose experiment is made. */
@@ -103,7 +107,7 @@ const NOTE_SECONDS = 10;
 export async function prepareRun(request: RunRequest): Promise<PreparedRun> {
   const { start } = request;
   const backend = await startBackend({ backend: request.backend });
-  const branch = start && { trunk: start.run.record, origin: originOf(start) };
+  const branch = start && { trunk: start.run.record, origin: originOf(start, request.runs) };
   return { request, backend, ...(await describeRun(request, branch)) };
 }
 
@@ -161,32 +165,28 @@ function branchOf({ task, set = {}, seed, order }: RunRequest, { trunk }: Planne
   return { config, profile: trunk.profile, seed: trunk.seed, order: order ?? trunk.order };
 }
 
-function originOf({ run, step, edit }: Branching): Origin {
-  return { run: run.record.id, step, ...(edit && { edit: printEdit(edit) }) };
+/** The origin of a branch: another run that the edit names is named by its whole id. */
+function originOf({ run, step, edit, memory = true }: Branching, runs = runsFolder()): Origin {
+  return {
+    run: run.record.id,
+    step,
+    ...(edit && { edit: printEdit(resolved(edit, run, [runs])) }),
+    ...(!memory && step > 0 && { memory }), // at step 0 there are none yet
+  };
 }
 
 /** What a branch starts from: the trunk's state at its step, after the edit; undefined of a run that is no branch. */
 async function startOf({ request, description, experiment }: PreparedRun): Promise<Start | undefined> {
   if (!request.start) return undefined;
-  const { run, step, edit } = request.start;
-  const trunk = startFrom(run, step, experiment.model);
+  const { run, step, edit, memory } = request.start;
+  const { runs = runsFolder() } = request;
+  const { model } = experiment;
+  const kept = startFrom(run, step, model, { memory });
+  const masks = masksOf({ run, step, weights: () => kept.weights }, model, [runs]);
+  const trunk = { ...kept, masks };
   if (!edit) return trunk;
   const { seed, order = seed } = description;
-  return startAfter(edit, trunk, {
-    experiment,
-    seed: order,
-    other: otherWeights(request.start, request.runs),
-  });
-}
-
-/** The weights that an edit reads besides those it edits: of the trunk at another step, or of another run. */
-function otherWeights({ run, edit }: Branching, runs = runsFolder()): NamedArrays | undefined {
-  const from = edit && weightsReadBy(edit);
-  if (!from) return undefined;
-  const { folder, record } = run;
-  const [name, roots] = from.run === undefined ? [folder, []] : [from.run, [runs, dirname(dirname(folder))]];
-  const named = from.run === undefined || name.includes("/") ? name : `${record.task}/${name}`;
-  return runAtStep(`${named}@${from.step}`, [...new Set(roots)]).weights();
+  return startAfter(edit, trunk, { experiment, seed: order, other: readBy(edit, run, [runs])?.weights() });
 }
 
 /** The run of a request if it is there and finished. */
@@ -373,10 +373,11 @@ async function filled(run: Run, prepared: PreparedRun): Promise<RunReader> {
 
 /** The command that makes the run of a request. */
 export function commandOf(request: Omit<RunRequest, "signal">): string {
-  const { task, profile, setting, set = {}, seed, order, start, keep, probes, svd, runs } = request;
+  const { task, profile, setting, set = {}, seed, order, start, keep, probes, vectors, svd, runs } = request;
   const options: [string, unknown][] = [
     ["from", start && `${start.run.folder}@${start.step}`],
     ["edit", start?.edit && printEdit(start.edit)],
+    ["fresh-moments", start?.memory === false],
     ["profile", profile],
     ["setting", setting],
     ["seed", seed],
@@ -384,6 +385,7 @@ export function commandOf(request: Omit<RunRequest, "signal">): string {
     ...Object.entries(set).map(([key, value]): [string, unknown] => ["set", `${key}=${String(value)}`]),
     ["keep", keep?.join(",")],
     ["probes", probes?.join(",")],
+    ["vectors", vectors],
     ["svd", svd],
     ["runs", runs === runsFolder() ? undefined : runs],
   ];

@@ -14,10 +14,16 @@ import type { TrainingState } from "./step.js";
 
 /**
  * A run's state at a step at which it kept its weights: what a branch starts from.
+ * @param memory false for fresh moments: then only the weights are read
  * @throws StoreError naming the run, the step and the steps that are there if weights or memory were not kept;
  * DataError if they are damaged or another model's
  */
-export function startFrom<Batch>(run: RunReader, step: number, model: Model<Batch>): Start {
+export function startFrom<Batch>(
+  run: RunReader,
+  step: number,
+  model: Model<Batch>,
+  { memory = true }: { readonly memory?: boolean } = {},
+): Start {
   const there = (steps: readonly number[], what: string): void => {
     if (steps.includes(step)) return;
     const found = steps.length > 0 ? `those of step ${steps.join(", ")}` : "none";
@@ -27,15 +33,15 @@ export function startFrom<Batch>(run: RunReader, step: number, model: Model<Batc
   const place = `${run.folder}, step ${step}`;
   const weights = run.readWeights(step);
   splitFor(place, model, weights);
-  if (step === 0) return { step, weights };
+  if (step === 0 || !memory) return { step, weights };
   there(run.memorySteps(), "the kept memory of the optimiser");
   return { step, weights, ...unpackMemory(place, run.readMemory(step)!) };
 }
 
 /**
- * A start after an edit of its weights: edited, masked if the edit says so, and with normalisation statistics recomputed
- * by one pass over the training set. Losses and an early end of the run that it is taken from are not taken over; the
- * optimiser's memory is, as in the authors' code. Needs a started backend and leaves no tensor on it.
+ * A start after an edit of its weights: edited, masked if the edit says so (else as it was), and with normalisation statistics
+ * recomputed by one pass over the training set. Losses and an early end of the run that it is taken from are not taken over; the
+ * optimiser's memory is, as in the authors' code, and goes where the edit moves weights. Needs a started backend and leaves no tensor on it.
  * @param context.seed of the branch: random masks and new weights are drawn from it
  * @param context.other the weights that `weightsReadBy(edit)` names
  * @throws ConfigError for an edit that is out of range; DataError for weights or masks of another model
@@ -47,9 +53,22 @@ export async function startAfter<Batch>(
 ): Promise<Start> {
   const { experiment, seed, other } = context;
   const edited = applyEdit(edit, { model: experiment.model, weights: before, seed, other });
-  const masks = edited.masks ?? masksBefore;
+  const { alongside = (arrays: NamedArrays) => arrays } = edited;
+  const masks = edited.masks ?? (masksBefore && alongside(masksBefore));
   const weights = await withStatistics(experiment, maskArrays(edited.weights, masks));
-  return { step, weights, ...(memory && { memory }), ...(masks && { masks }) };
+  const moved = memory && { ...memory, slots: slotsAlongside(memory.slots, alongside) };
+  return { step, weights, ...(moved && { memory: moved }), ...(masks && { masks }) };
+}
+
+/** An optimiser's slots, "m/<parameter>", after what an edit does to arrays that belong to the parameters. */
+function slotsAlongside(slots: NamedArrays, alongside: (arrays: NamedArrays) => NamedArrays): NamedArrays {
+  const kinds = new Set([...slots.keys()].map((name) => name.slice(0, name.indexOf("/") + 1)));
+  const moved = [...kinds].flatMap((kind) => {
+    const own = [...slots].filter(([name]) => name.startsWith(kind));
+    const named = new Map(own.map(([name, array]) => [name.slice(kind.length), array]));
+    return [...alongside(named)].map(([name, array]) => [kind + name, array] as const);
+  });
+  return new Map(moved);
 }
 
 /** The same weights with the running statistics that belong to them. */

@@ -58,6 +58,7 @@ async function kernelsOf(work: () => Promise<void>): Promise<Set<string>> {
 const trainings = [
   [models.transformerBlock, models.composedAdamw],
   [models.convolutionalNet, models.composedSgd],
+  [models.residualNet, models.composedSgd],
   [models.smallUNet, models.composedAdamw],
   [models.speechNet, models.composedAdamw],
 ] as const;

@@ -90,6 +90,30 @@ export function convolutionalNet(): Problem {
   };
 }
 
+/**
+ * A residual network: 7 x 7 with stride 2 and padding 3, 3 x 3 maximum pooling with stride 2 and padding 1, and a block of 3 x 3
+ * with stride 2 and padding 1 whose shortcut is 1 x 1 with stride 2. On 4 images of 18 x 21, so that sizes are even and
+ * odd: 9 x 11, 5 x 6, 3 x 3.
+ */
+export function residualNet(): Problem {
+  const { uniform, integers } = source("residual");
+  const images = uniform([4, 18, 21, 3]) as tf.Tensor4D;
+  const labels = integers([4], 5);
+  const shapes = [[7, 7, 3, 8], [8], [8], [3, 3, 8, 12], [12], [12], [3, 3, 12, 12], [1, 1, 8, 12], [12, 5]];
+  return {
+    parameters: shapes.map((shape) => uniform(shape, 0.4)),
+    loss([w1, g1, s1, w2, g2, s2, w3, shortcut, head]) {
+      const conv = (x: tf.Tensor, w: tf.Tensor, stride: number, padding: number): tf.Tensor4D =>
+        tf.conv2d(x as tf.Tensor4D, w as tf.Tensor4D, stride, padding);
+      const y = tf.relu(normalise(conv(images, w1, 2, 3), [0, 1, 2], g1, s1)) as tf.Tensor4D;
+      const x = tf.maxPool(y, 3, 2, 1);
+      const inner = tf.relu(normalise(conv(x, w2, 2, 1), [0, 1, 2], g2, s2));
+      const sum = tf.relu(tf.add(conv(inner, w3, 1, 1), conv(x, shortcut, 2, 0)));
+      return crossEntropy(tf.matMul(tf.mean(sum, [1, 2]), head), labels);
+    },
+  };
+}
+
 /** Down by a strided valid convolution, GroupNorm and swish, up by a transposed convolution, with a skip connection. */
 export function smallUNet(): Problem {
   const { uniform } = source("unet");

@@ -12,6 +12,11 @@ const problems = {
     models.composedSgd,
     models.fusedSgd,
   ],
+  "residual net with strided, padded convolutions and pooling, SGD": [
+    models.residualNet,
+    models.composedSgd,
+    models.fusedSgd,
+  ],
   "UNet with strided and transposed convolutions, AdamW": [
     models.smallUNet,
     models.composedAdamw,

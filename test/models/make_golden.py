@@ -58,9 +58,9 @@ def addition_batch(modulus):
     return batch
 
 
-def image_batch(count):
+def image_batch(count, size=32):
     def batch(draws):
-        images = channels_last(draws.uniform([count, 3, 32, 32], 2))
+        images = channels_last(draws.uniform([count, 3, size, size], 2))
         return {"images": images, "labels": draws.integers([count], 10)}
 
     return batch
@@ -86,8 +86,8 @@ def text_batch(draws):
 # What is kept of a model beside losses, norms and spectra
 
 
-def vgg_extras(module, batch):
-    norms = [module.layers[i].bn for i in CONVOLUTIONS]
+def running_extras(module, batch):
+    norms = [part for part in module.modules() if isinstance(part, torch.nn.BatchNorm2d)]
     running = {
         "runningMeanNorm": [norm.running_mean.norm().item() for norm in norms],
         "runningVarNorm": [norm.running_var.norm().item() for norm in norms],
@@ -141,9 +141,9 @@ def matrix_of(name, weight):
     return weight.flatten(1)
 
 
-def centre(vectors):
-    """Of right vectors of a 3 x 3 convolution, the entries of its middle position."""
-    return vectors.unflatten(0, (-1, 9))[:, 4]
+def centre(vectors, kernel=3):
+    """Of right vectors of a convolution, the entries of its kernel's middle position."""
+    return vectors.unflatten(0, (-1, kernel * kernel))[:, kernel * kernel // 2]
 
 
 def diagonal(a, b):
@@ -262,7 +262,7 @@ MODELS = {
         addition_pairs,
         nothing,
     ),
-    "vgg": (20, lambda: torch_models.Vgg(PLAN, 10), image_batch(8), sgd(0.1, 1e-4), vgg_pairs, vgg_extras),
+    "vgg": (20, lambda: torch_models.Vgg(PLAN, 10), image_batch(8), sgd(0.1, 1e-4), vgg_pairs, running_extras),
     "mlp": (30, lambda: torch_models.Mlp(3072, 64, 4, 10), image_batch(16), sgd(0.01, 0), mlp_pairs, nothing),
     "unet": (
         40,
@@ -292,6 +292,16 @@ MODELS = {
 CLIPPED = {"transformer"}  # gradients to a global norm of 1
 
 
+def is_last_norm(name):
+    """The gain of a bottleneck's last normalisation: about 0, without which a deep narrow network is chaotic."""
+    return name.endswith("bn3.weight")
+
+
+def offset(name):
+    """What is added to the draws of a vector."""
+    return 1 if name.endswith("weight") and not is_last_norm(name) else 0
+
+
 def fill(module, draws):
     for name, parameter in module.named_parameters():
         shape = parameter.shape
@@ -300,7 +310,7 @@ def fill(module, draws):
         elif len(shape) >= 2:
             value = draws.uniform(shape, 1 / math.sqrt(parameter.numel() / shape[0]))
         else:
-            value = draws.uniform(shape, 0.1) + (1 if name.endswith("weight") else 0)
+            value = draws.uniform(shape, 0.1) + offset(name)
         parameter.data.copy_(value)
 
 
@@ -332,14 +342,17 @@ def train(module, optimiser, batch, clipped):
     return losses, gradient_norms, global_norms
 
 
-def golden_model(name, seed):
-    base, build, draw_batch, optimise, pairs, extras = MODELS[name]
+def golden_model(name, seed, models=MODELS):
+    base, build, draw_batch, optimise, pairs, extras = models[name]
     draws = Draws(seed + base)
     module = build()
     fill(module, draws)
     batch = draw_batch(draws)
     parameters = [
-        {"name": key, "shape": list(p.shape), "trainable": p.requires_grad, "norm": p.norm().item()}
+        {
+            **{"name": key, "shape": list(p.shape), "trainable": p.requires_grad, "norm": p.norm().item()},
+            **({"offset": 0} if is_last_norm(key) else {}),
+        }
         for key, p in module.named_parameters()
     ]
     first = matrices_of(module)
@@ -375,12 +388,12 @@ def schedules():
     return {"warmupCosine": {str(step): warmup_cosine(step) for step in steps}, "cosine50": cosine}
 
 
-def main(seed):
+def golden_file(seed, models=MODELS):
     torch.set_default_dtype(FLOATS)
     torch.set_num_threads(1)
-    models = [golden_model(name, seed) for name in MODELS]
-    print(json.dumps({"seed": seed, "torch": torch.__version__, "models": models, "schedules": schedules()}))
+    found = [golden_model(name, seed, models) for name in models]
+    return {"seed": seed, "torch": torch.__version__, "models": found, "schedules": schedules()}
 
 
 if __name__ == "__main__":
-    main(int(sys.argv[1]))
+    print(json.dumps(golden_file(int(sys.argv[1]))))

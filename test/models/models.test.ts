@@ -2,7 +2,10 @@ import assert from "node:assert/strict";
 import { before, test } from "node:test";
 import * as tf from "@tensorflow/tfjs";
 import { startBackend } from "spectral-lab/backend/start";
+import { float32 } from "spectral-lab/core/array";
 import { ConfigError } from "spectral-lab/core/errors";
+import { randomStream } from "spectral-lab/core/random";
+import { svdSync } from "spectral-lab/linalg/engine";
 import { lstm } from "spectral-lab/models/lstm";
 import { mlp } from "spectral-lab/models/mlp";
 import { modularAddition } from "spectral-lab/models/modular-addition";
@@ -12,6 +15,9 @@ import { vgg } from "spectral-lab/models/vgg";
 import { pairsOf } from "spectral-lab/nn/contacts";
 import type { ContactSide, Model } from "spectral-lab/nn/model";
 import { toTensors } from "spectral-lab/nn/parameters";
+import { splitStateDict } from "spectral-lab/nn/state-dict";
+import { permuteUnits } from "spectral-lab/nn/units";
+import { matrixOf } from "spectral-lab/nn/views";
 import { adamw } from "spectral-lab/optim/adamw";
 import { disposeState, trainStep, type TrainingState } from "spectral-lab/train/step";
 import { randomTensor } from "../support/finite-differences.js";
@@ -116,6 +122,50 @@ for (const [name, { model, batch }] of Object.entries(cases)) {
     if (model.recalibrate) return;
     const [loss] = await model.loss(parameters, buffers, held).loss.data();
     assert.ok(Math.abs(metrics.loss.sum / metrics.loss.count - loss) < 1e-5 * loss);
+  });
+}
+
+for (const [name, { model, batch }] of Object.entries(cases).filter(([, { model }]) => model.units)) {
+  test(`${name}: permuting any group of units leaves the function and all singular values as they are`, async () => {
+    const held = batch();
+    const random = randomStream(1, "units");
+    const weights = new Map(
+      [...model.init(2), ...model.initBuffers(2)].map(([key, { shape, data }]) => [
+        key,
+        float32(
+          shape,
+          (data as Float32Array).map((x) => x + 0.1 * random.uniform()),
+        ),
+      ]),
+    );
+    const state = splitStateDict(model, weights);
+    const lossesOf = async ({ parameters, buffers }: typeof state): Promise<number[]> => {
+      const [p, b] = [toTensors(parameters), toTensors(buffers)];
+      const [training] = await model.loss(p, b, held).loss.data();
+      const { loss } = await model.evaluate(p, b, held);
+      return [training, loss.sum / loss.count];
+    };
+    const losses = await lossesOf(state);
+    for (const group of model.units!) {
+      const order = Int32Array.from({ length: group.size }, (_, i) => (i + 1) % group.size);
+      const permuted = permuteUnits([group], weights, new Map([[group.name, order]]));
+      for (const { parameter } of group.axes) {
+        assert.ok(weights.has(parameter), `${group.name}: ${parameter}`);
+        assert.notDeepEqual(permuted.get(parameter), weights.get(parameter), parameter);
+      }
+      const found = await lossesOf(splitStateDict(model, permuted));
+      found.forEach((loss, i) =>
+        assert.ok(Math.abs(loss - losses[i]) < 2e-5 * losses[i], `${group.name}: ${loss}, ${losses[i]}`),
+      );
+      for (const view of model.matrices.filter(({ parameter }) =>
+        group.axes.some((axis) => axis.parameter === parameter),
+      )) {
+        const [s, other] = [weights, permuted].map((arrays) => svdSync(matrixOf(view, arrays)).s);
+        s.forEach((value, i) =>
+          assert.ok(Math.abs(value - other[i]) < 1e-5 * s[0], `${group.name}: ${view.name}`),
+        );
+      }
+    }
   });
 }
 

@@ -10,6 +10,7 @@ import { randomStream } from "spectral-lab/core/random";
 import { lstm } from "spectral-lab/models/lstm";
 import { mlp } from "spectral-lab/models/mlp";
 import { modularAddition } from "spectral-lab/models/modular-addition";
+import { resnet } from "spectral-lab/models/resnet";
 import { transformer } from "spectral-lab/models/transformer";
 import { unet } from "spectral-lab/models/unet";
 import { vgg } from "spectral-lab/models/vgg";
@@ -85,6 +86,24 @@ const cases: readonly Case[] = [
     arrays: new Map([
       ["images", normals(4, 32, 32, 3)],
       ["labels", integers(5, 4)],
+    ]),
+  },
+  {
+    name: "resnet with basic blocks and CIFAR's stem",
+    model: resnet({ depth: 18, stem: "cifar", width: 1 / 16, classes: 5 }),
+    torch: { model: "resnet", sizes: { depth: 18, width: 4, kernel: 3, classes: 5 } },
+    arrays: new Map([
+      ["images", normals(4, 32, 32, 3)],
+      ["labels", integers(5, 4)],
+    ]),
+  },
+  {
+    name: "resnet with bottlenecks and ImageNet's stem",
+    model: resnet({ depth: 50, width: 1 / 16, classes: 5 }),
+    torch: { model: "resnet", sizes: { depth: 50, width: 4, kernel: 7, classes: 5 } },
+    arrays: new Map([
+      ["images", normals(3, 61, 90, 3)],
+      ["labels", integers(5, 3)],
     ]),
   },
   {
@@ -200,11 +219,16 @@ function assertSame(found: unknown, expected: unknown, at: string): void {
   }
 }
 
-test("make_golden.py makes the reference file of our tests anew", options, () => {
-  const command = [join(sources, "make_golden.py"), "7"];
-  const { status, stdout, stderr } = spawnSync(python!, command, { encoding: "utf8", maxBuffer: 2 ** 24 });
-  assert.equal(status, 0, stderr);
-  const stored = readFileSync(join(sources, "fixtures", "golden-7.json"), "utf8");
-  const [found, expected] = [stdout, stored].map((text) => JSON.parse(text) as { torch: string });
-  assertSame({ ...found, torch: "" }, { ...expected, torch: "" }, "golden-7");
-});
+for (const [script, fixture] of [
+  ["make_golden.py", "golden-7.json"],
+  ["make_golden_resnet.py", "golden-resnet-7.json"],
+]) {
+  test(`${script} makes ${fixture} of our tests anew`, options, () => {
+    const command = [join(sources, script), "7"];
+    const { status, stdout, stderr } = spawnSync(python!, command, { encoding: "utf8", maxBuffer: 2 ** 24 });
+    assert.equal(status, 0, stderr);
+    const stored = readFileSync(join(sources, "fixtures", fixture), "utf8");
+    const [found, expected] = [stdout, stored].map((text) => JSON.parse(text) as { torch: string });
+    assertSame({ ...found, torch: "" }, { ...expected, torch: "" }, fixture);
+  });
+}

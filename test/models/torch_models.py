@@ -83,6 +83,57 @@ class Vgg(nn.Module):
         return F.cross_entropy(self.fc(x), batch["labels"].long())
 
 
+STAGES = {18: [2, 2, 2, 2], 34: [3, 4, 6, 3], 50: [3, 4, 6, 3]}
+
+
+class Residual(nn.Module):
+    """One block: kernels 3, 3 or (a bottleneck) 1, 3, 1, named as torchvision names them."""
+
+    def __init__(self, inputs, width, stride, bottleneck):
+        super().__init__()
+        outputs = 4 * width if bottleneck else width
+        sizes = [(inputs, width, 1, 1), (width, width, 3, stride), (width, outputs, 1, 1)]
+        if not bottleneck:
+            sizes = [(inputs, width, 3, stride), (width, width, 3, 1)]
+        self.length = len(sizes)
+        for i, (a, b, kernel, step) in enumerate(sizes, 1):
+            setattr(self, f"conv{i}", nn.Conv2d(a, b, kernel, step, kernel // 2, bias=False))
+            setattr(self, f"bn{i}", nn.BatchNorm2d(b))
+        if stride > 1 or inputs != outputs:
+            shortcut = nn.Conv2d(inputs, outputs, 1, stride, bias=False)
+            self.downsample = nn.Sequential(shortcut, nn.BatchNorm2d(outputs))
+
+    def forward(self, x):
+        y = x
+        for i in range(1, self.length + 1):
+            y = getattr(self, f"bn{i}")(getattr(self, f"conv{i}")(F.relu(y) if i > 1 else y))
+        return F.relu(y + (self.downsample(x) if hasattr(self, "downsample") else x))
+
+
+class Resnet(nn.Module):
+    """The stem is ImageNet's (a kernel of 7) or CIFAR's (of 3, without pooling)."""
+
+    def __init__(self, depth, width, kernel, classes):
+        super().__init__()
+        bottleneck = depth >= 50
+        self.conv1 = nn.Conv2d(3, width, kernel, 2 if kernel == 7 else 1, kernel // 2, bias=False)
+        self.bn1 = nn.BatchNorm2d(width)
+        self.maxpool = nn.MaxPool2d(3, 2, 1) if kernel == 7 else nn.Identity()
+        inputs = width
+        for stage, count in enumerate(STAGES[depth]):
+            blocks, inner = [], width * 2**stage
+            for i in range(count):
+                blocks.append(Residual(inputs, inner, 2 if stage > 0 and i == 0 else 1, bottleneck))
+                inputs = 4 * inner if bottleneck else inner
+            setattr(self, f"layer{stage + 1}", nn.Sequential(*blocks))
+        self.fc = nn.Linear(inputs, classes)
+
+    def loss(self, batch):
+        x = self.maxpool(F.relu(self.bn1(self.conv1(batch["images"].permute(0, 3, 1, 2)))))
+        x = self.layer4(self.layer3(self.layer2(self.layer1(x))))
+        return F.cross_entropy(self.fc(x.mean((2, 3))), batch["labels"].long())
+
+
 class Fourier(nn.Module):
     def __init__(self, width):
         super().__init__()
@@ -182,7 +233,7 @@ class Transformer(nn.Module):
         return F.cross_entropy(self(tokens[:, :-1]).flatten(0, 1), tokens[:, 1:].flatten())
 
 
-MODELS = {"mlp": Mlp, "vgg": Vgg, "unet": Unet, "lstm": Lstm, "transformer": Transformer}
+MODELS = {"mlp": Mlp, "vgg": Vgg, "resnet": Resnet, "unet": Unet, "lstm": Lstm, "transformer": Transformer}
 
 
 def main(path):
@@ -191,7 +242,7 @@ def main(path):
     torch.manual_seed(0)
     torch.set_num_threads(1)
     module = MODELS[request["model"]](**request["sizes"])
-    module.train(request["model"] != "vgg")  # the VGG by the running statistics of its checkpoint
+    module.train(request["model"] not in ("vgg", "resnet"))  # these by the running statistics of the checkpoint
     if "load" in request:
         module.load_state_dict(read_safetensors(request["load"]), strict=True)
     with torch.no_grad():

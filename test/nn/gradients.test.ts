@@ -1,3 +1,4 @@
+import assert from "node:assert/strict";
 import { before, test } from "node:test";
 import * as tf from "@tensorflow/tfjs";
 import { startBackend } from "spectral-lab/backend/start";
@@ -75,11 +76,16 @@ for (const [mode, apply] of [
     ));
 }
 
-for (const [stride, padding] of [
-  [1, "same"],
-  [2, "valid"],
+for (const [kernel, stride, padding, size] of [
+  [3, 1, "same", 5],
+  [3, 2, "valid", 5],
+  [3, 2, 1, 5],
+  [3, 2, 1, 4],
+  [1, 2, 0, 5],
+  [7, 2, 3, 6],
 ] as const) {
-  test(`convolution, stride ${stride}, ${padding}: input, weight and bias`, () =>
+  const name = `convolution of ${size} x ${size} by ${kernel} x ${kernel}, stride ${stride}, padding ${padding}`;
+  test(`${name}: input, weight and bias`, () =>
     checkGradient(
       (x, w, b) =>
         convolution(
@@ -91,9 +97,26 @@ for (const [stride, padding] of [
           x as tf.Tensor4D,
           { stride, padding },
         ),
-      [randomTensor([1, 5, 5, 2]), randomTensor([3, 2, 3, 3], 1), randomTensor([3], 2)],
+      [randomTensor([1, size, size, 2]), randomTensor([3, 2, kernel, kernel], 1), randomTensor([3], 2)],
     ));
 }
+
+test("convolution: padding is on all sides, as in PyTorch, and none is at the far ones alone", () => {
+  const x = tf.ones([1, 4, 4, 1]) as tf.Tensor4D;
+  const ones = new Map([["c.weight", tf.ones([1, 1, 3, 3])]]);
+  const y = convolution(ones, "c", x, { stride: 2, padding: 1 });
+  assert.deepEqual(
+    [y.shape, [...y.dataSync()]],
+    [
+      [1, 2, 2, 1],
+      [4, 6, 6, 9],
+    ],
+  ); // corner, edges, inside
+  assert.throws(
+    () => convolution(ones, "c", x, { stride: 2, padding: "same" }),
+    /"same" padding needs stride 1/,
+  );
+});
 
 test("transposed convolution, stride 2 with output padding: input and weight", () =>
   checkGradient(

@@ -3,10 +3,13 @@ import { mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, test } from "node:test";
+import { hiddenMatrices } from "spectral-lab/nn/views";
+import { commandToRemake } from "spectral-lab/store/remake";
 import type { RunReader } from "spectral-lab/store/stored-run";
 import { modularAddition, mnistMlp } from "spectral-lab/tasks/index";
 import { prepareRun, runTask, type RunRequest } from "spectral-lab/tasks/run";
 import { parseEdit } from "spectral-lab/train/edits/edit";
+import { pruningRounds } from "spectral-lab/train/edits/rounds";
 import { lastJson, spectral } from "../cli/spectral.js";
 
 const root = mkdtempSync(join(tmpdir(), "spectral-branches-"));
@@ -85,6 +88,61 @@ test("a ticket: ranked by the trunk's end, rewound, exactly 0 where masked, and 
   assert.equal(lastJson(again.stdout).run, ticket.record.id);
 });
 
+test("fresh moments are another branch: the optimiser forgets, schedules go on", async () => {
+  const start = { run: trunk, step: 6 };
+  const [fresh, plain] = [
+    await finish(request({ start: { ...start, memory: false } })),
+    await finish(request({ start: { ...start, memory: true } })),
+  ];
+  assert.deepEqual(fresh.record.origin, { run: trunk.record.id, step: 6, memory: false });
+  assert.deepEqual(plain.record.origin, { run: trunk.record.id, step: 6 });
+  assert.notDeepEqual(weights(fresh), weights(plain));
+  assert.deepEqual([fresh.record.stretches[0].from, fresh.record.step], [6, 12]);
+  assert.match(commandToRemake(fresh.record), / --from \w+@6 --fresh-moments --retrain$/);
+  const from = ["--from", `${trunk.record.id}@6`, "--fresh-moments"];
+  const again = spectral(["train", "modular-addition", "--backend", "wasm", "--runs", runs, ...from]);
+  assert.equal(lastJson(again.stdout).run, fresh.record.id, again.stderr);
+  assert.match(again.stdout, /@6, fresh moments\n[^]*this run is finished/);
+  const atStart = request({ start: { run: trunk, step: 0, memory: false } });
+  const { description } = await prepareRun(atStart); // nothing is remembered there: one branch, not two
+  assert.deepEqual(description.origin, { run: trunk.record.id, step: 0 });
+});
+
+test("iterative pruning: rounds rank by the end of the round before, so that their masks are nested", async () => {
+  const rounds = pruningRounds({ rounds: 3, share: 0.6, from: { group: "trunk", at: ["6it"] } });
+  const zeros: Set<string>[] = [];
+  let before = trunk;
+  for (const { edits } of rounds) {
+    const text = edits[0].replace(/\{round-\d\}/, before.record.id.slice(0, 9));
+    before = await finish(request({ start: { run: trunk, step: 6, edit: parseEdit(text) } }));
+    assert.equal(
+      before.record.origin!.edit!.length,
+      edits[0].replace(/\{round-\d\}/, before.record.id).length,
+    ); // named by the whole id
+    const { model } = (await prepareRun(request({ set }))).experiment;
+    const masked = hiddenMatrices(model).flatMap(({ parameter }) =>
+      Array.from(before.readWeights(12).get(parameter)!.data, Number).map((x, i) =>
+        x === 0 ? `${parameter} ${i}` : "",
+      ),
+    );
+    zeros.push(new Set(masked.filter((name) => name !== "")));
+    assert.equal(zeros.at(-1)!.size, masked.length - Math.floor(0.6 ** zeros.length * masked.length));
+  }
+  for (const name of zeros[0]) assert.ok(zeros[1].has(name), name);
+  for (const name of zeros[1]) assert.ok(zeros[2].has(name), name);
+});
+
+test("a branch of a ticket stays one: with the ticket's order it is the ticket", async () => {
+  const edit = parseEdit("random:0.5");
+  const ticket = await finish(request({ start: { run: trunk, step: 4, edit }, order: 8, keep: ["9it"] }));
+  const branch = await finish(request({ start: { run: ticket, step: 9 }, keep: ["10it"] }));
+  assert.deepEqual(weights(branch), weights(ticket));
+  const further = await finish(request({ start: { run: branch, step: 10 }, order: 9 }));
+  const zerosOf = (run: RunReader): string => [...run.readWeights(12)].map(([name, { data }]) => `${name} ${Array.from(data, Number).map((x) => x === 0)}`).join(); // prettier-ignore
+  assert.notDeepEqual(weights(further), weights(ticket));
+  assert.equal(zerosOf(further), zerosOf(ticket));
+});
+
 test("a finished branch is filled from its kept weights, compared with what it started from", async () => {
   const start = { run: trunk, step: 6 };
   const asked = request({ start, order: 5, keep: ["9it"] });
@@ -116,6 +174,7 @@ test("what cannot be branched from is one clear error", async () => {
   const train = ["train", "modular-addition", "--runs", runs];
   const cases: [string[], RegExp][] = [
     [["--edit", "magnitude:0.5"], /--edit: expected --from RUN@STEP with it/],
+    [["--fresh-moments"], /--fresh-moments: expected --from RUN@STEP with it/],
     [["--from", "ffff@6"], /there is no run "ffff"/],
     [["--from", `${trunk.record.id}@6`, "--edit", "magnitud:0.5"], /did you mean "magnitude"/],
     [["--from", `${trunk.record.id}@6`, "--edit", "magnitude:2"], /a share in \(0, 1\]/],

@@ -2,7 +2,7 @@ import { readFile } from "node:fs/promises";
 import { DataError, messageOf } from "spectral-lab/core/errors";
 import type { AnalysisFile } from "./analysis/file.js";
 
-/** A reference file: seven small models, their weights by formula, and what PyTorch in float64 made of three steps. */
+/** A reference file: some small models, their weights by formula, and what PyTorch in float64 made of three steps. */
 export interface GoldenFile {
   readonly seed: number;
   readonly torch: string;
@@ -41,6 +41,8 @@ export interface GoldenParameter {
   readonly shape: readonly number[];
   readonly trainable: boolean;
   readonly norm: number;
+  /** Added to the draws of a vector; default 1 where its name ends in "weight", else 0. */
+  readonly offset?: number;
 }
 
 export interface GoldenSpectrum {

@@ -2,6 +2,7 @@ import * as tf from "@tensorflow/tfjs";
 import { lstm } from "spectral-lab/models/lstm";
 import { mlp } from "spectral-lab/models/mlp";
 import { modularAddition } from "spectral-lab/models/modular-addition";
+import { resnet, type ResnetDepth } from "spectral-lab/models/resnet";
 import { transformer } from "spectral-lab/models/transformer";
 import { unet } from "spectral-lab/models/unet";
 import { vgg } from "spectral-lab/models/vgg";
@@ -33,6 +34,8 @@ export function recipeOf(golden: GoldenModel): Recipe | undefined {
     unet: unetRecipe,
     lstm: lstmRecipe,
     transformer: transformerRecipe,
+    resnet18: (model) => resnetRecipe(model, { base: 70, depth: 18, size: 32 }),
+    resnet50: (model) => resnetRecipe(model, { base: 80, depth: 50, size: 45 }),
   };
   return makers[golden.name]?.(golden);
 }
@@ -85,6 +88,23 @@ function vggRecipe(golden: GoldenModel): Recipe {
     batch: (draws) => ({
       images: channelsLast(draws.uniform(8 * 3072, 2), [8, 3, 32, 32]),
       labels: tf.tensor1d(draws.integers(8, 10), "int32"),
+    }),
+  });
+}
+
+/** @param of what the file does not hold; `size` is the height and width of the images */
+function resnetRecipe(golden: GoldenModel, of: { base: number; depth: ResnetDepth; size: number }): Recipe {
+  const { base, depth, size } = of;
+  const [width, , kernel] = shapeOf(golden, "conv1.weight");
+  const [classes] = shapeOf(golden, "fc.weight");
+  const stem = kernel === 7 ? "imagenet" : "cifar";
+  return recipe({
+    base,
+    model: resnet({ depth, stem, width: width / 64, classes }),
+    optimiser: sgd({ learningRate: 0.1, momentum: 0.9, weightDecay: 1e-4 }),
+    batch: (draws) => ({
+      images: channelsLast(draws.uniform(8 * 3 * size * size, 2), [8, 3, size, size]),
+      labels: tf.tensor1d(draws.integers(8, classes), "int32"),
     }),
   });
 }

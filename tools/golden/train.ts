@@ -73,16 +73,16 @@ export async function trainGolden(
 /** Draws the file's parameters in its order; those that are not trained are buffers here. */
 function drawParameters(golden: GoldenModel, draws: Draws): { trained: NamedArrays; fixed: NamedArrays } {
   const [trained, fixed] = [new Map(), new Map()];
-  for (const { name, shape, trainable } of golden.parameters) {
+  for (const { name, shape, trainable, offset } of golden.parameters) {
     const size = sizeOf(shape);
     const scale = !trainable ? 3 : shape.length >= 2 ? 1 / Math.sqrt(size / shape[0]) : 0.1;
     const data = draws.uniform(size, scale);
-    const offset = trainable && shape.length === 1 && name.endsWith("weight") ? 1 : 0;
+    const usual = trainable && shape.length === 1 && name.endsWith("weight") ? 1 : 0;
     (trainable ? trained : fixed).set(
       name,
       float32(
         shape,
-        data.map((x) => x + offset),
+        data.map((x) => x + (offset ?? usual)),
       ),
     );
   }

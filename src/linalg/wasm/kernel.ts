@@ -14,7 +14,7 @@ import { orthonormaliseTail } from "./tail";
 import { backTransform, tridiagonalise } from "./tridiagonal";
 import { eigenvalues } from "./values";
 
-export { allocate, mark, release };
+export { allocate, mark, multiplyInto, release };
 
 /** Singular values below this part of the largest need tail.ts: u is orthonormal to about 2^-53 / HEAD^2 = 1e-7. */
 const HEAD: f64 = 3e-5;

@@ -2,15 +2,34 @@ import { ConfigError } from "../../core/errors.js";
 import { unknownName } from "../../core/config.js";
 import { hashOf } from "../../core/hash.js";
 import type { Edit, EditContext, Edited, EditKind, WeightsRead } from "./kind.js";
+import { align } from "./align.js";
 import { magnitude } from "./magnitude.js";
 import { perturb } from "./perturb.js";
 import { random } from "./random.js";
+import { randomExact } from "./random-exact.js";
 import { reinit } from "./reinit.js";
 import { rescale } from "./rescale.js";
 
-export type { Edit, EditContext, Edited, MaskEdit, PerturbEdit, RescaleEdit, WeightsRead } from "./kind.js";
+export type {
+  AlignEdit,
+  Edit,
+  EditContext,
+  Edited,
+  MaskEdit,
+  PerturbEdit,
+  RescaleEdit,
+  WeightsRead,
+} from "./kind.js";
 
-const KINDS = { magnitude, random, reinit, perturb, rescale } as unknown as Record<string, EditKind>;
+const KINDS = {
+  magnitude,
+  random,
+  "random-exact": randomExact,
+  reinit,
+  perturb,
+  rescale,
+  align,
+} as unknown as Record<string, EditKind>;
 
 /** The text forms of all edits, for usage lines. */
 export const EDIT_FORMS: readonly string[] = Object.values(KINDS).map(({ form }) => form);
@@ -40,6 +59,11 @@ export function hashEdit(edit: Edit): string {
   return hashOf(edit);
 }
 
+/** The same edit, reading the weights of `run` instead of those of the run that it names. @throws TypeError where it names none */
+export function readingFrom(edit: Edit, run: string): Edit {
+  return KINDS[nameOf(edit)].reading!(edit, run);
+}
+
 /** Which other weights must be given to apply an edit; undefined if none. */
 export function weightsReadBy(edit: Edit): WeightsRead | undefined {
   return KINDS[nameOf(edit)].reads?.(edit);
@@ -57,5 +81,5 @@ export function applyEdit(edit: Edit, context: EditContext): Edited {
 
 function nameOf(edit: Edit): string {
   if ("mask" in edit) return edit.mask;
-  return "perturb" in edit ? "perturb" : "rescale";
+  return Object.keys(edit).find((key) => Object.hasOwn(KINDS, key))!;
 }

@@ -4,14 +4,16 @@ import type { Model } from "../../nn/model.js";
 
 /**
  * Keeps a share of the weights of all matrices but the last layer's and holds the others at 0: those of largest magnitude,
- * as many at random in each matrix, or the former with new values.
+ * as many at random in each matrix (on average, or exactly), or the first with new values.
  */
 export type MaskEdit = {
-  readonly mask: "magnitude" | "random" | "reinit";
+  readonly mask: "magnitude" | "random" | "random-exact" | "reinit";
   /** Share in (0, 1]. */
   readonly keep: number;
-  /** The step of the trunk by whose weights magnitudes are ranked. */
+  /** The step at which the trunk's weights rank magnitudes, or those of the run `rankedBy`. */
   readonly rankedAt: number | "end";
+  /** Another run whose weights rank magnitudes: in iterative pruning, the round before. */
+  readonly rankedBy?: string;
 };
 
 /** Adds noise to every hidden matrix and rescales it to its old norm. */
@@ -25,12 +27,18 @@ export type PerturbEdit = {
 /** Rescales every matrix to the norm that it has in another run. */
 export type RescaleEdit = { readonly rescale: { readonly run: string; readonly step: number | "end" } };
 
+/** Gives hidden units the order in which they are most like another run's. */
+export type AlignEdit = { readonly align: { readonly run: string; readonly step: number | "end" } };
+
 /** What is done to weights before training goes on from them: a value, with a text form, that JSON can hold. */
-export type Edit = MaskEdit | PerturbEdit | RescaleEdit;
+export type Edit = MaskEdit | PerturbEdit | RescaleEdit | AlignEdit;
 
 /** What an edit works on and draws from. Host arrays; none is changed. */
 export interface EditContext {
-  readonly model: Pick<Model<never>, "name" | "matrices" | "outputLayer" | "embedding" | "init">;
+  readonly model: Pick<
+    Model<never>,
+    "name" | "matrices" | "outputLayer" | "embedding" | "units" | "init" | "initBuffers"
+  >;
   /** Parameters and buffers to edit, under PyTorch's names. */
   readonly weights: NamedArrays;
   /** Of the branch: random masks and new weights are drawn from it. */
@@ -44,6 +52,8 @@ export interface Edited {
   readonly weights: NamedArrays;
   /** 0/1 by parameter name, if training is to hold weights at 0. */
   readonly masks?: NamedArrays;
+  /** What becomes of arrays that belong to the parameters entry by entry (moments, masks), if they do not stay as they are. */
+  alongside?(arrays: NamedArrays): NamedArrays;
 }
 
 /** Which other weights an edit reads: those of a run, or without one of the trunk. */
@@ -61,6 +71,8 @@ export interface EditKind<E extends Edit = Edit> {
   /** The inverse of `parse`. */
   print(edit: E): string;
   reads?(edit: E): WeightsRead;
+  /** The same edit that reads another run; where `reads` may name one. */
+  reading?(edit: E, run: string): E;
   apply(edit: E, context: EditContext): Edited;
 }
 
@@ -80,6 +92,13 @@ export function numberIn(
 export function stepIn(text: string, place: string): number | "end" {
   if (text === "end") return text;
   return numberIn(text, place, 'a step (a whole number >= 0, or "end") after "@"', Number.isSafeInteger);
+}
+
+/** RUN@STEP as an edit's text has it. @throws ConfigError */
+export function runAndStepIn(text: string, place: string): { run: string; step: number | "end" } {
+  const [run, step, ...more] = text.split("@");
+  if (run && step !== undefined && more.length === 0) return { run, step: stepIn(step, place) };
+  throw new ConfigError(`${place}: expected RUN@STEP, found "${text}"`);
 }
 
 /** The other weights of a context. @throws ConfigError if there are none */

@@ -8,23 +8,30 @@ import {
   type MaskEdit,
   numberIn,
   otherWeights,
+  runAndStepIn,
   stepIn,
 } from "./kind.js";
 
 /** A kind of masks: what `edit` makes of the weights, given the masks of the largest magnitudes. */
 export function maskKind(
   mask: MaskEdit["mask"],
-  edit: (magnitude: NamedArrays, context: EditContext) => Required<Edited>,
+  edit: (magnitude: NamedArrays, context: EditContext) => Edited & { masks: NamedArrays },
 ): EditKind<MaskEdit> {
   return {
-    form: `${mask}:SHARE[@STEP]`,
+    form: `${mask}:SHARE[@[RUN@]STEP]`,
     parse(rest, place) {
-      const [share, step = "end", ...more] = rest.split("@");
+      const [share, ...ranked] = rest.split("@");
       const keep = numberIn(share, place, "a share in (0, 1]", (value) => value > 0 && value <= 1);
-      return { mask, keep, rankedAt: stepIn([step, ...more].join("@"), place) };
+      if (ranked.length < 2) return { mask, keep, rankedAt: stepIn(ranked[0] ?? "end", place) };
+      const { run, step } = runAndStepIn(ranked.join("@"), place);
+      return { mask, keep, rankedAt: step, rankedBy: run };
     },
-    print: ({ keep, rankedAt }) => (rankedAt === "end" ? `${keep}` : `${keep}@${rankedAt}`),
-    reads: ({ rankedAt }) => ({ step: rankedAt }),
+    print({ keep, rankedAt, rankedBy }) {
+      if (rankedBy !== undefined) return `${keep}@${rankedBy}@${rankedAt}`;
+      return rankedAt === "end" ? `${keep}` : `${keep}@${rankedAt}`;
+    },
+    reads: ({ rankedAt: step, rankedBy: run }) => ({ step, ...(run !== undefined && { run }) }),
+    reading: (edit, run) => ({ ...edit, rankedBy: run }),
     apply({ keep }, context) {
       const ranked = otherWeights(context, "the weights that magnitudes are ranked by");
       return edit(magnitudeMasks(context.model, ranked, keep), context);

@@ -1,6 +1,5 @@
-import { ConfigError } from "../../core/errors.js";
 import { matrixOf } from "../../nn/views.js";
-import { type EditKind, otherWeights, type RescaleEdit, stepIn } from "./kind.js";
+import { type EditKind, otherWeights, type RescaleEdit, runAndStepIn } from "./kind.js";
 import { normOf, withMatrices } from "./norms.js";
 
 /**
@@ -9,15 +8,10 @@ import { normOf, withMatrices } from "./norms.js";
  */
 export const rescale: EditKind<RescaleEdit> = {
   form: "rescale:RUN@STEP",
-  parse(rest, place) {
-    const [run, step, ...more] = rest.split("@");
-    if (!run || step === undefined || more.length > 0) {
-      throw new ConfigError(`${place}: expected RUN@STEP after "rescale:", found "${rest}"`);
-    }
-    return { rescale: { run, step: stepIn(step, place) } };
-  },
+  parse: (rest, place) => ({ rescale: runAndStepIn(rest, place) }),
   print: ({ rescale: { run, step } }) => `${run}@${step}`,
   reads: ({ rescale: from }) => from,
+  reading: ({ rescale: { step } }, run) => ({ rescale: { run, step } }),
   apply(_edit, context) {
     const other = otherWeights(context, "the weights whose norms are taken");
     return {

@@ -1,8 +1,9 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { float32, type NamedArrays } from "spectral-lab/core/array";
+import { float32, type NamedArrays, type NdArray } from "spectral-lab/core/array";
 import { transformer } from "spectral-lab/models/transformer";
 import { unet } from "spectral-lab/models/unet";
+import { permuteUnits } from "spectral-lab/nn/units";
 import { hiddenMatrices, matrixOf } from "spectral-lab/nn/views";
 import {
   applyEdit,
@@ -11,6 +12,7 @@ import {
   hashEdit,
   parseEdit,
   printEdit,
+  readingFrom,
   weightsReadBy,
 } from "spectral-lab/train/edits/edit";
 import { magnitudeMasks } from "spectral-lab/train/edits/masks";
@@ -21,11 +23,20 @@ const edits: [string, Edit][] = [
   ["magnitude:0.05", { mask: "magnitude", keep: 0.05, rankedAt: "end" }],
   ["magnitude:0.05@1760", { mask: "magnitude", keep: 0.05, rankedAt: 1760 }],
   ["random:1", { mask: "random", keep: 1, rankedAt: "end" }],
+  [
+    "magnitude:0.64@829cc263db1a@end",
+    { mask: "magnitude", keep: 0.64, rankedAt: "end", rankedBy: "829cc263db1a" },
+  ],
+  [
+    "random-exact:0.05@vgg/829c@1760",
+    { mask: "random-exact", keep: 0.05, rankedAt: 1760, rankedBy: "vgg/829c" },
+  ],
   ["reinit:1e-7@0", { mask: "reinit", keep: 1e-7, rankedAt: 0 }],
   ["perturb:0.25", { perturb: 0.25, seed: 0 }],
   ["perturb:0#7", { perturb: 0, seed: 7 }],
   ["rescale:829cc263db1a@40", { rescale: { run: "829cc263db1a", step: 40 } }],
   ["rescale:vgg/829cc263db1a@end", { rescale: { run: "vgg/829cc263db1a", step: "end" } }],
+  ["align:829cc263db1a@end", { align: { run: "829cc263db1a", step: "end" } }],
 ];
 
 test("an edit and its text say the same", () => {
@@ -39,7 +50,7 @@ test("an edit and its text say the same", () => {
 
 test("a text that is no edit is an error that names it, what was expected and what was found", () => {
   const cases: [string, RegExp][] = [
-    ["magnitude", /edit "magnitude": expected one of magnitude:SHARE\[@STEP\], .*rescale:RUN@STEP/],
+    ["magnitude", /edit "magnitude": expected one of magnitude:SHARE\[@\[RUN@\]STEP\], .*align:RUN@STEP/],
     ["magnitud:0.1", /kind "magnitud" does not exist; did you mean "magnitude"/],
     ["toString:1", /kind "toString" does not exist/],
     ["magnitude:2", /edit "magnitude:2": expected a share in \(0, 1\], found "2"/],
@@ -47,11 +58,13 @@ test("a text that is no edit is an error that names it, what was expected and wh
     ["magnitude:", /found ""/],
     ["random:0x1", /found "0x1"/],
     ["random:0.1@1.5", /expected a step \(a whole number >= 0, or "end"\) after "@", found "1.5"/],
-    ["random:0.1@1@2", /found "1@2"/],
+    ["random:0.1@1@x", /expected a step .* found "x"/],
+    ["random:0.1@1@2@3", /expected RUN@STEP, found "1@2@3"/],
+    ["random:0.1@@2", /expected RUN@STEP, found "@2"/],
     ["perturb:-1", /expected the size of the noise, a number >= 0, found "-1"/],
     ["perturb:1#x", /expected a whole number after "#", found "x"/],
     ["perturb:1#", /found ""/],
-    ["rescale:abc", /expected RUN@STEP after "rescale:", found "abc"/],
+    ["rescale:abc", /edit "rescale:abc": expected RUN@STEP, found "abc"/],
     ["rescale:@3", /found "@3"/],
     ["rescale:a@", /found ""/],
   ];
@@ -67,7 +80,11 @@ test("equal edits have equal hashes, others others", () => {
 
 test("an edit says which other weights it reads", () => {
   assert.deepEqual(weightsReadBy(parseEdit("reinit:0.1@7")), { step: 7 });
-  assert.deepEqual(weightsReadBy(parseEdit("rescale:abc@7")), { run: "abc", step: 7 });
+  for (const text of ["rescale:abc@7", "magnitude:1@abc@7", "align:abc@7"]) {
+    const edit = parseEdit(text);
+    assert.deepEqual(weightsReadBy(edit), { run: "abc", step: 7 });
+    assert.equal(printEdit(readingFrom(edit, "def")), text.replace("abc", "def"));
+  }
   assert.equal(weightsReadBy(parseEdit("perturb:1")), undefined);
 });
 
@@ -88,6 +105,7 @@ const tiny: EditContext["model"] = {
   ],
   outputLayer: ["out"],
   init: () => new Map(),
+  initBuffers: () => new Map(),
 };
 const tinyWeights = (a: number[], b: number[]): NamedArrays =>
   new Map([
@@ -196,6 +214,69 @@ test("random: each matrix about as dense as under magnitude masks, from the bran
   assert.ok(Math.abs(both - 399) < 80, `${both} kept by both: as by chance`);
   assert.deepEqual(masksOf(1), masks);
   assert.notDeepEqual(others, masks);
+});
+
+test("random, exact: of each matrix as many as magnitude masks keep, from the branch's seed, each weight as often", () => {
+  const magnitude = magnitudeMasks(toyModel, other, 0.3);
+  const masksOf = (seed: number): NamedArrays => apply("random-exact:0.3", { seed }).masks!;
+  const count = (mask: NamedArrays, name: string): number => data(mask, name).reduce((sum, x) => sum + x, 0);
+  const kept = new Map(hidden.map((name) => [name, data(magnitude, name).map(() => 0)]));
+  const draws = 400;
+  for (let seed = 0; seed < draws; seed++) {
+    const masks = masksOf(seed);
+    for (const name of hidden) {
+      assert.equal(count(masks, name), count(magnitude, name), name);
+      data(masks, name).forEach((x, i) => (kept.get(name)![i] += x));
+    }
+  }
+  for (const name of hidden) {
+    const share = count(magnitude, name) / data(magnitude, name).length;
+    const deviation = Math.sqrt(share * (1 - share) * draws);
+    for (const times of kept.get(name)!) assert.ok(Math.abs(times - share * draws) < 5 * deviation, `${name}: ${times}`); // prettier-ignore
+  }
+  assert.deepEqual(masksOf(1), masksOf(1));
+  assert.notDeepEqual(masksOf(1), masksOf(2));
+  const { weights: edited, masks } = apply("random-exact:0.3");
+  for (const name of hidden) assert.deepEqual(data(edited, name), data(weights, name).map((x, i) => x * data(masks!, name)[i])); // prettier-ignore
+});
+
+test("masks that rank weights of which some are masked lie within those: rounds of pruning are nested", () => {
+  let ranked = weights;
+  let before: NamedArrays | undefined;
+  let count = hidden.reduce((sum, name) => sum + data(weights, name).length, 0);
+  const all = count;
+  for (const keep of [0.8, 0.64, 0.5, 0.1, 0.02]) {
+    const masks = magnitudeMasks(toyModel, ranked, keep);
+    for (const name of hidden) {
+      if (before) data(masks, name).forEach((x, i) => assert.ok(x <= data(before!, name)[i], name));
+    }
+    count = hidden.reduce((sum, name) => sum + data(masks, name).reduce((s, x) => s + x, 0), 0);
+    assert.equal(count, Math.floor(keep * all));
+    // Training moves what is kept, and leaves the rest at 0.
+    const moved = [...ranked].map(([name, { shape, data: old }]): [string, NdArray] => {
+      const mask = masks.get(name)?.data as Float32Array | undefined;
+      const noise = numbers(old.length, `${keep} ${name}`);
+      return [name, float32(shape, noise.map((x, i) => (x + Number(old[i])) * (mask ? mask[i] : 1)))]; // prettier-ignore
+    });
+    [ranked, before] = [new Map(moved), masks];
+  }
+});
+
+test("align: units in the order of the other run's, the function's numbers kept; what moves with them does too", () => {
+  const order = Int32Array.of(3, 1, 5, 0, 2, 4);
+  const shuffled = permuteUnits(toyModel.units!, weights, new Map([["layers.0", order]]));
+  const { weights: aligned, alongside } = apply("align:abc@3", { weights: shuffled, other: weights });
+  assert.deepEqual(aligned, weights);
+  assert.deepEqual(alongside!(shuffled), weights);
+  const model = unet({ channels: [4, 8, 8, 8], embedding: 8 });
+  const initial = model.init(1);
+  assert.throws(
+    () => applyEdit(parseEdit("align:abc@3"), { model, weights: initial, other: initial, seed: 0 }),
+    {
+      name: "ConfigError",
+      message: /unet: expected a model with groups of interchangeable units .*cannot be aligned/,
+    },
+  );
 });
 
 test("reinit: magnitude masks on new weights of the branch's seed; what has no mask stays", () => {

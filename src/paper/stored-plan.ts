@@ -1,0 +1,178 @@
+import { facetedStudy, type FacetedStudy } from "../analysis/faceted-study.js";
+import { studyNamed } from "../analysis/index.js";
+import { studyIdentity } from "../analysis/study.js";
+import { faceted, type FacetedRun } from "../analysis/tables.js";
+import type { Facets } from "../core/facets.js";
+import { at, type Moment, stepsOf } from "../core/time.js";
+import { warnOnce } from "../store/folder.js";
+import { resultsFolder, runsFolder, studiesFolder, studyResultsFolder } from "../store/paths.js";
+import type { Origin } from "../store/record.js";
+import type { RunReader } from "../store/stored-run.js";
+import { findStudy, type StudyReader, verifyStudy } from "../store/study.js";
+import { unlessDamaged } from "../store/find-runs.js";
+import { expand, type Member, type RunMember, type StudyMember } from "../sweep/expand.js";
+import { memberEdit } from "../sweep/member-edit.js";
+import type { Plan } from "../sweep/plan.js";
+import { taskNamed } from "../tasks/index.js";
+import type { RunRequest } from "../tasks/run.js";
+import { candidatesOf, finishedRuns, type OnLeftOut, preferred } from "./stored.js";
+
+/** What of a plan is stored, on whatever data. */
+export interface StoredPlan {
+  /** The finished runs of its members, with the members' facets. */
+  readonly runs: readonly FacetedRun[];
+  readonly studies: readonly FacetedStudy[];
+  /** Members that are not stored, or not finished. */
+  readonly missing: readonly Member[];
+}
+
+/** Where the members of plans are looked for. */
+export interface StoredChoice {
+  /** Folder of runs; default `runsFolder()`. The committed results are looked through too. */
+  readonly runs?: string;
+  /** Folder of studies; default `studiesFolder()`. */
+  readonly studies?: string;
+  /** Told in one line of what is left out because it is damaged. Default a process warning, once for each. */
+  readonly onLeftOut?: OnLeftOut;
+}
+
+/**
+ * The finished runs and studies of a plan: trained here, else results that came with the repository. Runs of one task are on
+ * equal data; a branch is that of the trunk that was found.
+ * @throws ConfigError for a plan that is none
+ */
+export function storedPlan(
+  plan: Plan,
+  { runs = runsFolder(), studies = studiesFolder(), onLeftOut = warnOnce }: StoredChoice = {},
+): StoredPlan {
+  const found = new FoundRuns([runs, resultsFolder()], onLeftOut);
+  const stored: { runs: FacetedRun[]; studies: FacetedStudy[]; missing: Member[] } = {
+    runs: [],
+    studies: [],
+    missing: [],
+  };
+  for (const member of expand(plan)) {
+    if (member.what === "run") {
+      const run = found.add(member);
+      if (run) stored.runs.push(faceted(run, shownFacets(member.facets)));
+      else stored.missing.push(member);
+    } else {
+      const study = studyOf(member, found, [studies, studyResultsFolder()], onLeftOut);
+      if (study) stored.studies.push(study);
+      else stored.missing.push(member);
+    }
+  }
+  return stored;
+}
+
+/** Facets of a run as tables have them: what names it in its plan is left out, and what it has not. */
+function shownFacets(facets: Facets): Facets {
+  const shown = Object.entries(facets).filter(
+    ([name, value]) => value !== null && name !== "member" && name !== "trunk",
+  );
+  return Object.fromEntries(shown);
+}
+
+/** The stored runs of members, found in the order of the plan: a trunk before its branches. */
+class FoundRuns {
+  readonly #finished = new Map<string, RunReader[]>();
+  readonly #requests = new Map<string, RunRequest>();
+  readonly #runs = new Map<string, RunReader>();
+  readonly #facets = new Map<string, Facets>();
+  /** Of each task: what the first run that was found was trained on. */
+  readonly #data = new Map<string, string>();
+
+  constructor(
+    readonly roots: readonly string[],
+    readonly onLeftOut: OnLeftOut,
+  ) {}
+
+  /** Looks for the run of a member, and remembers it. */
+  add(member: RunMember): RunReader | undefined {
+    this.#facets.set(member.name, member.facets);
+    const { from } = member;
+    const trunk = from && this.#runs.get(from.trunk);
+    const edit = from?.edit === undefined ? undefined : this.edit(from.edit);
+    const request = this.#requestOf(member);
+    if ((from && !trunk) || (from?.edit !== undefined && edit === undefined)) return undefined;
+    const origin: Origin | undefined = from && {
+      run: trunk!.record.id,
+      step: stepIn(trunk!, from.at),
+      ...(edit !== undefined && { edit }),
+      ...(from.memory === false && { memory: false }),
+    };
+    const candidates = candidatesOf(this.#finishedOf(member.task), request, this.onLeftOut, origin);
+    const data = this.#data.get(member.task);
+    const run = preferred(candidates, data);
+    if (!run || (data !== undefined && run.record.data.fingerprint !== data)) return undefined;
+    this.#data.set(member.task, run.record.data.fingerprint);
+    this.#runs.set(member.name, run);
+    return run;
+  }
+
+  /** The run of a member, if it was found. */
+  run(name: string): RunReader | undefined {
+    return this.#runs.get(name);
+  }
+
+  facets(name: string): Facets {
+    return this.#facets.get(name) ?? {};
+  }
+
+  /** An edit as records have it, with runs in the place of members; undefined if one of them was not found. */
+  edit(text: string): string | undefined {
+    return memberEdit(text, (name) => this.#runs.get(name)?.record.id);
+  }
+
+  #requestOf({ name, task, profile, setting, set, seed, order, from }: RunMember): RunRequest {
+    const trunk = from && this.#requests.get(from.trunk);
+    const own = { task: taskNamed(task), profile, setting, seed, order };
+    const request: RunRequest = trunk
+      ? { ...trunk, set: { ...trunk.set, ...set }, order: order ?? trunk.order }
+      : { ...own, set };
+    this.#requests.set(name, request);
+    return request;
+  }
+
+  #finishedOf(task: string): readonly RunReader[] {
+    const known = this.#finished.get(task) ?? finishedRuns(this.roots, taskNamed(task), this.onLeftOut);
+    this.#finished.set(task, known);
+    return known;
+  }
+}
+
+/** A moment of a finished run in optimiser steps. */
+function stepIn({ record: { step = 0, epoch = 0 } }: RunReader, moment: Moment): number {
+  const clock = { stepsPerEpoch: Math.round(step / epoch), totalSteps: step };
+  return stepsOf(at(moment), clock)[0];
+}
+
+/** The stored study of a member; undefined if it, or a run that it reads, is not there. */
+function studyOf(
+  { kind, set, inputs }: StudyMember,
+  found: FoundRuns,
+  roots: readonly string[],
+  onLeftOut: OnLeftOut,
+): FacetedStudy | undefined {
+  const read = inputs.flatMap(({ member, at: moment, edit: text }) => {
+    const run = found.run(member);
+    const edit = text === undefined ? undefined : found.edit(text);
+    if (!run || (text !== undefined && edit === undefined)) return [];
+    const weights = () => run.readWeights(stepIn(run, moment));
+    return [{ run, step: stepIn(run, moment), ...(edit !== undefined && { edit }), weights }];
+  });
+  if (read.length < inputs.length) return undefined;
+  const identity = studyIdentity({ kind: studyNamed(kind), inputs: read, set });
+  const whole = (root: string): StudyReader | undefined =>
+    unlessDamaged(onLeftOut, () => {
+      const study = findStudy(root, identity);
+      if (study?.record.status !== "finished") return undefined;
+      verifyStudy(study);
+      return study;
+    });
+  const study = roots.map(whole).find((one) => one !== undefined);
+  if (!study) return undefined;
+  const facets = inputs.map(({ member, edit = null }) => ({ ...found.facets(member), weights: edit }));
+  const { facets: shared, study: _ } = facetedStudy(study, facets);
+  return { facets: { ...shared, ...set }, study };
+}
