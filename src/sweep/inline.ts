@@ -10,7 +10,7 @@ import { type RunProgress, runTask } from "../tasks/run.js";
 import { parseEdit } from "../train/edits/edit.js";
 import { expand, type Member, type RunMember, type StudyMember } from "./expand.js";
 import type { Plan } from "./plan.js";
-import { Resolver, type SweepFolders } from "./resolve.js";
+import { type Resolver, resolverOf, type SweepFolders } from "./resolve.js";
 import { type Executor, type MemberResult, schedule, type SweepProgress } from "./schedule.js";
 import { studyWords } from "./words.js";
 
@@ -45,7 +45,7 @@ export async function* runPlan(
 ): AsyncGenerator<SweepProgress, PlanResult> {
   const members = expand(plan);
   await startBackend({ backend });
-  const resolver = new Resolver(members, folders);
+  const resolver = await resolverOf(members, folders);
   const { studies } = resolver;
   const executor: Executor = {
     async carryOut(member, signal) {

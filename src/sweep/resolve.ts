@@ -1,5 +1,6 @@
 import { studyNamed } from "../analysis/index.js";
 import { configure } from "../core/config.js";
+import { largest } from "../core/extent.js";
 import { type Clock, type Moment, toSteps } from "../core/time.js";
 import type { DataOptions } from "../data/dataset.js";
 import { findRun } from "../store/run.js";
@@ -47,6 +48,40 @@ export interface SweepFolders {
 
 function outlineOpener(task: Task): Task["open"] {
   return (config, seed) => openOutline(task, config, seed);
+}
+
+/**
+ * A resolver of members of which several may be one run: each of these then asks for what any of them asks for, so that the first
+ * to be trained keeps it all. Needs a started backend. @throws ConfigError, DataError as describeRun
+ */
+export async function resolverOf(members: readonly Member[], options: SweepFolders = {}): Promise<Resolver> {
+  const resolver = new Resolver(members, options);
+  const same = new Map<string, RunMember[]>();
+  for (const member of members) {
+    if (member.what === "study") continue;
+    const resolved = await resolver.run(member.name);
+    if (resolved) same.set(resolved.folder, [...(same.get(resolved.folder) ?? []), member]);
+  }
+  const several = [...same.values()].filter(({ length }) => length > 1);
+  if (several.length === 0) return resolver;
+  const united = new Map(
+    several.flatMap((alike) => alike.map((one) => [one.name, { ...one, ...allOf(alike) }])),
+  );
+  return new Resolver(
+    members.map((member) => united.get(member.name) ?? member),
+    options,
+  );
+}
+
+/** What several members together ask to be measured and kept. */
+function allOf(alike: readonly RunMember[]): Pick<RunMember, "keep" | "probes" | "vectors"> {
+  const probes = alike.every((one) => one.probes) ? alike.flatMap((one) => one.probes!) : undefined;
+  const vectors = largest(alike.map((one) => one.vectors ?? 0));
+  return {
+    keep: [...new Set(alike.flatMap(({ keep }) => keep))],
+    probes: probes && [...new Set(probes)],
+    vectors: vectors > 0 ? vectors : undefined,
+  };
 }
 
 /**
