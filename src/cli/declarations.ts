@@ -140,7 +140,7 @@ export const spectra = {
 export const figures = {
   name: "figures",
   summary:
-    "draws the paper's figures from finished runs and studies, as SVG, PNG and CSV, and prints what they say of its claims",
+    "draws the paper's figures from finished runs and studies (SVG, PNG, CSV), and says what becomes of its claims",
   positionals: { "[N...]": "numbers of figures (default: all of them)" },
   options: {
     profile: { value: "P", text: "quick, lab or paper (default: SPECTRAL_PROFILE, else lab)" },
