@@ -69,7 +69,7 @@ function torchvisionsResnet18(): [name: string, shape: number[], dtype: "F32" | 
   return entries;
 }
 
-test("torchvision's weights of ResNet-18 load, counters of batches aside, and every matrix has a spectrum", () => {
+test("torchvision's weights of ResNet-18 load, counters of batches aside, and every matrix has a spectrum", async () => {
   const path = join(folder, "resnet18.safetensors");
   const arrayOf = (shape: number[], dtype: "F32" | "I64", fill: number): NdArray =>
     dtype === "F32"
