@@ -1,4 +1,12 @@
 /** The parts that figures share: axes and legends of one panel, curves, heat maps. */
 export type { ColorKey, Panel, PanelAxis, Ticks } from "./panel.js";
 export { lossCurves, ranksDrawn, singularValues, type Curve } from "./curves.js";
-export { diagonalHeatmap, imageGrid, rankHeatmap, scaleTop, scoreHeatmap, shortName } from "./heatmaps.js";
+export {
+  diagonalHeatmap,
+  imageGrid,
+  measureHeatmap,
+  rankHeatmap,
+  scaleTop,
+  scoreHeatmap,
+  shortName,
+} from "./heatmaps.js";
