@@ -27,6 +27,8 @@ export { spectraOf, type CheckpointSpectra, type SpectraOptions } from "./analys
 export { runAtStep, type RunAtStep } from "./store/run-at-step.js";
 export { runStudy, type StudyProgress, type StudyRequest } from "./analysis/study.js";
 export { studyTable } from "./analysis/study-table.js";
+export { barrierOf, type Barrier } from "./analysis/barrier-of.js";
+export { barriersTable } from "./analysis/barriers-table.js";
 export * from "./analysis/faceted-study.js";
 export { findStudies, type StudyReader } from "./store/study.js";
 export type { RunReader } from "./store/stored-run.js";

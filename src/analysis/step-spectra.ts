@@ -1,6 +1,5 @@
 import { createHash } from "node:crypto";
-import { agreementDiagonal, agreementScore } from "../linalg/agreement.js";
-import type { Svd } from "../linalg/svd.js";
+import { agreementDiagonal, agreementScore, resolved, type SingularPairs } from "../linalg/agreement.js";
 import type { Weights } from "../store/weights.js";
 import {
   decompose,
@@ -53,8 +52,6 @@ export interface SpectraProgress {
 
 /** Pairs of singular vectors that are compared: those that the score is made of. */
 const PAIRS = 10;
-/** Singular values at or below so much of the largest are rounding, and their vectors arbitrary. */
-const ROUNDING = 1e-6;
 /** Numbers hashed at a time: a hash takes less than 2 GiB. */
 const PIECE = 2 ** 26;
 
@@ -131,7 +128,7 @@ async function outcomesOf(
 ): Promise<(StepSpectrum | Failure)[]> {
   const outcomes: (StepSpectrum | Failure)[] = [];
   const digests: (string | undefined)[] = [];
-  let reference: Svd | undefined;
+  let reference: SingularPairs | undefined;
   for (const i of [at.length - 1, ...at.keys()].slice(0, at.length)) {
     const place = at[i];
     reached(place);
@@ -147,7 +144,7 @@ async function outcomesOf(
       continue;
     }
     const found = await decompose(loaded, decomposer, compare ? PAIRS : 0);
-    if (!("failed" in found) && place.last) reference = found.svd;
+    if (!("failed" in found) && place.last) reference = resolved(found.svd);
     outcomes[i] = "failed" in found ? found : spectrumOf(found, compare, reference);
   }
   return outcomes.map((outcome, i) => {
@@ -161,16 +158,11 @@ async function outcomesOf(
 function spectrumOf(
   { svd, measures, values }: Decomposed,
   compare: boolean,
-  reference: Svd | undefined,
+  reference: SingularPairs | undefined,
 ): StepSpectrum {
   if (!compare) return { measures, values };
-  return { measures, values, agreement: reference === undefined ? NaN : agreementOf(svd, reference) };
-}
-
-function agreementOf(a: Svd, b: Svd): number {
-  const compared = Math.min(PAIRS, a.s.length);
-  const resolved = [a, b].every(({ s }) => s[compared - 1] > ROUNDING * s[0]);
-  return resolved ? agreementScore(agreementDiagonal(a, b, compared)) : NaN;
+  if (reference === undefined) return { measures, values, agreement: NaN };
+  return { measures, values, agreement: agreementScore(agreementDiagonal(resolved(svd), reference, PAIRS)) };
 }
 
 function digestOf({ data, exponent }: LoadedMatrix): string {

@@ -6,6 +6,10 @@ const studiesOption = {
   value: "DIR",
   text: "folder of studies (default: SPECTRAL_STUDIES, else data/studies)",
 } as const;
+const backend = {
+  value: "B",
+  text: "what computes (default: SPECTRAL_BACKEND, else the first that starts)",
+} as const;
 const svd = {
   value: "ENGINE",
   text: "what decomposes matrices: lapack or wasm (default: as begun, else the first usable)",
@@ -40,7 +44,7 @@ export const train = {
     edit: { value: "EDIT", text: "done to them first: magnitude:0.05, random:0.05, perturb:0.25, ..." },
     "fresh-moments": { text: "a branch: the optimiser begins with fresh moments, not with the trunk's" },
     set: { value: "KEY=VALUE", text: "a field of the task's configuration", multiple: true },
-    backend: { value: "B", text: "what computes (default: SPECTRAL_BACKEND, else the first that starts)" },
+    backend,
     svd,
     runs: runsOption,
     "checkpoint-seconds": {
@@ -49,6 +53,10 @@ export const train = {
     },
     keep: { value: "M,M...", text: "keeps the weights at these moments too: 0, 500it, 2ep, 20%, end" },
     probes: { value: "P,P...", text: "measures only with these probes (default: all of the task's)" },
+    vectors: {
+      value: "K",
+      text: "keeps the K leading singular vectors of each matrix wherever spectra are measured",
+    },
     retrain: { text: "trains a finished run again; the old one is moved aside" },
     json: lastLine,
   },
@@ -70,6 +78,7 @@ export const study = {
   },
   options: {
     set: { value: "KEY=VALUE", text: "a parameter of the kind of study", multiple: true },
+    backend,
     svd,
     runs: runsOption,
     studies: studiesOption,

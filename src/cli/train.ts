@@ -1,6 +1,8 @@
 import { ConfigError } from "../core/errors.js";
 import { changedFields, parseSetting } from "../core/config.js";
+import { stepsOf } from "../core/time.js";
 import { printable } from "../core/printable.js";
+import { bytesOfVectors } from "../probes/vectors.js";
 import { runsFolder } from "../store/paths.js";
 import { runAtStep } from "../store/run-at-step.js";
 import type { RunReader } from "../store/stored-run.js";
@@ -16,7 +18,7 @@ import {
 import type { ProfileName } from "../tasks/task.js";
 import { engineNamed } from "../linalg/engine-choice.js";
 import { parseEdit } from "../train/edits/edit.js";
-import type { Outcome } from "../train/loop.js";
+import { clockOf, type Outcome } from "../train/loop.js";
 import { describeData } from "../data/provenance.js";
 import { report } from "./data.js";
 import type { Given } from "./command.js";
@@ -38,6 +40,7 @@ export async function run({ values, positionals }: Given<typeof train>, stop: St
     start: startOf(values),
     keep: values.keep?.split(","),
     probes: values.probes?.split(","),
+    vectors: values.vectors === undefined ? undefined : wholeNumber("vectors", values.vectors),
     retrain: values.retrain,
     backend: values.backend,
     svd: engineNamed(values.svd),
@@ -58,6 +61,7 @@ export async function run({ values, positionals }: Given<typeof train>, stop: St
   const { data, config } = prepared.description;
   if (data.standIn && !config.standIn)
     console.error(`stand-in data: ${printable(data.source ?? "no reason given")}`);
+  if (request.vectors !== undefined) log(vectorsLine(prepared, request.vectors));
   const done = request.retrain ? undefined : finishedRun(prepared);
   if (done) log("this run is finished");
   const { run, outcome } = await follow(prepared, log).catch((error: unknown) => {
@@ -105,6 +109,18 @@ function describe({ request, description }: PreparedRun): string {
   const streams = `seed ${seed}${order === undefined ? "" : `, order ${order}`}`;
   const summary = `profile ${profile} (${task.profiles[profile].summary}), ${streams}${from ?? ""}`;
   return `${summary}\n  data: ${describeData(data)}${fields && `\n  ${fields}`}`;
+}
+
+/** What keeping singular vectors costs. */
+function vectorsLine({ experiment, description }: PreparedRun, count: number): string {
+  const { probes, model } = experiment;
+  const first = description.origin?.step ?? 0;
+  const when = probes.find(({ vectors }) => vectors !== undefined)!.when;
+  const moments = stepsOf(when, clockOf(experiment)).filter((step) => step >= first).length;
+  const bytes = bytesOfVectors(model, count);
+  const size = (n: number): string => `${(n / 1e6).toFixed(n < 1e7 ? 3 : 0)} MB`;
+  const each = `${size(bytes)} at each of ${moments} moments, ${size(moments * bytes)} in all`;
+  return `  the ${count} leading singular vectors of ${model.matrices.length} matrices are kept: ${each}`;
 }
 
 /** Trains, with a line every few seconds. */

@@ -12,7 +12,7 @@ export interface VectorSet {
 }
 
 /** The left singular vectors u_1, u_2, ... of a decomposition. @throws SpectralError if it has none */
-export function leftVectors({ U, rows, leftCount }: Svd): VectorSet {
+export function leftVectors({ U, rows, leftCount }: Pick<Svd, "U" | "rows" | "leftCount">): VectorSet {
   if (U === null) throw new SpectralError("leftVectors: the decomposition was made without left vectors");
   const data = new Float32Array(U.length);
   for (let i = 0; i < rows; i++)
@@ -21,7 +21,11 @@ export function leftVectors({ U, rows, leftCount }: Svd): VectorSet {
 }
 
 /** The right singular vectors v_1, v_2, ... of a decomposition. @throws SpectralError if it has none */
-export function rightVectors({ Vt, columns, rightCount }: Svd): VectorSet {
+export function rightVectors({
+  Vt,
+  columns,
+  rightCount,
+}: Pick<Svd, "Vt" | "columns" | "rightCount">): VectorSet {
   if (Vt === null) throw new SpectralError("rightVectors: the decomposition was made without right vectors");
   return { count: rightCount, size: columns, data: Vt };
 }

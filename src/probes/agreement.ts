@@ -1,6 +1,6 @@
 import { float32, type NdArray } from "../core/array.js";
 import type { When } from "../core/time.js";
-import { agreementDiagonal, agreementScore } from "../linalg/agreement.js";
+import { agreementDiagonal, agreementScore, resolved } from "../linalg/agreement.js";
 import type { Measurement, Probe } from "../train/measure.js";
 import { LEADING } from "./alignment.js";
 
@@ -22,7 +22,7 @@ export function agreementProbe(when: When): Probe {
             snapshot.svd({ matrix: name }),
             snapshot.referenceSvd({ matrix: name }),
           ]);
-          return agreementDiagonal(now, then, LEADING);
+          return agreementDiagonal(resolved(now), resolved(then), LEADING);
         }),
       );
       return {

@@ -59,6 +59,7 @@ const whenRule: Rule = nested(
 /** What was measured and kept (`Coverage`). */
 export const coverageRule: Rule = fields({
   probes: named(whenRule),
+  "vectors?": whole(),
   evaluated: named(whole()),
   weights: whenRule,
 });

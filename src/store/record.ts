@@ -41,6 +41,8 @@ export interface Origin {
 export interface Coverage {
   /** When each probe measured, by its name. */
   readonly probes: Readonly<Record<string, When>>;
+  /** How many leading singular vectors of each matrix the probe `vectors` kept; absent: none. */
+  readonly vectors?: number;
   /** Examples that each evaluation set was evaluated on. */
   readonly evaluated: Readonly<Record<string, number>>;
   /** When weights were kept, with the optimiser's memory. */

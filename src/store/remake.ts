@@ -3,8 +3,12 @@ import type { RunRecord } from "./record.js";
 /**
  * The command that trains a stored run again, as its record says what it was trained as: fields that only say what is
  * measured are the task's own.
+ * @param keeping how many leading singular vectors it is to keep besides
  */
-export function commandToRemake({ task, training, seed, order, origin }: RunRecord): string {
+export function commandToRemake(
+  { task, training, seed, order, origin }: RunRecord,
+  keeping: { readonly vectors?: number } = {},
+): string {
   const options: [string, unknown][] = [
     ["profile", "paper"], // whose values are the defaults that `training` differs from
     ...Object.entries(training).map(([key, value]): [string, unknown] => ["set", `${key}=${String(value)}`]),
@@ -13,6 +17,7 @@ export function commandToRemake({ task, training, seed, order, origin }: RunReco
     ["from", origin && `${origin.run}@${origin.step}`],
     ["edit", origin?.edit],
     ["fresh-moments", origin?.memory === false],
+    ["vectors", keeping.vectors],
     ["retrain", true],
   ];
   return trainCommand(task, options);

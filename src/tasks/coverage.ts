@@ -1,11 +1,14 @@
 import { any, at, type Moment, stepsOf, type When } from "../core/time.js";
+import { ConfigError } from "../core/errors.js";
 import { toTensors } from "../nn/parameters.js";
 import { splitStateDict } from "../nn/state-dict.js";
 import type { Coverage, Filling } from "../store/record.js";
 import type { Run } from "../store/run.js";
 import type { RunReader } from "../store/stored-run.js";
+import { vectorsProbe } from "../probes/vectors.js";
 import type { Experiment } from "../train/experiment.js";
 import { clockOf } from "../train/loop.js";
+import type { Probe } from "../train/measure.js";
 import { MeasurementQueue } from "../train/queue.js";
 import type { ReferenceSvds } from "../train/snapshot.js";
 import { disposeState } from "../train/step.js";
@@ -16,15 +19,28 @@ export interface CoverageChoice {
   readonly keep?: readonly Moment[];
   /** Only these probes; default all of the task's. */
   readonly probes?: readonly string[];
+  /** Keep so many leading singular vectors of every matrix, wherever the task measures spectra. Default none. */
+  readonly vectors?: number;
 }
 
-/** An experiment that measures and keeps what a choice says. */
-export function covering(experiment: Experiment, { keep = [], probes }: CoverageChoice): Experiment {
+/** An experiment that measures and keeps what a choice says. @throws ConfigError for vectors that cannot be kept */
+export function covering(experiment: Experiment, { keep = [], probes, vectors }: CoverageChoice): Experiment {
+  const chosen = experiment.probes.filter(({ name }) => !probes || probes.includes(name));
   return {
     ...experiment,
-    probes: probes ? experiment.probes.filter(({ name }) => probes.includes(name)) : experiment.probes,
+    probes: vectors === undefined ? chosen : [...chosen, keptVectors(experiment, vectors)],
     checkpoints: keep.length > 0 ? any(experiment.checkpoints, at(...keep)) : experiment.checkpoints,
   };
+}
+
+function keptVectors({ model, probes }: Experiment, count: number): Probe {
+  if (!(Number.isInteger(count) && count >= 1))
+    throw new ConfigError(`vectors: expected a whole number >= 1, found ${count}`);
+  const spectra = probes.find(({ name }) => name === "spectra");
+  if (spectra) return vectorsProbe(spectra.when, count);
+  throw new ConfigError(
+    `vectors: expected a task that measures spectra, where they are kept; ${model.name} does not`,
+  );
 }
 
 /** What an experiment measures and keeps, as its run's record says it. */
@@ -33,16 +49,22 @@ export function coverageOf({ probes, evaluations, checkpoints }: Experiment): Co
     split,
     Math.min(limit, examples.count),
   ]);
+  const vectors = probes.find(keepsVectors)?.vectors;
   return {
     probes: Object.fromEntries(probes.map(({ name, when }) => [name, when])),
+    ...(vectors !== undefined && { vectors }),
     evaluated: Object.fromEntries(evaluated) as Record<string, number>,
     weights: checkpoints,
   };
 }
 
+function keepsVectors(probe: Probe): boolean {
+  return probe.vectors !== undefined;
+}
+
 /** What is asked of a finished run and not there. */
 export interface Missing {
-  /** Steps at which a probe did not measure. */
+  /** Steps at which a probe did not measure, or kept fewer vectors than are asked for. */
   readonly probes: ReadonlyMap<string, readonly number[]>;
   /** Evaluation sets of which fewer examples were evaluated than asked. */
   readonly evaluated: readonly string[];
@@ -59,10 +81,12 @@ export function missingFrom(run: RunReader, experiment: Experiment): Missing {
     const steps = stepsOf(when, clock).map((step) => (step === clock.totalSteps ? last : step));
     return [...new Set(steps)].filter((step) => step >= first && step <= last);
   };
-  const measured = new Set(run.rows().map(({ probe, step }) => `${String(probe)} ${String(step)}`));
+  const measured = new Map<string, number>(); // by probe and step, the vectors kept there
+  for (const { probe, step, vectors } of run.rows())
+    measured.set(`${String(probe)} ${String(step)}`, Number(vectors ?? 0));
   const probes = new Map<string, readonly number[]>();
-  for (const { name, when } of experiment.probes) {
-    const steps = asked(when).filter((step) => !measured.has(`${name} ${step}`));
+  for (const { name, when, vectors = 0 } of experiment.probes) {
+    const steps = asked(when).filter((step) => !(measured.get(`${name} ${step}`)! >= vectors));
     if (steps.length > 0) probes.set(name, steps);
   }
   const kept = new Set(run.weightSteps());
@@ -120,12 +144,17 @@ export async function fillFromWeights(
       disposeState(state);
     }
   }
-  const before = run.record.coverage.probes;
-  const asked = coverageOf(experiment).probes;
+  const before = run.record.coverage;
+  const asked = coverageOf(experiment);
   const names = [...missing.probes.keys()];
-  const both = names.map((name) => [name, joined(before[name], asked[name])]);
+  const both = names.map((name) => [name, joined(before.probes[name], asked.probes[name])]);
+  const vectors = lacking.find(keepsVectors)?.vectors ?? before.vectors;
   run.update({
-    coverage: { ...run.record.coverage, probes: { ...before, ...Object.fromEntries(both) } },
+    coverage: {
+      ...before,
+      probes: { ...before.probes, ...Object.fromEntries(both) },
+      ...(vectors !== undefined && { vectors }),
+    },
     fillings: [...(run.record.fillings ?? []), { probes: names, ...by }],
   });
 }

@@ -353,7 +353,7 @@ async function filled(run: Run, prepared: PreparedRun): Promise<RunReader> {
 
 /** The command that makes the run of a request. */
 export function commandOf(request: Omit<RunRequest, "signal">): string {
-  const { task, profile, setting, set = {}, seed, order, start, keep, probes, svd, runs } = request;
+  const { task, profile, setting, set = {}, seed, order, start, keep, probes, vectors, svd, runs } = request;
   const options: [string, unknown][] = [
     ["from", start && `${start.run.folder}@${start.step}`],
     ["edit", start?.edit && printEdit(start.edit)],
@@ -365,6 +365,7 @@ export function commandOf(request: Omit<RunRequest, "signal">): string {
     ...Object.entries(set).map(([key, value]): [string, unknown] => ["set", `${key}=${String(value)}`]),
     ["keep", keep?.join(",")],
     ["probes", probes?.join(",")],
+    ["vectors", vectors],
     ["svd", svd],
     ["runs", runs === runsFolder() ? undefined : runs],
   ];

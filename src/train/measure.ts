@@ -55,6 +55,8 @@ export interface Measurement {
 export interface Probe<Batch = unknown> {
   readonly name: string;
   readonly when: When;
+  /** How many singular vectors of each matrix it keeps, and says so in its rows' `vectors`. Default: it keeps none. */
+  readonly vectors?: number;
   /** The decompositions that `measure` will read, so that all probes of a step share one per matrix. */
   needs?(model: Model<Batch>): readonly Decomposition[];
   /**

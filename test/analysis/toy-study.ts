@@ -37,6 +37,7 @@ export function toyStudy(
   return defineStudy({
     kind: "toy",
     title: "A toy",
+    reads: "weights",
     defaults: { alphas: 25, scale: 1 },
     checks: { alphas: whole(1), scale: between(0, 10) },
     together,

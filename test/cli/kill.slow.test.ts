@@ -115,6 +115,8 @@ test(`of two processes on one run one or both are killed, ${PAIRS} times: it end
     "--backend",
     "wasm",
     ...sizes.flatMap((text) => ["--set", text]),
+    "--vectors",
+    "4",
   ];
   const whole = spectral([...small, "--runs", join(root, "pair-whole")]);
   assert.equal(whole.status, 0, whole.stderr);

@@ -42,6 +42,7 @@ test("study agreement prints the scores and, last, where they lie; again it open
     status: "finished",
     inputs: [`modular-addition/${id}@0`, `modular-addition/${id}@10`],
     pairs: 5,
+    full: false,
   });
   const record = readFileSync(join(String(folder), "study.json"), "utf8");
   const { code, finished } = JSON.parse(record) as {

@@ -34,8 +34,12 @@ const short = [...tiny, "--set", "epochs=20", "--set", "measureEvery=10", "--set
 
 test("train ends with one line of JSON; a second call says that it is finished and trains nothing", () => {
   const runs = join(root, "twice");
-  const first = spectral(["train", ...short, "--runs", runs]);
+  const first = spectral(["train", ...short, "--runs", runs, "--vectors", "4"]);
   assert.equal(first.status, 0, first.stderr);
+  assert.match(
+    first.stdout,
+    /the 4 leading singular vectors of 6 matrices are kept: 0\.\d+ MB at each of 3 moments/,
+  );
   const result = lastJson(first.stdout);
   assert.equal(result.status, "finished");
   assert.equal(result.step, 20);

@@ -1,7 +1,13 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { SpectralError } from "spectral-lab/core/errors";
-import { agreementDiagonal, agreementMatrix, agreementScore } from "spectral-lab/linalg/agreement";
+import {
+  agreementDiagonal,
+  agreementMatrix,
+  agreementScore,
+  resolved,
+  resolvedPairs,
+} from "spectral-lab/linalg/agreement";
 import { svdSync } from "spectral-lab/linalg/engine";
 import type { Svd } from "spectral-lab/linalg/svd";
 import { distance, simulatedWeights } from "./matrices.js";
@@ -55,6 +61,25 @@ test("count limits the pairs; fewer vectors than asked for is all there are", ()
   const [a, b] = [decompose(9, 6, 1, 4), decompose(9, 6, 1, 3)];
   assert.equal(agreementDiagonal(a, b).length, 3);
   assert.equal(agreementMatrix(a, b, 2).length, 4);
+});
+
+test("pairs that are only rounding, beyond a matrix's rank, agree with nothing: NaN", () => {
+  const data = Float32Array.from(
+    { length: 54 },
+    (_, i) => Math.sin(i % 6) * (1 + Math.floor(i / 6)) + Number(i === 0),
+  );
+  const svd = svdSync({ rows: 9, columns: 6, data }, { left: 4, right: 4 }); // of rank 2
+  assert.equal(resolvedPairs(svd.s), 2);
+  const low = resolved(svd);
+  const diagonal = agreementDiagonal(low, low);
+  assert.deepEqual([...diagonal].map(Number.isNaN), [false, false, true, true]);
+  assert.ok(Math.abs(diagonal[1] - 1) < 1e-5);
+  assert.ok(Number.isNaN(agreementScore(diagonal)));
+  const full = decompose(9, 6, 1, 2);
+  assert.equal(resolved(full), full);
+  const S = agreementMatrix(low, decompose(9, 6, 1, 4));
+  assert.deepEqual([...S.subarray(4)].map(Number.isNaN), [...Array(4).fill(false), ...Array(8).fill(true)]); // prettier-ignore
+  assert.equal(resolvedPairs(new Float64Array(5)), 0);
 });
 
 test("matrices that cannot be compared are errors", () => {

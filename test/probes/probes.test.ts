@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { before, test } from "node:test";
 import { startBackend } from "spectral-lab/backend/start";
+import { float32, type NamedArrays } from "spectral-lab/core/array";
 import { randomStream } from "spectral-lab/core/random";
 import { at } from "spectral-lab/core/time";
 import { agreementDiagonal } from "spectral-lab/linalg/agreement";
@@ -19,6 +20,7 @@ import { alignmentProbe } from "spectral-lab/probes/alignment";
 import { metricsProbe } from "spectral-lab/probes/metrics";
 import { pruningProbe } from "spectral-lab/probes/pruning";
 import { describeSpectrum, spectraProbe } from "spectral-lab/probes/spectra";
+import { bytesOfVectors, pairsOf, vectorNames, vectorsProbe } from "spectral-lab/probes/vectors";
 import type { Row } from "spectral-lab/store/rows";
 import { asTensors, type Examples } from "spectral-lab/train/examples";
 import { mergeRequests, type Measurement, type Probe } from "spectral-lab/train/measure";
@@ -49,7 +51,7 @@ const engine = { svd: async (matrix: Matrix, options: object) => svdSync(matrix,
 
 /** Measures the network with the weights of `seed` as if it had been initialised with seed 0. */
 async function measure(probe: Probe, seed: number, network = model): Promise<Measurement> {
-  const parameters: Parameters = toTensors(model.init(seed));
+  const parameters: Parameters = toTensors(network.init(seed));
   const snapshot = takeSnapshot(
     {
       step: 3,
@@ -165,6 +167,46 @@ test("agreement is 1 with the initialisation itself and that of two matrices oth
   );
   const found = other.arrays!.get(`agreement/${model.matrices[1].name}`)!.data;
   expected.forEach((value, i) => close(found[i], value));
+});
+
+test("kept vectors are the leading ones, read back as pairs", async () => {
+  const { rows, arrays } = await measure(vectorsProbe(at("0"), 5), 3);
+  assert.deepEqual(rows, [{ vectors: 5 }]);
+  let bytes = 0;
+  for (const [layer, { name, rows, columns }] of model.matrices.entries()) {
+    const [left, right] = vectorNames(name).map((name) => arrays!.get(name)!);
+    const kept = Math.min(5, rows, columns);
+    assert.deepEqual([left.shape, right.shape], [[rows, kept], [columns, kept]]); // prettier-ignore
+    bytes += left.data.byteLength + right.data.byteLength;
+    const exact = svdSync(weight(3, layer), { left: kept, right: kept });
+    const pairs = pairsOf(left, right);
+    assert.deepEqual([pairs.U, pairs.Vt], [exact.U, exact.Vt]);
+    assert.equal(pairsOf(left, right, 2).rightCount, 2);
+    agreementDiagonal(pairs, exact).forEach((value) => close(value, 1));
+  }
+  assert.equal(bytesOfVectors(model, 5), bytes);
+  assert.equal(bytesOfVectors(model, 100), 4 * (9 * (9 + 12) + 9 * (9 + 9) + 4 * (9 + 4)));
+});
+
+test("of a matrix of low rank, the vectors that rounding made are not kept: NaN; of a zero matrix none are", async () => {
+  const [first, zero] = model.matrices;
+  const low = {
+    ...model,
+    init(seed: number): NamedArrays {
+      const weights = new Map(model.init(seed));
+      const rank1 = Float32Array.from(
+        { length: 9 * 12 },
+        (_, i) => Math.sin(i % 12) * (1 + Math.floor(i / 12)),
+      );
+      weights.set(first.parameter, float32([9, 12], rank1));
+      return weights.set(zero.parameter, float32([9, 9], new Float32Array(81)));
+    },
+  };
+  const { arrays } = await measure(vectorsProbe(at("0"), 2), 0, low);
+  const columns = (name: string): boolean[] =>
+    [0, 1].map((i) => Number.isNaN(Number(arrays!.get(name)!.data[i])));
+  assert.deepEqual(columns(`left/${first.name}`), [false, true]);
+  assert.deepEqual(columns(`right/${zero.name}`), [true, true]);
 });
 
 test("pruning evaluates both halves of every matrix but the last", async () => {

@@ -76,7 +76,7 @@ test("a run is named by what changes its weights, not by its profile or by what 
   const id = await idOf({});
   assert.equal(await idOf({ profile: "paper", set: { ...quickFields, ...tiny } }), id);
   assert.equal(await idOf({ set: { ...tiny, measureEvery: 1, pruneEvery: 20 } }), id);
-  assert.equal(await idOf({ keep: ["5it"], probes: ["metrics"] }), id);
+  assert.equal(await idOf({ keep: ["5it"], probes: ["metrics"], vectors: 3 }), id);
   assert.equal(await idOf({ order: 0 }), id);
   const others = [
     { order: 1 },
@@ -171,6 +171,41 @@ test("a finished run is asked for what it did not measure: kept weights give it,
   assert.equal(anew.run.record.id, record.id);
   assert.ok(anew.run.record.created > record.created);
   assert.deepEqual(anew.run.rows(), whole.run.rows());
+});
+
+const vectorsOf = (run: RunReader, step: number): unknown => {
+  const names = modularVectors.flatMap((matrix) => [`left/${matrix}`, `right/${matrix}`]);
+  return run.readArrays(step, names);
+};
+const modularVectors = ["encoder.weight", "decoder.weight"];
+
+test("vectors are kept where spectra are measured; a finished run has them from kept weights, more of them too, or is refused", async () => {
+  const set = { ...tiny, epochs: 10 };
+  const whole = await finish(request({ set, vectors: 6, runs: join(root, "vectors") }));
+  assert.equal(whole.run.record.coverage.vectors, 6);
+  assert.deepEqual(whole.run.record.coverage.probes.vectors, whole.run.record.coverage.probes.spectra);
+  const left = whole.run.readArrays(5, ["left/encoder.weight"]).get("left/encoder.weight")!;
+  assert.deepEqual(left.shape, [8, 6]);
+
+  const runs = join(root, "vectors filled");
+  await finish(request({ set, runs, keep: ["5it"], vectors: 2 }));
+  const { run } = await finish(request({ set, runs, keep: ["5it"], vectors: 6 }));
+  assert.equal(run.record.coverage.vectors, 6);
+  for (const step of [0, 5, 10]) assert.deepEqual(vectorsOf(run, step), vectorsOf(whole.run, step));
+  const rows = run.rows().length;
+  const fewer = await finish(request({ set, runs, vectors: 4 }));
+  assert.equal(fewer.run.rows().length, rows, "fewer are there already");
+
+  const plain = join(root, "no vectors");
+  await finish(request({ set, runs: plain }));
+  await assert.rejects(finish(request({ set, runs: plain, vectors: 6 })), (error: Error) => {
+    assert.match(
+      error.message,
+      /this finished run lacks vectors at 1 steps \(from step 5\); .*--vectors 6 .*--retrain/,
+    );
+    return true;
+  });
+  await assert.rejects(finish(request({ vectors: 0 })), /vectors: expected a whole number >= 1, found 0/);
 });
 
 test("a run that was finished by another process meanwhile is taken, not trained again", async () => {
