@@ -121,11 +121,17 @@ export const sweep = {
 
 export const spectra = {
   name: "spectra",
-  summary: "ranks and singular values of every matrix in a file of weights",
+  summary:
+    "ranks, singular values and fits of every matrix in files of weights, of one model or along its training",
   positionals: {
-    FILE: "weights in the safetensors format, ours or anybody's; or an index.json or folder of them",
+    "FILE...":
+      "weights: a safetensors file, a PyTorch checkpoint (.pt, .pth, .bin), an index.json of shards, or a folder of them",
   },
   options: {
+    "over-steps": {
+      text: "the FILEs (or all in one folder) are steps of one training, by the numbers in their names; compared with the last",
+    },
+    output: { value: "DIR", text: "draws figures over steps there, as SVG, PNG and CSV" },
     stack: {
       text: "reads tensors of three sizes or more as stacks of matrices (default: not filters)",
     },
