@@ -17,6 +17,9 @@ export { PAPER_SEEDS, storedRuns } from "./paper/stored.js";
 export * from "./tasks/index.js";
 export type { Choice, ProfileName, Profile, Task } from "./tasks/task.js";
 export { configOf, PROFILES } from "./tasks/task.js";
+export { runPlan, type PlanOptions, type PlanResult } from "./sweep/inline.js";
+export { readPlan, type Plan, type RunGroup, type StudyGroup } from "./sweep/plan.js";
+export type { MemberResult, SweepProgress } from "./sweep/schedule.js";
 export { runTask, type RunProgress, type RunRequest } from "./tasks/run.js";
 
 export { facetsText, where, type Facet, type Facets } from "./core/facets.js";

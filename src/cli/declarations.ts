@@ -90,6 +90,36 @@ export const study = {
   example: "study agreement 320342d6aa20@0 320342d6aa20@end",
 } as const satisfies Declaration;
 
+export const sweep = {
+  name: "sweep",
+  summary: "trains and compares all members of a plan; finished ones are reused",
+  positionals: { PLAN: "a JSON file, or a figure that has a plan, such as figure11" },
+  options: {
+    "dry-run": { text: "prints members, what will be kept and how long it takes, and trains nothing" },
+    engine: {
+      value: "E",
+      text: "local: processes of this machine; slurm: job arrays by sbatch",
+      default: "local",
+    },
+    jobs: { value: "N", text: "members at the same time (default: 1; with slurm no limit)" },
+    slurm: { value: "OPTIONS", text: 'of sbatch, such as "--partition=gpu --gres=gpu:1 --time=4:00:00"' },
+    profile: { value: "P", text: "quick, lab or paper: in place of the plan's own" },
+    backend: { value: "B", text: "what computes (default: SPECTRAL_BACKEND, else the first that starts)" },
+    svd,
+    runs: runsOption,
+    studies: { value: "DIR", text: "folder of studies (default: SPECTRAL_STUDIES, else data/studies)" },
+    json: { text: "prints the last line only, a JSON object" },
+  },
+  statuses: {
+    0: "all members are finished; with slurm: or queued",
+    1: "failed, or some member failed or waits for one that did: all others are finished",
+    130: "interrupted, every member with a checkpoint: the same command goes on",
+    ...stopped,
+  },
+  stoppable: true,
+  example: "sweep figure11 --profile quick --dry-run",
+} as const satisfies Declaration;
+
 export const spectra = {
   name: "spectra",
   summary: "ranks and singular values of every matrix in a file of weights",
