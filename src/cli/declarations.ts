@@ -74,7 +74,8 @@ export const study = {
   summary: "compares the weights of stored runs; the last line is one JSON object",
   positionals: {
     KIND: "what to compute, such as agreement (another word is answered with the list)",
-    "RUN@STEP...": 'a run (its id or the beginning of it, task/id, or a folder) at a step, or at its "end"',
+    "RUN@STEP...":
+      'a run (its id or the beginning of it, task/id, or a folder) at a step, or at its "end"; +EDIT behind it for edited weights',
   },
   options: {
     set: { value: "KEY=VALUE", text: "a parameter of the kind of study", multiple: true },
