@@ -2,16 +2,6 @@ import type { Declaration } from "./command.js";
 
 // Options of several commands.
 const runsOption = { value: "DIR", text: "folder of runs (default: SPECTRAL_RUNS, else data/runs)" } as const;
-const backend = {
-  value: "B",
-  text: "what computes (default: SPECTRAL_BACKEND, else the first that starts)",
-} as const;
-const studiesOption = {
-  value: "DIR",
-  text: "folder of studies (default: SPECTRAL_STUDIES, else data/studies)",
-const studiesOption = {
-  value: "DIR",
-  text: "folder of studies (default: SPECTRAL_STUDIES, else data/studies)",
 const studiesOption = {
   value: "DIR",
   text: "folder of studies (default: SPECTRAL_STUDIES, else data/studies)",
