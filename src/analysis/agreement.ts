@@ -8,9 +8,9 @@ import {
   type SingularPairs,
 } from "../linalg/agreement.js";
 import { LEADING } from "../probes/alignment.js";
-import { requireSameMatrices, requireTwoOfOneTask } from "./comparable.js";
 import { singularPairs } from "./singular-pairs.js";
 import { defineStudy, type StudyContext } from "./study.js";
+import { commonMatrices, expectTwoOfOneTask } from "./two-networks.js";
 
 type Parameters = {
   /** Leading pairs of singular vectors that are compared. */
@@ -33,12 +33,10 @@ export const agreement = defineStudy<Parameters>({
   checks: { pairs: whole(1, LEADING) },
   together: availableParallelism(),
   needs(inputs) {
-    requireTwoOfOneTask("agreement", inputs);
+    expectTwoOfOneTask("agreement", inputs);
   },
   async parts(context) {
-    const [a, b] = [await context.model(0), await context.model(1)];
-    requireSameMatrices("agreement", a, b);
-    return a.matrices.map(({ name }) => partOf(name));
+    return (await commonMatrices("agreement", context)).map(({ name }) => partOf(name));
   },
   async compute(part, context) {
     const { matrices } = await context.model(0);

@@ -116,7 +116,7 @@ function placePanel(
   letter: number,
 ): void {
   const [left, top, width] = [places.left(c), places.top(r), places.panelWidth(c)];
-  const last = !panel.drawing && grid.panels.slice(r + 1).every((row) => !row[c]);
+  const last = !panel.drawing && grid.panels.slice(r + 1).every((row) => !row[c] || row[c].drawing);
   const group = grid.link === "rows" ? r : c;
   const suffix = parts.axes(panel, { left, top, width, height: places.panelHeight }, group);
   const label = { font: { size: textSize.labels } };
