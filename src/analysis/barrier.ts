@@ -11,7 +11,7 @@ import type { Experiment } from "../train/experiment.js";
 import { keepBatches } from "../train/kept-batches.js";
 import type { Decomposer, Evaluation, Measurement } from "../train/measure.js";
 import { splitFor } from "../train/start.js";
-import { requireTwoOfOneTask } from "./comparable.js";
+import { expectTwoOfOneTask } from "./two-networks.js";
 import { type EditedEvaluation, evaluateEdited } from "./edited-network.js";
 import { type Line, type LineChoice, openLine } from "./line.js";
 import { defineStudy, type Disposable, type StudyContext } from "./study.js";
@@ -60,7 +60,7 @@ export const barrier = defineStudy<Parameters>({
     examples: whole(0),
     mean: oneOf("examples", "batches"),
   },
-  needs: (inputs) => requireTwoOfOneTask("barrier", inputs),
+  needs: (inputs) => expectTwoOfOneTask("barrier", inputs),
   parts({ inputs, parameters: { points }, weights }) {
     checkEnds(inputs, [weights(0), weights(1)]);
     return Array.from({ length: points }, (_, i) => `${PART}${i / (points - 1)}`);

@@ -3,7 +3,7 @@ import * as aq from "arquero";
 import { matrixOf } from "../nn/views.js";
 import type { StudyReader } from "../store/study.js";
 import { defineStudy } from "./study.js";
-import { requireSameMatrices, requireTwoOfOneTask } from "./comparable.js";
+import { commonMatrices, expectTwoOfOneTask } from "./two-networks.js";
 
 const PART = "matrices";
 
@@ -17,9 +17,9 @@ export const distance = defineStudy({
   title: "Distance of the weights of two networks",
   reads: "weights",
   defaults: {},
-  needs: (inputs) => requireTwoOfOneTask("distance", inputs),
-  async parts({ model }) {
-    requireSameMatrices("distance", await model(0), await model(1));
+  needs: (inputs) => expectTwoOfOneTask("distance", inputs),
+  async parts(context) {
+    await commonMatrices("distance", context);
     return [PART];
   },
   async compute(_part, context) {
