@@ -20,7 +20,7 @@ export interface Grid {
   readonly keys: "columns" | "rows";
   /** Panels whose horizontal axes zoom together. */
   readonly link: "columns" | "rows";
-  /** Title of the horizontal axes, under the last row. */
+  /** Title of the horizontal axes, under the last row; a panel's own takes its place. */
   readonly xTitle: string;
   /** Lines under the figure: what is left out and why. */
   readonly notes?: readonly string[];
@@ -119,7 +119,7 @@ function placePanel(
   const suffix = parts.axes(panel, { left, top, width, height: places.panelHeight }, group);
   const label = { font: { size: textSize.labels } };
   if (last)
-    parts.text(grid.xTitle, left + width / 2, top + places.panelHeight + 18, {
+    parts.text(panel.x.title ?? grid.xTitle, left + width / 2, top + places.panelHeight + 18, {
       ...label,
       xanchor: "center",
       yanchor: "top",
