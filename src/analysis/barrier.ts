@@ -11,10 +11,10 @@ import type { Experiment } from "../train/experiment.js";
 import { keepBatches } from "../train/kept-batches.js";
 import type { Decomposer, Evaluation, Measurement } from "../train/measure.js";
 import { splitFor } from "../train/start.js";
+import { expectTwoOfOneTask } from "./two-networks.js";
 import { type EditedEvaluation, evaluateEdited } from "./edited-network.js";
 import { type Line, type LineChoice, openLine } from "./line.js";
 import { defineStudy, type Disposable, type StudyContext } from "./study.js";
-import { requireTwoOfOneTask } from "./comparable.js";
 
 type Parameters = LineChoice & {
   /** Points on the line, both ends included: alpha = i / (points - 1). */
@@ -25,7 +25,7 @@ type Parameters = LineChoice & {
   readonly statistics: "recomputed" | "interpolated";
   /** The data set that is evaluated, of the first input. */
   readonly split: string;
-  /** Only its first so many examples; 0: all. */
+  /** Only its first so many examples; 0: all. The authors take all images, and 1000 utterances or sequences. */
   readonly examples: number;
   /** What the metrics' means give equal weight to. */
   readonly mean: MeanOver;
@@ -60,7 +60,7 @@ export const barrier = defineStudy<Parameters>({
     examples: whole(0),
     mean: oneOf("examples", "batches"),
   },
-  needs: (inputs) => requireTwoOfOneTask("barrier", inputs),
+  needs: (inputs) => expectTwoOfOneTask("barrier", inputs),
   parts({ inputs, parameters: { points }, weights }) {
     checkEnds(inputs, [weights(0), weights(1)]);
     return Array.from({ length: points }, (_, i) => `${PART}${i / (points - 1)}`);

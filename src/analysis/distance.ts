@@ -3,7 +3,7 @@ import * as aq from "arquero";
 import { matrixOf } from "../nn/views.js";
 import type { StudyReader } from "../store/study.js";
 import { defineStudy } from "./study.js";
-import { requireSameMatrices, requireTwoOfOneTask } from "./comparable.js";
+import { commonMatrices, expectTwoOfOneTask } from "./two-networks.js";
 
 const PART = "matrices";
 
@@ -17,13 +17,13 @@ export const distance = defineStudy({
   title: "Distance of the weights of two networks",
   reads: "weights",
   defaults: {},
-  needs: (inputs) => requireTwoOfOneTask("distance", inputs),
-  async parts({ model }) {
-    requireSameMatrices("distance", await model(0), await model(1));
+  needs: (inputs) => expectTwoOfOneTask("distance", inputs),
+  async parts(context) {
+    await commonMatrices("distance", context);
     return [PART];
   },
   async compute(_part, context) {
-    const { matrices } = await context.model(0);
+    const matrices = await commonMatrices("distance", context);
     const rows = matrices.map((view, depth) => {
       const { name, rows, columns } = view;
       const [a, b] = [0, 1].map((input) => matrixOf(view, context.weights(input)).data);
@@ -36,7 +36,7 @@ export const distance = defineStudy({
       const roots = { difference: Math.sqrt(difference), norm1: Math.sqrt(norm1), norm2: Math.sqrt(norm2) };
       return { matrix: name, depth, rows, columns, ...roots };
     });
-    return { rows };
+    return { rows, arrays: new Map() };
   },
 });
 

@@ -57,7 +57,7 @@ export function pairsTable(runs: readonly FacetedRun[], studies: readonly Facete
       trunk2: b.trunk,
       step: a.step === b.step ? a.step : null,
       ...noise,
-      data: inputs[0].data.fingerprint === inputs[1].data.fingerprint ? "same" : "other",
+      data: dataOf(inputs[0], known) === dataOf(inputs[1], known) ? "same" : "other",
       aligned: inputs.some(({ edit = "" }) => edit.startsWith("align:")),
       components: parameter("components"),
       rest: parameter("rest"),
@@ -111,6 +111,12 @@ function memberOf({ run: id, seed }: StudyInput, known: ReadonlyMap<string, RunR
     epoch: record ? step / stepsPerEpoch(record) : 0,
     edit: origin?.edit,
   };
+}
+
+/** Which examples a network was trained on: equal where they are. */
+function dataOf({ run, data }: StudyInput, known: ReadonlyMap<string, RunReader>): string {
+  const { trainingExamples, trainingPart } = known.get(run)?.record.config ?? {};
+  return JSON.stringify([data.fingerprint, trainingExamples, trainingPart]);
 }
 
 function rootOf(id: string, known: ReadonlyMap<string, RunReader>): string {

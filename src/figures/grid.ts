@@ -20,7 +20,7 @@ export interface Grid {
   readonly keys: "columns" | "rows";
   /** Panels whose horizontal axes zoom together. */
   readonly link: "columns" | "rows";
-  /** Title of the horizontal axes, under the last row. */
+  /** Title of the horizontal axes, under the last row; a panel's own takes its place. */
   readonly xTitle: string;
   /** Lines of the labels at the ticks of the horizontal axes; default 1. */
   readonly tickLines?: number;
@@ -116,13 +116,13 @@ function placePanel(
   letter: number,
 ): void {
   const [left, top, width] = [places.left(c), places.top(r), places.panelWidth(c)];
-  const last = !panel.drawing && grid.panels.slice(r + 1).every((row) => !row[c]);
+  const last = !panel.drawing && grid.panels.slice(r + 1).every((row) => !row[c] || row[c].drawing);
   const group = grid.link === "rows" ? r : c;
   const suffix = parts.axes(panel, { left, top, width, height: places.panelHeight }, group);
   const label = { font: { size: textSize.labels } };
   const extra = gap.tickLine * ((grid.tickLines ?? 1) - 1);
   if (last)
-    parts.text(grid.xTitle, left + width / 2, top + places.panelHeight + 18 + extra, {
+    parts.text(panel.x.title ?? grid.xTitle, left + width / 2, top + places.panelHeight + 18 + extra, {
       ...label,
       xanchor: "center",
       yanchor: "top",

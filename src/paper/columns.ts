@@ -79,7 +79,8 @@ export function columnsOf(runs: readonly FacetedRun[], shown?: "matrix" | "conta
   };
 }
 
-const SHORT: Readonly<Record<string, string>> = {
+/** What figures call the four tasks. */
+export const SHORT: Readonly<Record<string, string>> = {
   vgg: "VGG",
   unet: "UNet",
   lstm: "LSTM",

@@ -115,7 +115,7 @@ export interface StudyGroup {
 export interface StudyInputGroup {
   readonly group: string;
   readonly at: Moment;
-  /** What is done to them first. */
+  /** What is done to them first. `{1}` stands for the run of the first input's member, and so on; `{order}` as in `edits`. */
   readonly edit?: string;
 }
 
@@ -210,6 +210,54 @@ export function readPlan(value: unknown, place = "plan"): Plan {
     at(`${place}: runs[${plan.runs.indexOf(group)}] ("${group.name}")`, () => checkRuns(plan, group));
   plan.studies?.forEach((group, i) => at(`${place}: studies[${i}]`, () => checkStudies(plan, group)));
   return plan;
+}
+
+/**
+ * Several plans as one: every group under its plan's name. Members that are one run are trained once.
+ * @throws ConfigError if they are of several profiles
+ */
+export function joined(plans: readonly Plan[]): Plan {
+  const [first, ...others] = plans;
+  if (others.length === 0) return first;
+  const other = others.find(({ profile }) => (profile ?? "quick") !== (first.profile ?? "quick"));
+  if (other)
+    throw new ConfigError(
+      `plans: expected one profile, found ${first.profile ?? "quick"} of "${first.name}" and ` +
+        `${other.profile ?? "quick"} of "${other.name}"`,
+    );
+  return {
+    name: plans
+      .map(({ name }) => name)
+      .join("-")
+      .slice(0, 100),
+    profile: first.profile,
+    runs: plans.flatMap((plan) => plan.runs.map((group) => renamed(plan, group))),
+    studies: plans.flatMap((plan) =>
+      (plan.studies ?? []).map((study) => ({
+        ...study,
+        inputs: study.inputs.map((input) => ({ ...input, group: within(plan, input.group) })),
+      })),
+    ),
+  };
+}
+
+function within({ name }: Plan, group: string): string {
+  return `${name}.${group}`;
+}
+
+function renamed(plan: Plan, group: RunGroup): RunGroup {
+  const { from, edits } = group;
+  const edit = (text: string | null): string | null =>
+    text &&
+    text.replaceAll(/\{([^{}]*)\}/g, (braces, name: string) =>
+      name === "order" ? braces : `{${within(plan, name)}}`,
+    );
+  return {
+    ...group,
+    name: within(plan, group.name),
+    ...(from && { from: { ...from, group: within(plan, from.group) } }),
+    ...(edits && { edits: edits.map(edit) }),
+  };
 }
 
 /** What an action returns; the place in front of what it says is wrong. */
@@ -316,7 +364,8 @@ function checkStudies(
     for (const value of values) configure(kind, defaults, { [name]: value }, checks);
   configure(kind, defaults, set, checks);
   const groups = inputs.map(({ group }) => groupNamed(plan, group));
-  for (const { edit } of inputs) if (edit !== undefined) checkEdit(edit, new Set());
+  const places = new Set(inputs.map((_, i) => String(i + 1)));
+  for (const { edit } of inputs) if (edit !== undefined) checkEdit(edit, places);
   const known = new Set<string>(FACETS);
   for (const group of groups) facetsOfGroup(plan, group).forEach((name) => known.add(name));
   for (const name of [...same, ...differ])

@@ -6,6 +6,8 @@ import type { AnalysedModel, AnalysisFile } from "./file.js";
 import type { AnalysisInputs } from "./inputs.js";
 import { checkSpectra } from "./spectra.js";
 import { checkInterpolation } from "./interpolation.js";
+import { checkMasks } from "./masks.js";
+import { checkPermutation } from "./permutation.js";
 import { checkPerturbation } from "./perturbation.js";
 import { checkSpectralInterpolation } from "./spectral-interpolation.js";
 import { checkStatistics } from "./statistics.js";
@@ -22,7 +24,9 @@ export const MODEL_SECTIONS: Readonly<Record<string, ModelSection>> = {
   interpolation: checkInterpolation,
   spectralInterpolation: checkSpectralInterpolation,
   alignment: checkAlignment,
+  masks: checkMasks,
   perturbation: checkPerturbation,
+  permutation: checkPermutation,
   agreement: checkAgreement,
 };
 
