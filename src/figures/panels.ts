@@ -5,6 +5,7 @@ export {
   agreementHeatmap,
   diagonalHeatmap,
   imageGrid,
+  measureHeatmap,
   rankHeatmap,
   scaleTop,
   scoreHeatmap,

@@ -58,6 +58,24 @@ test("study agreement prints the scores and, last, where they lie; again it open
   assert.equal(readFileSync(join(String(folder), "study.json"), "utf8"), record);
 });
 
+test("study barrier evaluates along the line, on the backend that is asked for", () => {
+  const args = ["study", "barrier", `${id}@0`, `${id}@end`, "--set", "points=3", "--backend", "wasm"];
+  const found = spectral([...args, ...folders]);
+  assert.equal(found.status, 0, found.stderr);
+  const lines = found.stdout.trim().split("\n");
+  assert.match(lines[1], /^alpha +metric +value +count$/);
+  assert.deepEqual(
+    lines.slice(2, -1).map((line) => line.split(/ +/).slice(0, 2)),
+    [0, 0.5, 1].flatMap((alpha) => ["loss", "error"].map((metric) => [String(alpha), metric])),
+  );
+  const { folder, kind, points, statistics } = lastJson(found.stdout);
+  assert.deepEqual([kind, points, statistics], ["barrier", 3, "recomputed"]);
+  const record = JSON.parse(readFileSync(join(String(folder), "study.json"), "utf8")) as {
+    backend: string[];
+  };
+  assert.match(record.backend.join(), /^WebAssembly/);
+});
+
 test("study agreement with edited weights: a network and itself masked", () => {
   const args = ["study", "agreement", `${id}@end`, `${id}@end+magnitude:0.5`, ...folders];
   const found = spectral(args);
