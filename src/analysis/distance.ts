@@ -23,7 +23,7 @@ export const distance = defineStudy({
     return [PART];
   },
   async compute(_part, context) {
-    const { matrices } = await context.model(0);
+    const matrices = await commonMatrices("distance", context);
     const rows = matrices.map((view, depth) => {
       const { name, rows, columns } = view;
       const [a, b] = [0, 1].map((input) => matrixOf(view, context.weights(input)).data);
@@ -36,7 +36,7 @@ export const distance = defineStudy({
       const roots = { difference: Math.sqrt(difference), norm1: Math.sqrt(norm1), norm2: Math.sqrt(norm2) };
       return { matrix: name, depth, rows, columns, ...roots };
     });
-    return { rows };
+    return { rows, arrays: new Map() };
   },
 });
 

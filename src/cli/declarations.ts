@@ -74,7 +74,8 @@ export const study = {
   summary: "compares the weights of stored runs; the last line is one JSON object",
   positionals: {
     KIND: "what to compute, such as agreement (another word is answered with the list)",
-    "RUN@STEP...": 'a run (its id or the beginning of it, task/id, or a folder) at a step, or at its "end"',
+    "RUN@STEP...":
+      'a run (its id or the beginning of it, task/id, or a folder) at a step, or at its "end"; +EDIT behind it for edited weights',
   },
   options: {
     set: { value: "KEY=VALUE", text: "a parameter of the kind of study", multiple: true },
@@ -89,13 +90,51 @@ export const study = {
   example: "study agreement 320342d6aa20@0 320342d6aa20@end",
 } as const satisfies Declaration;
 
-export const spectra = {
-  name: "spectra",
-  summary: "ranks and singular values of every matrix in a file of weights",
+export const sweep = {
+  name: "sweep",
+  summary: "trains and compares all members of a plan; finished ones are reused",
   positionals: {
-    FILE: "weights in the safetensors format, ours or anybody's; or an index.json or folder of them",
+    "PLAN...": "a JSON file, a figure that has a plan, such as figure11, or figures: all of them",
   },
   options: {
+    "dry-run": { text: "prints members, what will be kept and how long it takes, and trains nothing" },
+    engine: {
+      value: "E",
+      text: "local: processes of this machine; slurm: job arrays by sbatch",
+      default: "local",
+    },
+    jobs: { value: "N", text: "members at the same time (default: 1; with slurm no limit)" },
+    slurm: { value: "OPTIONS", text: 'of sbatch, such as "--partition=gpu --gres=gpu:1 --time=4:00:00"' },
+    profile: { value: "P", text: "quick, lab or paper: in place of the plan's own" },
+    backend: { value: "B", text: "what computes (default: SPECTRAL_BACKEND, else the first that starts)" },
+    svd,
+    runs: runsOption,
+    studies: { value: "DIR", text: "folder of studies (default: SPECTRAL_STUDIES, else data/studies)" },
+    json: { text: "prints the last line only, a JSON object" },
+  },
+  statuses: {
+    0: "all members are finished; with slurm: or queued",
+    1: "failed, or some member failed or waits for one that did: all others are finished",
+    130: "interrupted, every member with a checkpoint: the same command goes on",
+    ...stopped,
+  },
+  stoppable: true,
+  example: "sweep figure11 --profile quick --dry-run",
+} as const satisfies Declaration;
+
+export const spectra = {
+  name: "spectra",
+  summary:
+    "ranks, singular values and fits of every matrix in files of weights, of one model or along its training",
+  positionals: {
+    "FILE...":
+      "weights: a safetensors file, a PyTorch checkpoint (.pt, .pth, .bin), an index.json of shards, or a folder of them",
+  },
+  options: {
+    "over-steps": {
+      text: "the FILEs (or all in one folder) are steps of one training, by the numbers in their names; compared with the last",
+    },
+    output: { value: "DIR", text: "draws figures over steps there, as SVG, PNG and CSV" },
     stack: {
       text: "reads tensors of three sizes or more as stacks of matrices (default: not filters)",
     },
@@ -110,7 +149,7 @@ export const spectra = {
 export const figures = {
   name: "figures",
   summary:
-    "draws the paper's figures from finished runs and studies, as SVG, PNG and CSV, and prints what they say of its claims",
+    "draws the paper's figures from finished runs and studies (SVG, PNG, CSV), and says what becomes of its claims",
   positionals: { "[N...]": "numbers of figures (default: all of them)" },
   options: {
     profile: { value: "P", text: "quick, lab or paper (default: SPECTRAL_PROFILE, else lab)" },

@@ -20,7 +20,7 @@ export interface Grid {
   readonly keys: "columns" | "rows";
   /** Panels whose horizontal axes zoom together. */
   readonly link: "columns" | "rows";
-  /** Title of the horizontal axes, under the last row. */
+  /** Title of the horizontal axes, under the last row; a panel's own takes its place. */
   readonly xTitle: string;
   /** Lines of the labels at the ticks of the horizontal axes; default 1. */
   readonly tickLines?: number;
@@ -123,7 +123,7 @@ function placePanel(
   const label = { font: { size: textSize.labels } };
   const extra = gap.tickLine * ((grid.tickLines ?? 1) - 1);
   if (last)
-    parts.text(grid.xTitle, left + width / 2, top + places.panelHeight + 18 + extra, {
+    parts.text(panel.x.title ?? grid.xTitle, left + width / 2, top + places.panelHeight + 18 + extra, {
       ...label,
       xanchor: "center",
       yanchor: "top",

@@ -2,14 +2,18 @@ import { float32, type NdArray } from "../core/array.js";
 import type { When } from "../core/time.js";
 import { alignmentDiagonal, alignmentScore } from "../linalg/alignment.js";
 import { decompositionsOf, pairsOf, sideVectors } from "../nn/contacts.js";
-import type { Contact, ContactSide } from "../nn/model.js";
+import type { Contact, ContactSide, Model } from "../nn/model.js";
 import type { Measurement, Probe, Snapshot } from "../train/measure.js";
+import { arrayBytes, total } from "./bytes.js";
 
 /** Leading singular vectors that the figures show. */
 export const LEADING = 100;
 
 /** Leading entries in a score (Eqn 4). */
 const SCORED = 10;
+
+/** About, of a row in rows.jsonl. */
+const ROW_BYTES = 151;
 
 /**
  * Alignment of every contact (Eqns 3 and 4). A row per contact with its score, `depth` (its place in the model, from 0),
@@ -23,6 +27,11 @@ export function alignmentProbe(when: When): Probe {
     name: "alignment",
     when,
     needs: (model) => model.contacts.flatMap((contact) => decompositionsOf(contact, LEADING)),
+    bytes: (model) =>
+      total(model.contacts, ({ name, from, to }) => {
+        const entries = Math.min(vectorsOf(from, model), vectorsOf(to, model), LEADING);
+        return ROW_BYTES + arrayBytes(`alignment/${name}`, entries);
+      }),
     async measure(snapshot): Promise<Measurement> {
       const { contacts } = snapshot.model;
       const measured = await Promise.all(contacts.map((contact) => measureContact(contact, snapshot)));
@@ -41,6 +50,17 @@ export function alignmentProbe(when: When): Probe {
       };
     },
   };
+}
+
+/** How many singular vectors one side of a contact has. */
+function vectorsOf(
+  { matrix, rows, columns }: ContactSide,
+  { matrices }: Pick<Model<never>, "matrices">,
+): number {
+  const view = matrices.find(({ name }) => name === matrix)!;
+  const [fromRow, toRow] = rows ?? [0, view.rows];
+  const [fromColumn, toColumn] = columns ?? [0, view.columns];
+  return Math.min(toRow - fromRow, toColumn - fromColumn);
 }
 
 async function measureContact(

@@ -5,7 +5,7 @@ import { disposeParameters } from "../nn/parameters.js";
 import { hiddenMatrices } from "../nn/views.js";
 import type { Measurement, Probe, Snapshot } from "../train/measure.js";
 import { recalibrate } from "../train/recalibrate.js";
-import { metricRows } from "./metrics.js";
+import { metricRows, ROW_BYTES } from "./metrics.js";
 
 /**
  * Metrics of the network with only the top, or only the bottom half of the singular triplets of every matrix but the
@@ -17,6 +17,7 @@ export function pruningProbe(when: When): Probe {
     name: "pruning",
     when,
     needs: (model) => hiddenMatrices(model).map(halfNeeds),
+    bytes: () => 2 * 4 * ROW_BYTES,
     async measure(snapshot): Promise<Measurement> {
       const rows: Measurement["rows"][number][] = [];
       for (const half of HALVES) {

@@ -353,7 +353,7 @@ function sampleId(i: number): string {
 }
 
 function readsOf(kind: string): "weights" | "vectors" {
-  return (studyNamed(kind) as { reads?: "weights" | "vectors" }).reads ?? "weights";
+  return studyNamed(kind).reads;
 }
 
 /** How many singular vectors a study compares. */

@@ -113,9 +113,29 @@ const NOTE_SECONDS = 10;
  * @throws ConfigError, BackendError, DataError
  */
 export async function prepareRun(request: RunRequest): Promise<PreparedRun> {
-  const { task, start } = request;
-  const { config, profile, seed, order = seed } = start ? branchOf(request, start) : freshOf(request);
+  const { start } = request;
   const backend = await startBackend({ backend: request.backend });
+  const branch = start && { trunk: start.run.record, origin: originOf(start, request.runs) };
+  return { request, backend, ...(await describeRun(request, branch)) };
+}
+
+/** A branch whose trunk need not be trained yet: what is known of the trunk names both. */
+export interface PlannedBranch {
+  readonly trunk: Pick<RunRecord, "task" | "config" | "profile" | "seed" | "order">;
+  readonly origin: Origin;
+}
+
+/** Which run is meant, and how it is trained. */
+export type DescribedRun = Pick<PreparedRun, "description" | "experiment">;
+
+/**
+ * Opens a request's data as `prepareRun` does and says which run it is, a branch's from what is known of its trunk
+ * (`request.start` is not looked at). Needs a started backend. Writes nothing.
+ * @throws ConfigError, DataError
+ */
+export async function describeRun(request: RunRequest, branch?: PlannedBranch): Promise<DescribedRun> {
+  const { task } = request;
+  const { config, profile, seed, order = seed } = branch ? branchOf(request, branch) : freshOf(request);
   const allowDownload = profile === "quick" ? false : undefined;
   const data = await task.open(config, seed, { signal: request.signal, allowDownload, ...request.data });
   const experiment = covering(task.build(config, seed, data), request);
@@ -124,14 +144,14 @@ export async function prepareRun(request: RunRequest): Promise<PreparedRun> {
     training: trainingFields(task, config),
     seed,
     ...(order !== seed && { order }),
-    ...(start && { origin: originOf(start, request.runs) }),
+    ...(branch && { origin: branch.origin }),
     profile,
     config: config as Config,
     data: data.provenance,
     coverage: coverageOf(experiment),
     measuring: task.measuring,
   };
-  return { request, backend, description, experiment };
+  return { description, experiment };
 }
 
 type Chosen = Pick<RunDescription, "config" | "profile" | "seed" | "order">;
@@ -142,15 +162,15 @@ function freshOf(request: RunRequest): Chosen {
 }
 
 /** @throws ConfigError if the trunk is of another task, or the seed asked for is not its own */
-function branchOf({ task, set = {}, seed, order }: RunRequest, { run: { record } }: Branching): Chosen {
-  if (record.task !== task.name)
-    throw new ConfigError(`start: expected a run of ${task.name}, found one of ${record.task}`);
-  if (seed !== undefined && seed !== record.seed)
+function branchOf({ task, set = {}, seed, order }: RunRequest, { trunk }: PlannedBranch): Chosen {
+  if (trunk.task !== task.name)
+    throw new ConfigError(`start: expected a run of ${task.name}, found one of ${trunk.task}`);
+  if (seed !== undefined && seed !== trunk.seed)
     throw new ConfigError(
-      `start: expected the trunk's seed ${record.seed}, found ${seed}: choose an order instead`,
+      `start: expected the trunk's seed ${trunk.seed}, found ${seed}: choose an order instead`,
     );
-  const config = configure(task.name, task.defaults, { ...record.config, ...set }, task.checks);
-  return { config, profile: record.profile, seed: record.seed, order: order ?? record.order };
+  const config = configure(task.name, task.defaults, { ...trunk.config, ...set }, task.checks);
+  return { config, profile: trunk.profile, seed: trunk.seed, order: order ?? trunk.order };
 }
 
 /** The origin of a branch: another run that the edit names is named by its whole id. */
