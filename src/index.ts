@@ -17,6 +17,9 @@ export { PAPER_SEEDS, storedRuns } from "./paper/stored.js";
 export * from "./tasks/index.js";
 export type { Choice, ProfileName, Profile, Task } from "./tasks/task.js";
 export { configOf, PROFILES } from "./tasks/task.js";
+export { runPlan, type PlanOptions, type PlanResult } from "./sweep/inline.js";
+export { readPlan, type Plan, type RunGroup, type StudyGroup } from "./sweep/plan.js";
+export type { MemberResult, SweepProgress } from "./sweep/schedule.js";
 export { runTask, type RunProgress, type RunRequest } from "./tasks/run.js";
 
 export { facetsText, where, type Facet, type Facets } from "./core/facets.js";
@@ -26,6 +29,8 @@ export * from "./analysis/index.js";
 export { runAtStep, type RunAtStep } from "./store/run-at-step.js";
 export { runStudy, type StudyProgress, type StudyRequest } from "./analysis/study.js";
 export { studyTable } from "./analysis/study-table.js";
+export { barrierOf, type Barrier } from "./analysis/barrier-of.js";
+export { barriersTable } from "./analysis/barriers-table.js";
 export * from "./analysis/faceted-study.js";
 export { findStudies, type StudyReader } from "./store/study.js";
 export type { RunReader } from "./store/stored-run.js";

@@ -159,8 +159,8 @@ test("damaged files of every format are read, or refused by one error of ours", 
     {
       name: "safetensors",
       whole: encode(arrays, { a: "b" }),
-      read: (bytes) => {
-        const weights = openWeights(at("w.safetensors", bytes));
+      read: async (bytes) => {
+        const weights = await openWeights(at("w.safetensors", bytes));
         weights.tensors.forEach((tensor) => String(tensor.name));
       },
     },

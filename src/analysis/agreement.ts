@@ -21,8 +21,8 @@ type Parameters = {
 
 /**
  * Agreement of two networks (Eqn 5): of two runs of a task, or of one run at two steps. A part `matrix/<name>` per matrix:
- * a row with matrix, depth (its place in the model, from 0) and score (the mean of the first ten S_ii, in [0, 1]); and the array
- * `agreement/<matrix>` with the diagonal S_ii, i <= pairs. With `full` also `agreement-matrix/<matrix>` with S_jk, a row
+ * a row with matrix, depth (its place in the model, from 0), rows and columns (its size, on which chance depends) and score (the
+ * mean of the first ten S_ii, in [0, 1]); and the array `agreement/<matrix>` with the diagonal S_ii, i <= pairs. With `full` also `agreement-matrix/<matrix>` with S_jk, a row
  * per pair of the first network. NaN where a singular value is mere rounding. Diagonals are equal in both directions.
  */
 export const agreement = defineStudy<Parameters>({
@@ -41,7 +41,7 @@ export const agreement = defineStudy<Parameters>({
   async compute(part, context) {
     const { matrices } = await context.model(0);
     const depth = matrices.findIndex(({ name }) => partOf(name) === part);
-    const { name } = matrices[depth];
+    const { name, rows, columns } = matrices[depth];
     const [a, b] = await Promise.all([0, 1].map((input) => pairsOf(input, depth, context)));
     const diagonal = agreementDiagonal(a, b);
     const arrays = new Map<string, NdArray>([
@@ -51,7 +51,7 @@ export const agreement = defineStudy<Parameters>({
       const all = Float32Array.from(agreementMatrix(a, b));
       arrays.set(`agreement-matrix/${name}`, float32([diagonal.length, diagonal.length], all));
     }
-    return { rows: [{ matrix: name, depth, score: agreementScore(diagonal) }], arrays };
+    return { rows: [{ matrix: name, depth, rows, columns, score: agreementScore(diagonal) }], arrays };
   },
 });
 

@@ -51,7 +51,10 @@ export function plansOf({ tensors }: Weights, options: ReadingOptions): Plan[] {
     const unscaled = tensor.dtype.startsWith("F8_") ? scaleBeside(tensor.name, names) : undefined;
     return {
       tensor,
-      reading: readingOf(tensor, names, options),
+      reading:
+        tensor.leftOut === undefined
+          ? readingOf(tensor, names, options)
+          : { as: "left out", why: tensor.leftOut },
       ...(unscaled !== undefined && { unscaled }),
     };
   });

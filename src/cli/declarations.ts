@@ -6,6 +6,10 @@ const studiesOption = {
   value: "DIR",
   text: "folder of studies (default: SPECTRAL_STUDIES, else data/studies)",
 } as const;
+const backend = {
+  value: "B",
+  text: "what computes (default: SPECTRAL_BACKEND, else the first that starts)",
+} as const;
 const svd = {
   value: "ENGINE",
   text: "what decomposes matrices: lapack or wasm (default: as begun, else the first usable)",
@@ -40,7 +44,7 @@ export const train = {
     edit: { value: "EDIT", text: "done to them first: magnitude:0.05, random:0.05, perturb:0.25, ..." },
     "fresh-moments": { text: "a branch: the optimiser begins with fresh moments, not with the trunk's" },
     set: { value: "KEY=VALUE", text: "a field of the task's configuration", multiple: true },
-    backend: { value: "B", text: "what computes (default: SPECTRAL_BACKEND, else the first that starts)" },
+    backend,
     svd,
     runs: runsOption,
     "checkpoint-seconds": {
@@ -74,6 +78,7 @@ export const study = {
   },
   options: {
     set: { value: "KEY=VALUE", text: "a parameter of the kind of study", multiple: true },
+    backend,
     svd,
     runs: runsOption,
     studies: studiesOption,
@@ -82,6 +87,36 @@ export const study = {
   statuses: { 0: "the study is finished", 130: "interrupted: the same command goes on", ...stopped },
   stoppable: true,
   example: "study agreement 320342d6aa20@0 320342d6aa20@end",
+} as const satisfies Declaration;
+
+export const sweep = {
+  name: "sweep",
+  summary: "trains and compares all members of a plan; finished ones are reused",
+  positionals: { PLAN: "a JSON file, or a figure that has a plan, such as figure11" },
+  options: {
+    "dry-run": { text: "prints members, what will be kept and how long it takes, and trains nothing" },
+    engine: {
+      value: "E",
+      text: "local: processes of this machine; slurm: job arrays by sbatch",
+      default: "local",
+    },
+    jobs: { value: "N", text: "members at the same time (default: 1; with slurm no limit)" },
+    slurm: { value: "OPTIONS", text: 'of sbatch, such as "--partition=gpu --gres=gpu:1 --time=4:00:00"' },
+    profile: { value: "P", text: "quick, lab or paper: in place of the plan's own" },
+    backend: { value: "B", text: "what computes (default: SPECTRAL_BACKEND, else the first that starts)" },
+    svd,
+    runs: runsOption,
+    studies: { value: "DIR", text: "folder of studies (default: SPECTRAL_STUDIES, else data/studies)" },
+    json: { text: "prints the last line only, a JSON object" },
+  },
+  statuses: {
+    0: "all members are finished; with slurm: or queued",
+    1: "failed, or some member failed or waits for one that did: all others are finished",
+    130: "interrupted, every member with a checkpoint: the same command goes on",
+    ...stopped,
+  },
+  stoppable: true,
+  example: "sweep figure11 --profile quick --dry-run",
 } as const satisfies Declaration;
 
 export const spectra = {

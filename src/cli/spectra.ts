@@ -22,7 +22,7 @@ import type { spectra } from "./declarations.js";
 export async function run({ values, positionals }: Given<typeof spectra>): Promise<number> {
   if (values.stack && values.flatten) throw new UsageError("--stack and --flatten exclude each other");
   const choice: Choice = values.stack ? "stack" : values.flatten ? "flatten" : "auto";
-  const weights = openWeights(positionals[0]);
+  const weights = await openWeights(positionals[0]);
   const plans = plansOf(weights, { choice, integers: values.integers });
   const report: Report = values.json ? jsonReport(weights) : tableReport(weights, plans);
   const failures: string[] = [];

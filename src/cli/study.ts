@@ -23,7 +23,8 @@ export async function run({ values, positionals }: Given<typeof study>, stop: St
   };
   const log = values.json ? (): void => undefined : (line: string): void => console.log(line);
   log(kind.title);
-  const options = { studies: values.studies, svd: engineNamed(values.svd), signal: stop.signal };
+  const { studies, backend } = values;
+  const options = { studies, backend, svd: engineNamed(values.svd), signal: stop.signal };
   const found = await follow(request, options, log);
   log(tableText(rowsOf(found)));
   console.log(JSON.stringify(summary(found)));

@@ -8,7 +8,7 @@ import { type Markup, markup } from "./markup.js";
 import type { ColorKey, Panel, PanelAxis, Ticks } from "./panel.js";
 import { rounded, type Value } from "./plotly.js";
 import { effectiveRankScale, overlapScale } from "./theme.js";
-import { linearEpochs, type MeanOverSeeds, moments, momentsDrawn, timeRange, type TimeAxis } from "./time.js";
+import { linearEpochs, type MeanOverSeeds, moments, momentsDrawn, timeAxis, type TimeAxis } from "./time.js";
 
 /**
  * Effective rank as a heat map: a row per matrix (the first of the network on top), a column per moment, the mean over
@@ -37,17 +37,12 @@ export function scoreHeatmap(scores: ColumnTable, highest: number, time = linear
 }
 
 /**
- * Agreement scores as a heat map: a row per matrix (the first of the network on top), a column per moment.
- * @param scores rows of one experiment, with columns step, epoch, matrix, depth, score
- * @param highest top of the colour scale, which begins at 0
+ * Agreement scores as a heat map: a row per matrix (the first of the network on top), a column per moment, on a scale from 0 to 1.
+ * @param scores rows of one experiment: matrix, depth, score and the time's columns
  * @returns undefined where there are none
  */
-export function agreementHeatmap(
-  scores: ColumnTable,
-  highest: number,
-  time = linearEpochs,
-): Panel | undefined {
-  const key: ColorKey = { title: "agreement score", scale: overlapScale, range: [0, highest] };
+export function agreementHeatmap(scores: ColumnTable, time = linearEpochs): Panel | undefined {
+  const key: ColorKey = { title: "agreement score", scale: overlapScale, range: [0, 1] };
   return layersHeatmap(scores, "matrix", "score", time, key);
 }
 
@@ -56,22 +51,22 @@ const diagonalLength = 100;
 
 /**
  * The diagonal of an alignment or agreement matrix over time as a heat map: rank 1 on top, at most 100 ranks.
- * @param diagonal rows of one contact or matrix of one experiment, as `alignmentTable` has them
+ * @param diagonal rows of one contact (or matrix) of one experiment, as `alignmentTable` has them
  * @param highest top of the colour scale, which begins at 0
- * @param what the colours mean
+ * @param title of the colour scale
  * @returns undefined where there are none
  */
 export function diagonalHeatmap(
   diagonal: ColumnTable,
   highest: number,
   time = linearEpochs,
-  what = "alignment",
+  title = "alignment",
 ): Panel | undefined {
   const shown = diagonal.filter(aq.escape((row: { rank: number }) => row.rank <= diagonalLength));
   const lines = [...(moments(shown, "rank", "value", time) as Map<number, MeanOverSeeds[]>)].sort(
     ([a], [b]) => a - b,
   );
-  const key: ColorKey = { title: what, scale: overlapScale, range: [0, highest] };
+  const key: ColorKey = { title, scale: overlapScale, range: [0, highest] };
   const named = lines.map(([rank, line]): [string, MeanOverSeeds[]] => [`rank ${rank}`, line]);
   return heatmap(named, time, key, { title: "rank", ticks: numberTicks(lines.length) });
 }
@@ -217,7 +212,7 @@ function heatmap(
   };
   return {
     traces: [trace],
-    x: { type: time.scale, range: timeRange(times, time) },
+    x: timeAxis(times, time),
     y: { ...y, type: "category", range: [rows.length - 0.5, -0.5] },
     key,
     grid: false,

@@ -253,7 +253,7 @@ export function plotFigure10(
     "agreement along training": titled(
       diagonalHeatmap(where(tables.agreement, facets), 1, undefined, "agreement"),
     ),
-    "score along training": agreementHeatmap(where(tables.scores, facets), 1),
+    "score along training": agreementHeatmap(where(tables.scores, facets)),
   }));
   return drawGrid({
     description: `Figure 10: training loss under masks, and what they keep of the singular vectors of ${shown} and of all matrices; ${complete.map(({ title }) => title).join(", ")}`,
@@ -288,5 +288,7 @@ function countsNote({ metrics }: MaskTables): string {
   const count = (table: ColumnTable): number => table.dedupe("seed", "order").numRows();
   const trunks = where(metrics, { edit: null });
   const branches = editsOf(metrics).map((edit) => `${edit}: ${count(where(metrics, { edit }))}`);
-  return `Means of ${count(trunks)} unmasked networks and their masked branches (${branches.join(", ")}); bands and whiskers: one standard deviation.`;
+  const unmasked =
+    count(trunks) === 1 ? "One unmasked network" : `Means of ${count(trunks)} unmasked networks`;
+  return `${unmasked}; masked branches: ${branches.join(", ")}; bands and whiskers: one standard deviation.`;
 }

@@ -85,7 +85,7 @@ export function plotFigure9(
     const panel = diagonalHeatmap(where(own, { matrix }), 1, undefined, "agreement");
     return {
       agreement: panel && { ...panel, title: shortName(matrix) },
-      "agreement score": agreementHeatmap(where(scores, column.where), 1),
+      "agreement score": agreementHeatmap(where(scores, column.where)),
     };
   });
 }

@@ -28,10 +28,12 @@ export interface StoredPlan {
 
 /** Where the members of plans are looked for. */
 export interface StoredChoice {
-  /** Folder of runs; default `runsFolder()`. The committed results are looked through too. */
+  /** Folder of runs; default `runsFolder()`. */
   readonly runs?: string;
   /** Folder of studies; default `studiesFolder()`. */
   readonly studies?: string;
+  /** Whether the committed results are looked through too; default true. */
+  readonly results?: boolean;
   /** Told in one line of what is left out because it is damaged. Default a process warning, once for each. */
   readonly onLeftOut?: OnLeftOut;
 }
@@ -43,9 +45,10 @@ export interface StoredChoice {
  */
 export function storedPlan(
   plan: Plan,
-  { runs = runsFolder(), studies = studiesFolder(), onLeftOut = warnOnce }: StoredChoice = {},
+  { runs = runsFolder(), studies = studiesFolder(), results = true, onLeftOut = warnOnce }: StoredChoice = {},
 ): StoredPlan {
-  const found = new FoundRuns([runs, resultsFolder()], onLeftOut);
+  const found = new FoundRuns(results ? [runs, resultsFolder()] : [runs], onLeftOut);
+  const places = results ? [studies, studyResultsFolder()] : [studies];
   const stored: { runs: FacetedRun[]; studies: FacetedStudy[]; missing: Member[] } = {
     runs: [],
     studies: [],
@@ -57,7 +60,7 @@ export function storedPlan(
       if (run) stored.runs.push(faceted(run, shownFacets(member.facets)));
       else stored.missing.push(member);
     } else {
-      const study = studyOf(member, found, [studies, studyResultsFolder()], onLeftOut);
+      const study = studyOf(member, found, places, onLeftOut);
       if (study) stored.studies.push(study);
       else stored.missing.push(member);
     }

@@ -3,6 +3,10 @@ import type { When } from "../core/time.js";
 import { agreementDiagonal, agreementScore, resolved } from "../linalg/agreement.js";
 import type { Measurement, Probe } from "../train/measure.js";
 import { LEADING } from "./alignment.js";
+import { arrayBytes, total } from "./bytes.js";
+
+/** About, of a row in rows.jsonl. */
+const ROW_BYTES = 106;
 
 /**
  * Agreement of every matrix with itself at the run's reference (Eqn 5), usually the initialisation: how far the singular
@@ -14,6 +18,10 @@ export function agreementProbe(when: When): Probe {
     name: "agreement",
     when,
     needs: (model) => model.matrices.map(({ name }) => ({ matrix: name, left: LEADING, right: LEADING })),
+    bytes: ({ matrices }) =>
+      total(matrices, ({ name, rows, columns }) => {
+        return ROW_BYTES + arrayBytes(`agreement/${name}`, Math.min(rows, columns, LEADING));
+      }),
     async measure(snapshot): Promise<Measurement> {
       const { matrices } = snapshot.model;
       const diagonals = await Promise.all(

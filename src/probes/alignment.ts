@@ -4,12 +4,16 @@ import { alignmentDiagonal, alignmentScore } from "../linalg/alignment.js";
 import { decompositionsOf, pairsOf, sideVectors } from "../nn/contacts.js";
 import type { Contact, ContactSide } from "../nn/model.js";
 import type { Measurement, Probe, Snapshot } from "../train/measure.js";
+import { arrayBytes, total } from "./bytes.js";
 
 /** Leading singular vectors that the figures show. */
 export const LEADING = 100;
 
 /** Leading entries in a score (Eqn 4). */
 const SCORED = 10;
+
+/** About, of a row in rows.jsonl. */
+const ROW_BYTES = 151;
 
 /**
  * Alignment of every contact (Eqns 3 and 4). A row per contact with its score, `depth` (its place in the model, from 0),
@@ -23,6 +27,8 @@ export function alignmentProbe(when: When): Probe {
     name: "alignment",
     when,
     needs: (model) => model.contacts.flatMap((contact) => decompositionsOf(contact, LEADING)),
+    bytes: ({ contacts }) =>
+      total(contacts, ({ name }) => ROW_BYTES + arrayBytes(`alignment/${name}`, LEADING)), // at most
     async measure(snapshot): Promise<Measurement> {
       const { contacts } = snapshot.model;
       const measured = await Promise.all(contacts.map((contact) => measureContact(contact, snapshot)));

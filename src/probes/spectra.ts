@@ -3,6 +3,10 @@ import { largest } from "../core/extent.js";
 import type { When } from "../core/time.js";
 import { count90, effectiveRank, entropyRank, gini, stableRank } from "../linalg/spectrum.js";
 import type { Measurement, Probe } from "../train/measure.js";
+import { arrayBytes, total } from "./bytes.js";
+
+/** About, of a row in rows.jsonl. */
+const ROW_BYTES = 310;
 
 /**
  * Singular values and ranks of every matrix (PAPER.md section 1). A row per matrix with `depth`, its place in the model
@@ -13,6 +17,10 @@ export function spectraProbe(when: When): Probe {
     name: "spectra",
     when,
     needs: (model) => model.matrices.map(({ name }) => ({ matrix: name, left: "none", right: "none" })),
+    bytes: ({ matrices }) =>
+      total(matrices, ({ name, rows, columns }) => {
+        return ROW_BYTES + arrayBytes(`singular-values/${name}`, Math.min(rows, columns));
+      }),
     async measure(snapshot): Promise<Measurement> {
       const { matrices } = snapshot.model;
       const spectra = await Promise.all(

@@ -14,6 +14,7 @@ export function vectorsProbe(when: When, count: number): Probe {
     name: "vectors",
     when,
     vectors: count,
+    bytes: (model) => bytesOfVectors(model, count),
     needs: ({ matrices }) => matrices.map(({ name }) => ({ matrix: name, left: count, right: count })),
     async measure(snapshot): Promise<Measurement> {
       const arrays = new Map<string, NdArray>();

@@ -24,6 +24,12 @@ export function studiesFolder(environment: NodeJS.ProcessEnv = process.env): str
   return SPECTRAL_STUDIES ? resolve(SPECTRAL_STUDIES) : join(projectRoot(), "data", "studies");
 }
 
+/** Where sweeps keep their plans and logs: SPECTRAL_SWEEPS if set, else data/sweeps of the project. Not committed. */
+export function sweepsFolder(environment: NodeJS.ProcessEnv = process.env): string {
+  const { SPECTRAL_SWEEPS } = environment;
+  return SPECTRAL_SWEEPS ? resolve(SPECTRAL_SWEEPS) : join(projectRoot(), "data", "sweeps");
+}
+
 /** Where the compact results of our own runs lie: data/results of the project. Committed. */
 export function resultsFolder(): string {
   return join(projectRoot(), "data", "results");

@@ -47,6 +47,14 @@ export function runAtStep(text: string, roots: RunsFolders = [runsFolder(), resu
   return { run, step, weights: () => run.readWeights(step) };
 }
 
+/**
+ * The run of a name: its id or the beginning of one, the same after its task ("vgg/02952b"), or its folder.
+ * @throws StoreError if no run or more than one is meant
+ */
+export function runNamed(name: string, roots: RunsFolders = [runsFolder(), resultsFolder()]): RunReader {
+  return runsNamed(name, roots)[0];
+}
+
 /** The one run that is meant, once per folder in which it lies. @throws StoreError */
 function runsNamed(name: string, roots: RunsFolders): RunReader[] {
   const folder = resolve(name);

@@ -2,7 +2,14 @@ import type { Backend } from "../backend/backend.js";
 import { startBackend } from "../backend/start.js";
 import type { NamedArrays } from "../core/array.js";
 import { type Config, configure } from "../core/config.js";
-import { ConfigError, DamagedError, DataError, messageOf, StoreError } from "../core/errors.js";
+import {
+  ConfigError,
+  DamagedError,
+  DataError,
+  messageOf,
+  StoreError,
+  TrainingError,
+} from "../core/errors.js";
 import type { DataOptions } from "../data/dataset.js";
 import { type ChosenEngine, chooseEngine, type EngineName } from "../linalg/engine-choice.js";
 import { SvdPool } from "../linalg/pool.js";
@@ -26,6 +33,7 @@ import { type Edit, printEdit } from "../train/edits/edit.js";
 import type { Experiment } from "../train/experiment.js";
 import { type Outcome, type TrainingProgress, train } from "../train/loop.js";
 import { masksOf, readBy, resolved } from "./edited.js";
+import { normsHeld, recordOfHeld } from "./held.js";
 import {
   beyondRepair,
   type CoverageChoice,
@@ -105,9 +113,29 @@ const NOTE_SECONDS = 10;
  * @throws ConfigError, BackendError, DataError
  */
 export async function prepareRun(request: RunRequest): Promise<PreparedRun> {
-  const { task, start } = request;
-  const { config, profile, seed, order = seed } = start ? branchOf(request, start) : freshOf(request);
+  const { start } = request;
   const backend = await startBackend({ backend: request.backend });
+  const branch = start && { trunk: start.run.record, origin: originOf(start, request.runs) };
+  return { request, backend, ...(await describeRun(request, branch)) };
+}
+
+/** A branch whose trunk need not be trained yet: what is known of the trunk names both. */
+export interface PlannedBranch {
+  readonly trunk: Pick<RunRecord, "task" | "config" | "profile" | "seed" | "order">;
+  readonly origin: Origin;
+}
+
+/** Which run is meant, and how it is trained. */
+export type DescribedRun = Pick<PreparedRun, "description" | "experiment">;
+
+/**
+ * Opens a request's data as `prepareRun` does and says which run it is, a branch's from what is known of its trunk
+ * (`request.start` is not looked at). Needs a started backend. Writes nothing.
+ * @throws ConfigError, DataError
+ */
+export async function describeRun(request: RunRequest, branch?: PlannedBranch): Promise<DescribedRun> {
+  const { task } = request;
+  const { config, profile, seed, order = seed } = branch ? branchOf(request, branch) : freshOf(request);
   const allowDownload = profile === "quick" ? false : undefined;
   const data = await task.open(config, seed, { signal: request.signal, allowDownload, ...request.data });
   const experiment = covering(task.build(config, seed, data), request);
@@ -116,14 +144,14 @@ export async function prepareRun(request: RunRequest): Promise<PreparedRun> {
     training: trainingFields(task, config),
     seed,
     ...(order !== seed && { order }),
-    ...(start && { origin: originOf(start, request.runs) }),
+    ...(branch && { origin: branch.origin }),
     profile,
     config: config as Config,
     data: data.provenance,
     coverage: coverageOf(experiment),
     measuring: task.measuring,
   };
-  return { request, backend, description, experiment };
+  return { description, experiment };
 }
 
 type Chosen = Pick<RunDescription, "config" | "profile" | "seed" | "order">;
@@ -134,15 +162,15 @@ function freshOf(request: RunRequest): Chosen {
 }
 
 /** @throws ConfigError if the trunk is of another task, or the seed asked for is not its own */
-function branchOf({ task, set = {}, seed, order }: RunRequest, { run: { record } }: Branching): Chosen {
-  if (record.task !== task.name)
-    throw new ConfigError(`start: expected a run of ${task.name}, found one of ${record.task}`);
-  if (seed !== undefined && seed !== record.seed)
+function branchOf({ task, set = {}, seed, order }: RunRequest, { trunk }: PlannedBranch): Chosen {
+  if (trunk.task !== task.name)
+    throw new ConfigError(`start: expected a run of ${task.name}, found one of ${trunk.task}`);
+  if (seed !== undefined && seed !== trunk.seed)
     throw new ConfigError(
-      `start: expected the trunk's seed ${record.seed}, found ${seed}: choose an order instead`,
+      `start: expected the trunk's seed ${trunk.seed}, found ${seed}: choose an order instead`,
     );
-  const config = configure(task.name, task.defaults, { ...record.config, ...set }, task.checks);
-  return { config, profile: record.profile, seed: record.seed, order: order ?? record.order };
+  const config = configure(task.name, task.defaults, { ...trunk.config, ...set }, task.checks);
+  return { config, profile: trunk.profile, seed: trunk.seed, order: order ?? trunk.order };
 }
 
 /** The origin of a branch: another run that the edit names is named by its whole id. */
@@ -155,18 +183,24 @@ function originOf({ run, step, edit, memory = true }: Branching, runs = runsFold
   };
 }
 
-/** What a branch starts from: the trunk's state at its step, after the edit; undefined of a run that is no branch. */
-async function startOf({ request, description, experiment }: PreparedRun): Promise<Start | undefined> {
+/**
+ * What a branch starts from: the trunk's state at its step, after the edit; undefined of a run that is no branch.
+ * @param record of the branch, which says what norms it was begun with
+ */
+async function startOf(prepared: PreparedRun, record: RunRecord): Promise<Start | undefined> {
+  const { request, description, experiment } = prepared;
   if (!request.start) return undefined;
   const { run, step, edit, memory } = request.start;
   const { runs = runsFolder() } = request;
   const { model } = experiment;
   const kept = startFrom(run, step, model, { memory });
   const masks = masksOf({ run, step, weights: () => kept.weights }, model, [runs]);
-  const trunk = { ...kept, masks };
+  const held = normsHeld(request.start, experiment, { roots: [runs], begun: record.norms });
+  const trunk = { ...kept, masks, norms: held };
   if (!edit) return trunk;
   const { seed, order = seed } = description;
-  return startAfter(edit, trunk, { experiment, seed: order, other: readBy(edit, run, [runs])?.weights() });
+  const other = readBy(edit, run, [runs])?.weights();
+  return startAfter(edit, trunk, { experiment, seed: order, other, norms: held });
 }
 
 /** The run of a request if it is there and finished. */
@@ -243,8 +277,9 @@ async function* trainOpened(
   let training: ReturnType<typeof train> | undefined;
   try {
     const { config, coverage } = description; // of an interrupted run the rest may be measured otherwise
-    run.update({ status: "running", failure: undefined, config, coverage });
-    const start = await startOf(prepared);
+    run.update({ status: "running", failure: undefined, diverged: undefined, config, coverage });
+    const start = await startOf(prepared, run.record);
+    if (start?.norms) run.update({ norms: recordOfHeld(start.norms) });
     const streams = { init: seed, order };
     training = train(experiment, run, { streams, start, svd: pool, signal, checkpointSeconds });
     const svd = await pool.description;
@@ -282,7 +317,8 @@ async function* trainOpened(
 function noteFailure(run: Run, error: unknown): void {
   if (run.record.status === "finished") return;
   try {
-    run.update({ status: "failed", failure: messageOf(error) });
+    const diverged = error instanceof TrainingError ? error.step : undefined;
+    run.update({ status: "failed", failure: messageOf(error), diverged });
   } catch {
     // what made it fail is thrown, and says more
   }
@@ -338,7 +374,7 @@ async function filled(run: Run, prepared: PreparedRun): Promise<RunReader> {
     const missing = missingFor(run, prepared);
     if (missing.probes.size === 0) return run;
     pool = poolOf(run, prepared);
-    const start = await startOf(prepared);
+    const start = await startOf(prepared, run.record);
     const reference = (): NamedArrays => start?.weights ?? experiment.model.init(description.seed);
     const svds = new ReferenceSvds(experiment.model, reference, pool);
     const svd = await pool.description;

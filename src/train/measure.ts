@@ -59,6 +59,8 @@ export interface Probe<Batch = unknown> {
   readonly vectors?: number;
   /** The decompositions that `measure` will read, so that all probes of a step share one per matrix. */
   needs?(model: Model<Batch>): readonly Decomposition[];
+  /** About how many bytes of rows and arrays one measurement adds to a run's folder, for plans. Default: few. */
+  bytes?(model: Model<Batch>): number;
   /**
    * Measures a snapshot while training goes on. Must dispose every tensor that it makes, also when it fails, and none of
    * the snapshot's; what it returns lies on the host. Its rejection ends the run with that error.

@@ -220,7 +220,7 @@ test("what is no safetensors file is named in words", () => {
     [Buffer.from("\n <!DOCTYPE html><html></html>"), /an HTML page: the download failed/],
     [Buffer.from("Entry not found"), /a server's refusal in words: the download failed/],
     [Buffer.from("version https://git-lfs.github.com/spec/v1\noid sha256:0\nsize 5\n"), /Git LFS pointer/],
-    [Buffer.from("PK\x03\x04" + "x".repeat(99)), /a zip archive \(perhaps a PyTorch .*torch\.load/],
+    [Buffer.from("PK\x03\x04" + "x".repeat(99)), /cannot be read as a zip archive: End of central directory/],
     [Buffer.from("\x1f\x8b" + "x".repeat(99), "latin1"), /a gzip archive .*unpack it/],
     [Buffer.from("\x93NUMPY" + "x".repeat(99), "latin1"), /a NumPy \.npy file/],
     [foreignBytes(`{"a":${"[".repeat(200_000)}${"]".repeat(200_000)}}`), /more than 8 levels of brackets/],

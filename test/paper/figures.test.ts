@@ -8,7 +8,11 @@ import { drawDynamics } from "spectral-lab/paper/dynamics";
 import { plotFigure3 } from "spectral-lab/paper/figure3";
 import { plotFigure4 } from "spectral-lab/paper/figure4";
 import { plotFigure5 } from "spectral-lab/paper/figure5";
+import { plotFigure6 } from "spectral-lab/paper/figure6";
+import { plotFigure7 } from "spectral-lab/paper/figure7";
+import { plotFigure14 } from "spectral-lab/paper/figure14";
 import type { Figure } from "spectral-lab/figures/plotly";
+import { decayedExample } from "./decayed-example.js";
 import { synthetic, tablesOf, together } from "./synthetic.js";
 
 const grokking = [
@@ -53,6 +57,8 @@ const labels = together(
     generalisesAt: 3,
   }),
 );
+const decayed = decayedExample();
+const decays = { tasks: decayed.tasks, notes: ["One line of notes."] };
 const [, inProjection] = grokking;
 const options = { matrix: inProjection, contact: `${grokking[0]} -> ${inProjection}` };
 
@@ -65,6 +71,9 @@ const figures: Record<string, () => Figure> = {
   figure3: () => plotFigure3(tablesOf(tasks)),
   figure4: () => plotFigure4(tablesOf(tasks)),
   figure5: () => plotFigure5(tablesOf(tasks)),
+  figure6: () => plotFigure6(tablesOf(decayed.rows), decays),
+  figure7: () => plotFigure7(tablesOf(decayed.rows), decays),
+  figure14: () => plotFigure14(tablesOf(decayed.rows), decays),
   figure8: () => drawDynamics("Figure 8", tablesOf(labels), { separate: true }),
 };
 

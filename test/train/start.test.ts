@@ -25,6 +25,7 @@ import type { Experiment } from "spectral-lab/train/experiment";
 import { recalibrate } from "spectral-lab/train/recalibrate";
 import type { Start } from "spectral-lab/train/checkpoint";
 import { startAfter, startFrom } from "spectral-lab/train/start";
+import { type NormCourse, normCourse, normsAt } from "spectral-lab/train/norm-course";
 import { assertSameFiles, newRun, toyExperiment, toyImages, toyModel, trained } from "./toy.js";
 
 before(() => startBackend({ backend: "wasm" }));
@@ -232,6 +233,64 @@ for (const [name, inner] of Object.entries({ descent, adam, clipped: clipByGloba
     assert.equal(updates, 18);
   });
 }
+
+const finely = [spectraProbe(every("1it"))];
+const decaying = {
+  "SGD with momentum": sgd({ learningRate: 0.1, momentum: 0.9, weightDecay: 0.05 }),
+  AdamW: adamw({ learningRate: 0.02, weightDecay: 2 }),
+};
+
+for (const [name, inner] of Object.entries(decaying)) {
+  test(`matrices are held at another run's norms after every update, also after an interruption: ${name}`, async () => {
+    const free = await trained(toyExperiment({ probes: [spectraProbe(every("4it"))] }));
+    const norms = normCourse("free", free.run.rows(), toyModel);
+    assert.deepEqual(norms.steps, [0, 4, 8, 12]);
+    const trunk = await trained(toyExperiment({ optimiser: inner }));
+    const experiment = toyExperiment({ optimiser: inner, probes: finely });
+    const start = await startAfter({ norms: { run: "free" } }, startFrom(trunk.run, 3, toyModel), {
+      experiment,
+      seed: 9,
+      norms,
+    });
+    const whole = await trained(experiment, { start });
+    const rows = whole.run.rows().filter(({ probe }) => probe === "spectra");
+    assert.deepEqual([...new Set(rows.map(({ step }) => step))], [3, 4, 5, 6, 7, 8, 9, 10, 11, 12]);
+    for (const { step, matrix, frobenius } of rows) {
+      const wanted = normsAt(norms, Number(step)).get(String(matrix))!;
+      assert.ok(
+        Math.abs(Number(frobenius) / wanted - 1) < 2e-6,
+        `${matrix} at ${step}: ${frobenius}, not ${wanted}`,
+      );
+    }
+    const other = `${whole.run.record.task}-stopped`;
+    const abort = new AbortController();
+    const stopped = await trained(experiment, { start, signal: abort.signal }, newRun(other), ({ step }) => {
+      if (step >= 7) abort.abort();
+    });
+    assert.equal(stopped.outcome.status, "interrupted");
+    const resumed = await trained(experiment, { start }, newRun(other));
+    assertSameFiles(resumed.run, whole.run, 0);
+  });
+}
+
+test("held at its own norms a run changes little: by rounding where they were measured at every step", async () => {
+  const off = async (measured: "1it" | "6it"): Promise<number> => {
+    const experiment = toyExperiment({ optimiser: descent, probes: [spectraProbe(every(measured))] });
+    const { run } = await trained(experiment);
+    const norms: NormCourse = normCourse("itself", run.rows(), toyModel);
+    const held = await trained(experiment, { start: { step: 0, weights: run.readWeights(0), norms } });
+    const distances = toyModel.matrices.map(({ parameter }) => {
+      const [own, other] = [run, held.run].map(
+        (of) => of.readWeights(12).get(parameter)!.data as Float32Array,
+      );
+      return normOf(own.map((value, i) => value - other[i])) / normOf(own);
+    });
+    return Math.max(...distances);
+  };
+  const [exact, interpolated] = [await off("1it"), await off("6it")];
+  assert.ok(exact < 1e-4, `${exact}`);
+  assert.ok(interpolated < 0.05 && interpolated > exact, `${interpolated}`);
+});
 
 test("an edited start has the statistics of its weights, keeps norms and the memory, and leaves no tensor", async () => {
   const experiment = experiments["running statistics"];

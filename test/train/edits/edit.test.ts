@@ -10,6 +10,7 @@ import {
   type Edit,
   type EditContext,
   hashEdit,
+  normsReadBy,
   parseEdit,
   printEdit,
   readingFrom,
@@ -36,6 +37,7 @@ const edits: [string, Edit][] = [
   ["perturb:0#7", { perturb: 0, seed: 7 }],
   ["rescale:829cc263db1a@40", { rescale: { run: "829cc263db1a", step: 40 } }],
   ["rescale:vgg/829cc263db1a@end", { rescale: { run: "vgg/829cc263db1a", step: "end" } }],
+  ["norms:829cc263db1a", { norms: { run: "829cc263db1a" } }],
   ["align:829cc263db1a@end", { align: { run: "829cc263db1a", step: "end" } }],
 ];
 
@@ -67,6 +69,9 @@ test("a text that is no edit is an error that names it, what was expected and wh
     ["rescale:abc", /edit "rescale:abc": expected RUN@STEP, found "abc"/],
     ["rescale:@3", /found "@3"/],
     ["rescale:a@", /found ""/],
+    ["norms:", /expected a run after "norms:", found ""/],
+    ["norms:829cc263db1a@3", /found "829cc263db1a@3"/],
+    ["norms:a b", /found "a b"/],
   ];
   for (const [text, message] of cases) assert.throws(() => parseEdit(text), { name: "ConfigError", message });
 });
@@ -86,6 +91,10 @@ test("an edit says which other weights it reads", () => {
     assert.equal(printEdit(readingFrom(edit, "def")), text.replace("abc", "def"));
   }
   assert.equal(weightsReadBy(parseEdit("perturb:1")), undefined);
+  assert.equal(normsReadBy(parseEdit("norms:829cc263db1a")), "829cc263db1a");
+  assert.equal(printEdit(readingFrom(parseEdit("norms:vgg/82"), "829cc263db1a")), "norms:829cc263db1a");
+  assert.equal(normsReadBy(parseEdit("rescale:abc@7")), undefined);
+  assert.equal(weightsReadBy(parseEdit("norms:829cc263db1a")), undefined);
 });
 
 const weights = toyModel.init(1);
@@ -342,6 +351,30 @@ test("an edit out of range is refused however it was made, and changes nothing t
   const wrong = { mask: "magnitude", keep: 1.5, rankedAt: "end" } as const;
   assert.throws(() => applyEdit(wrong, { model: toyModel, weights, seed: 0, other }), /found "1.5"/);
   const before = structuredClone([weights, other]);
-  for (const [text] of edits) apply(text);
+  const norms = {
+    run: "a",
+    steps: [0],
+    norms: new Map(toyModel.matrices.map(({ parameter }) => [parameter, [1]])),
+  };
+  for (const [text] of edits) apply(text, { norms });
   assert.deepEqual([weights, other], before);
+});
+
+test("norms: every matrix points where it did and has the norm of that step, from here on", () => {
+  const sizes = toyModel.matrices.map(({ parameter }, i): [string, number[]] => [
+    parameter,
+    [i + 1, 4 * (i + 1)],
+  ]);
+  const norms = { run: "a", steps: [0, 10], norms: new Map(sizes) };
+  const edited = apply("norms:829cc263db1a", { norms, step: 5 });
+  assert.equal(edited.norms, norms);
+  assert.equal(edited.masks, undefined);
+  for (const [i, { parameter }] of toyModel.matrices.entries()) {
+    const [old, now] = [data(weights, parameter), data(edited.weights, parameter)];
+    assert.ok(Math.abs(normOf(now) / (2 * (i + 1)) - 1) < 1e-6);
+    const factor = normOf(now) / normOf(old);
+    now.forEach((value, j) => assert.ok(Math.abs(value - factor * old[j]) < 1e-6));
+  }
+  assert.deepEqual(data(edited.weights, "layers.0.bias"), data(weights, "layers.0.bias"));
+  assert.throws(() => apply("norms:829cc263db1a"), { name: "ConfigError", message: /expected the measured norms of 829cc263db1a, found none/ }); // prettier-ignore
 });

@@ -1,0 +1,194 @@
+import { studyNamed } from "../analysis/index.js";
+import { configure } from "../core/config.js";
+import { largest } from "../core/extent.js";
+import { type Clock, type Moment, toSteps } from "../core/time.js";
+import type { DataOptions } from "../data/dataset.js";
+import { findRun } from "../store/run.js";
+import { identityOf, type RunDescription, runFolder, runId } from "../store/record.js";
+import { runsFolder, studiesFolder } from "../store/paths.js";
+import type { RunReader } from "../store/stored-run.js";
+import { type StudyIdentity, studyFolder, studyId } from "../store/study.js";
+import type { Task } from "../tasks/task.js";
+import { taskNamed } from "../tasks/index.js";
+import { type DescribedRun, describeRun, type RunRequest } from "../tasks/run.js";
+import { parseEdit, printEdit } from "../train/edits/edit.js";
+import { clockOf } from "../train/loop.js";
+import { openOutline } from "./outline.js";
+import type { Member, RunMember, StudyMember } from "./expand.js";
+
+/** A member of which it is known which run it is. */
+export interface ResolvedRun extends DescribedRun {
+  readonly member: RunMember;
+  /** What is asked for, but for where it starts. */
+  readonly request: RunRequest;
+  readonly id: string;
+  readonly folder: string;
+  readonly clock: Clock;
+}
+
+/** A member of which it is known which study it is. */
+export interface ResolvedStudy {
+  readonly member: StudyMember;
+  readonly identity: StudyIdentity;
+  readonly id: string;
+  readonly folder: string;
+}
+
+/** Where runs and studies lie, and how data are opened. */
+export interface SweepFolders {
+  /** Default `runsFolder()`. */
+  readonly runs?: string;
+  /** Default `studiesFolder()`. */
+  readonly studies?: string;
+  readonly data?: DataOptions;
+  /** Only the sizes of public data sets are looked at: ids of runs on them are then no stored run's. */
+  readonly outline?: boolean;
+  readonly signal?: AbortSignal;
+}
+
+function outlineOpener(task: Task): Task["open"] {
+  return (config, seed) => openOutline(task, config, seed);
+}
+
+/**
+ * A resolver of members of which several may be one run: each of these then asks for what any of them asks for, so that the first
+ * to be trained keeps it all. Needs a started backend. @throws ConfigError, DataError as describeRun
+ */
+export async function resolverOf(members: readonly Member[], options: SweepFolders = {}): Promise<Resolver> {
+  const resolver = new Resolver(members, options);
+  const same = new Map<string, RunMember[]>();
+  for (const member of members) {
+    if (member.what === "study") continue;
+    const resolved = await resolver.run(member.name);
+    if (resolved) same.set(resolved.folder, [...(same.get(resolved.folder) ?? []), member]);
+  }
+  const several = [...same.values()].filter(({ length }) => length > 1);
+  if (several.length === 0) return resolver;
+  const united = new Map(
+    several.flatMap((alike) => alike.map((one) => [one.name, { ...one, ...allOf(alike) }])),
+  );
+  return new Resolver(
+    members.map((member) => united.get(member.name) ?? member),
+    options,
+  );
+}
+
+/** What several members together ask to be measured and kept. */
+function allOf(alike: readonly RunMember[]): Pick<RunMember, "keep" | "probes" | "vectors"> {
+  const probes = alike.every((one) => one.probes) ? alike.flatMap((one) => one.probes!) : undefined;
+  const vectors = largest(alike.map((one) => one.vectors ?? 0));
+  return {
+    keep: [...new Set(alike.flatMap(({ keep }) => keep))],
+    probes: probes && [...new Set(probes)],
+    vectors: vectors > 0 ? vectors : undefined,
+  };
+}
+
+/**
+ * Says which run or study a member is, without its trunk on disk: of what it starts from only the name counts. Needs a
+ * started backend, which computes nothing.
+ */
+export class Resolver {
+  readonly runs: string;
+  readonly studies: string;
+  readonly #members: ReadonlyMap<string, Member>;
+  readonly #resolved = new Map<string, Promise<ResolvedRun | undefined>>();
+
+  constructor(
+    readonly members: readonly Member[],
+    readonly options: SweepFolders = {},
+  ) {
+    this.runs = options.runs ?? runsFolder();
+    this.studies = options.studies ?? studiesFolder();
+    this.#members = new Map(members.map((member) => [member.name, member]));
+  }
+
+  /**
+   * The run of a member; undefined where it branches off the end of a run that may stop early and has not ended yet.
+   * @throws ConfigError, DataError as describeRun
+   */
+  async run(name: string): Promise<ResolvedRun | undefined> {
+    const known = this.#resolved.get(name) ?? this.#resolve(this.#members.get(name) as RunMember);
+    this.#resolved.set(name, known);
+    const resolved = await known;
+    if (!resolved) this.#resolved.delete(name);
+    return resolved;
+  }
+
+  async #resolve(member: RunMember): Promise<ResolvedRun | undefined> {
+    const { task, profile, setting, set, seed, order, from, keep, probes, vectors } = member;
+    const { data, signal } = this.options;
+    const request: RunRequest = {
+      task: this.options.outline
+        ? { ...taskNamed(task), open: outlineOpener(taskNamed(task)) }
+        : taskNamed(task),
+      ...{ profile, setting, set, seed, order, keep, probes, data, signal },
+      ...(vectors !== undefined && { vectors }),
+      runs: this.runs,
+    };
+    let described: DescribedRun;
+    if (from) {
+      const trunk = await this.run(from.trunk);
+      const step = await this.step(from.trunk, from.at);
+      const edit = from.edit && (await this.edit(from.edit));
+      if (trunk === undefined || step === undefined || (from.edit && !edit)) return undefined;
+      const origin = {
+        run: trunk.id,
+        step,
+        ...(edit !== undefined && { edit }),
+        ...(from.memory === false && step > 0 && { memory: false as const }),
+      };
+      described = await describeRun(request, { trunk: trunk.description, origin });
+    } else described = await describeRun(request);
+    const identity = identityOf(described.description);
+    const place = { id: runId(identity), folder: runFolder(this.runs, identity) };
+    return { member, request, ...described, ...place, clock: clockOf(described.experiment) };
+  }
+
+  /** An edit with the runs of the members that it names, as a record has it; undefined where one is not known yet. */
+  async edit(text: string): Promise<string | undefined> {
+    let edit = text;
+    for (const [braces, name] of text.matchAll(/\{([^{}]*)\}/g)) {
+      const other = await this.run(name);
+      if (other === undefined) return undefined;
+      edit = edit.replaceAll(braces, other.id);
+    }
+    return printEdit(parseEdit(edit));
+  }
+
+  /** The step of a moment of a member; undefined for the end of one that may stop early and has not ended yet. */
+  async step(name: string, moment: Moment): Promise<number | undefined> {
+    const resolved = await this.run(name);
+    if (resolved === undefined) return undefined;
+    const { clock, experiment } = resolved;
+    if (moment === "0") return 0;
+    if (moment !== "end") return toSteps(moment, clock);
+    if (!experiment.stop) return clock.totalSteps;
+    const record = this.find(resolved.description)?.record;
+    return record?.status === "finished" ? record.step : undefined;
+  }
+
+  /** The stored run of a description, if there is one. @throws as findRun */
+  find(description: RunDescription): RunReader | undefined {
+    return findRun(this.runs, description, { onWarning: () => undefined });
+  }
+
+  /** The study of a member; undefined where an input's step is not known yet. @throws as `run` */
+  async study(member: StudyMember): Promise<ResolvedStudy | undefined> {
+    const inputs: StudyIdentity["inputs"][number][] = [];
+    for (const { member: name, at, edit } of member.inputs) {
+      const run = await this.run(name);
+      const step = await this.step(name, at);
+      if (run === undefined || step === undefined) return undefined;
+      const { task, seed, data } = run.description;
+      const printed = edit === undefined ? undefined : printEdit(parseEdit(edit));
+      inputs.push({
+        ...{ run: run.id, task, step, seed, data },
+        ...(printed !== undefined && { edit: printed }),
+      });
+    }
+    const { kind, defaults, checks } = studyNamed(member.kind);
+    const identity = { kind, inputs, parameters: configure(kind, defaults, member.set, checks), defaults };
+    return { member, identity, id: studyId(identity), folder: studyFolder(this.studies, identity) };
+  }
+}
