@@ -22,8 +22,9 @@ type Parameters = {
 /**
  * Agreement of two networks (Eqn 5): of two runs of a task, or of one run at two steps. A part `matrix/<name>` per matrix:
  * a row with matrix, depth (its place in the model, from 0), rows and columns (its size, on which chance depends) and score (the
- * mean of the first ten S_ii, in [0, 1]); and the array `agreement/<matrix>` with the diagonal S_ii, i <= pairs. With `full` also `agreement-matrix/<matrix>` with S_jk, a row
- * per pair of the first network. NaN where a singular value is mere rounding. Diagonals are equal in both directions.
+ * mean of the first ten S_ii, in [0, 1]); and the array `agreement/<matrix>` with the diagonal S_ii, i <= pairs. With `full` also
+ * `agreement-matrix/<matrix>` with S_jk, a row per pair of the first network. NaN where a singular value is mere rounding.
+ * Diagonals are equal in both directions.
  */
 export const agreement = defineStudy<Parameters>({
   kind: "agreement",

@@ -25,7 +25,7 @@ type Parameters = LineChoice & {
   readonly statistics: "recomputed" | "interpolated";
   /** The data set that is evaluated, of the first input. */
   readonly split: string;
-  /** Only its first so many examples; 0: all. */
+  /** Only its first so many examples; 0: all. The authors take all images, and 1000 utterances or sequences. */
   readonly examples: number;
   /** What the metrics' means give equal weight to. */
   readonly mean: MeanOver;

@@ -1,3 +1,4 @@
+import { setMaxListeners } from "node:events";
 import { startBackend } from "../backend/start.js";
 import type { NamedArrays } from "../core/array.js";
 import { type Checks, type Config, configure } from "../core/config.js";
@@ -180,6 +181,7 @@ async function* compute(
 ): AsyncGenerator<StudyProgress, void> {
   const givenUp = new AbortController();
   const stop = signal ? AbortSignal.any([signal, givenUp.signal]) : givenUp.signal;
+  setMaxListeners(0, stop); // one per matrix that is decomposed: many of them are no leak
   const { context, close, release } = openContext(inputs, parameters, stop, {
     openPool: () => poolOf(study, svd),
     start: () => startFor(study, backend),

@@ -74,7 +74,8 @@ export const study = {
   summary: "compares the weights of stored runs; the last line is one JSON object",
   positionals: {
     KIND: "what to compute, such as agreement (another word is answered with the list)",
-    "RUN@STEP...": 'a run (its id or the beginning of it, task/id, or a folder) at a step, or at its "end"',
+    "RUN@STEP...":
+      'a run (its id or the beginning of it, task/id, or a folder) at a step, or at its "end"; +EDIT behind it for edited weights',
   },
   options: {
     set: { value: "KEY=VALUE", text: "a parameter of the kind of study", multiple: true },
@@ -92,7 +93,9 @@ export const study = {
 export const sweep = {
   name: "sweep",
   summary: "trains and compares all members of a plan; finished ones are reused",
-  positionals: { PLAN: "a JSON file, or a figure that has a plan, such as figure11" },
+  positionals: {
+    "PLAN...": "a JSON file, a figure that has a plan, such as figure11, or figures: all of them",
+  },
   options: {
     "dry-run": { text: "prints members, what will be kept and how long it takes, and trains nothing" },
     engine: {
@@ -121,11 +124,17 @@ export const sweep = {
 
 export const spectra = {
   name: "spectra",
-  summary: "ranks and singular values of every matrix in a file of weights",
+  summary:
+    "ranks, singular values and fits of every matrix in files of weights, of one model or along its training",
   positionals: {
-    FILE: "weights in the safetensors format, ours or anybody's; or an index.json or folder of them",
+    "FILE...":
+      "weights: a safetensors file, a PyTorch checkpoint (.pt, .pth, .bin), an index.json of shards, or a folder of them",
   },
   options: {
+    "over-steps": {
+      text: "the FILEs (or all in one folder) are steps of one training, by the numbers in their names; compared with the last",
+    },
+    output: { value: "DIR", text: "draws figures over steps there, as SVG, PNG and CSV" },
     stack: {
       text: "reads tensors of three sizes or more as stacks of matrices (default: not filters)",
     },
@@ -140,7 +149,7 @@ export const spectra = {
 export const figures = {
   name: "figures",
   summary:
-    "draws the paper's figures from finished runs and studies, as SVG, PNG and CSV, and prints what they say of its claims",
+    "draws the paper's figures from finished runs and studies (SVG, PNG, CSV), and says what becomes of its claims",
   positionals: { "[N...]": "numbers of figures (default: all of them)" },
   options: {
     profile: { value: "P", text: "quick, lab or paper (default: SPECTRAL_PROFILE, else lab)" },

@@ -1,1 +1,104 @@
-export async function run(): Promise<number> { return 0; }
+import { resolve } from "node:path";
+import { startBackend } from "../backend/start.js";
+import { unknownName } from "../core/config.js";
+import { ConfigError } from "../core/errors.js";
+import { printable } from "../core/printable.js";
+import { PAPER_FIGURES } from "../paper/index.js";
+import { dryRun } from "../sweep/dry-run.js";
+import { expand } from "../sweep/expand.js";
+import { joined, type Plan } from "../sweep/plan.js";
+import { processes } from "../sweep/processes.js";
+import { resolverOf } from "../sweep/resolve.js";
+import { type MemberResult, schedule } from "../sweep/schedule.js";
+import { loadPlan, sweepFolder, writePlan } from "../sweep/sweep-folder.js";
+import { dryRunSummary, dryRunText, progressText } from "../sweep/text.js";
+import { PROFILES, type ProfileName } from "../tasks/task.js";
+import { type Given, UsageError } from "./command.js";
+import { report } from "./data.js";
+import type { sweep } from "./declarations.js";
+import type { Stop } from "./stop.js";
+
+type Values = Given<typeof sweep>["values"];
+
+/** Carries out a plan, or says what that would take. */
+export async function run({ values, positionals }: Given<typeof sweep>, stop: Stop): Promise<number> {
+  const plan = planOf(positionals, profileOf(values));
+  const log = values.json ? (): void => undefined : (line: string): void => console.log(line);
+  const profile = plan.profile ?? "quick";
+  const members = expand(plan);
+  await startBackend({ backend: "js" }); // for the shapes of networks: nothing is computed here
+  const runs = values.runs === undefined ? undefined : resolve(values.runs);
+  const studies = values.studies === undefined ? undefined : resolve(values.studies);
+  const folders = { runs, studies, signal: stop.signal, data: { onProgress: report } };
+  if (values["dry-run"]) {
+    const planned = await dryRun(await resolverOf(members, { ...folders, outline: true }));
+    log(dryRunText(planned, profile));
+    if (values.json) console.log(JSON.stringify({ sweep: plan.name, ...dryRunSummary(planned, profile) }));
+    return 0;
+  }
+  const folder = sweepFolder(plan);
+  writePlan(folder, plan);
+  const resolver = await resolverOf(members, folders);
+  const common = { backend: values.backend, svd: values.svd };
+  log(`${plan.title ?? plan.name}: ${members.length} members, profile ${profile}; logs in ${folder}`);
+  const options = { jobs: jobsOf(values.jobs), signal: stop.signal };
+  const carrying = schedule(resolver, processes(resolver, folder, common), options);
+  let next = await carrying.next();
+  for (; !next.done; next = await carrying.next()) log(progressText(next.value));
+  const results = next.value;
+  for (const { member, ending, why } of results)
+    if (ending === "failed" || ending === "waiting") console.error(`${member.name}: ${ending}: ${why}`);
+  console.log(JSON.stringify({ sweep: plan.name, ...countsOf(results), folder }));
+  if (stop.signal.aborted) return stop.status;
+  return results.every(({ ending }) => ending === "finished" || ending === "reused") ? 0 : 1;
+}
+
+function countsOf(results: readonly MemberResult[]): Record<MemberResult["ending"], number> {
+  const counts = { finished: 0, reused: 0, failed: 0, waiting: 0, stopped: 0 };
+  for (const { ending } of results) counts[ending]++;
+  return counts;
+}
+
+function profileOf({ profile }: Values): ProfileName | undefined {
+  if (profile === undefined || (PROFILES as readonly string[]).includes(profile))
+    return profile as ProfileName | undefined;
+  throw unknownName("profile", printable(profile, 100), PROFILES);
+}
+
+function jobsOf(text: string | undefined): number {
+  if (text === undefined) return 1;
+  if (!/^[1-9]\d{0,3}$/.test(text)) throw new UsageError(`--jobs: expected a number >= 1, found "${text}"`);
+  return Number(text);
+}
+
+/**
+ * The plan of files and figures; several are joined. "figures" are all that have one.
+ * @throws ConfigError, DataError, StoreError
+ */
+function planOf(names: readonly string[], profile: ProfileName | undefined): Plan {
+  const plans = names.flatMap((name) =>
+    name === "figures" ? figurePlans(profile) : [plansNamed(name, profile)],
+  );
+  return joined(plans);
+}
+
+function plansNamed(name: string, profile: ProfileName | undefined): Plan {
+  if (name.includes("/") || name.includes(".")) {
+    const plan = loadPlan(name);
+    return profile === undefined ? plan : { ...plan, profile };
+  }
+  const figure = PAPER_FIGURES.find(({ number }) => `figure${number}` === name);
+  if (figure?.plan) return figure.plan(profile ?? "quick");
+  const known = PAPER_FIGURES.flatMap(({ number, plan }) => (plan ? [`figure${number}`] : []));
+  const found = printable(name, 200);
+  throw new ConfigError(
+    `expected a plan's file (its name has a "/" or a ".") or a figure with a plan (${known.join(", ") || "none yet"}), ` +
+      `found "${found}"`,
+  );
+}
+
+function figurePlans(profile: ProfileName = "quick"): Plan[] {
+  const plans = PAPER_FIGURES.flatMap((figure) => figure.plan?.(profile) ?? []);
+  if (plans.length === 0) throw new ConfigError("figures: expected figures that have a plan, found none");
+  return plans;
+}

@@ -141,6 +141,20 @@ export function imageGrid(
   };
 }
 
+/**
+ * A measure of every matrix as a heat map: a row per matrix (the first of the network on top), a column per moment.
+ * @param table rows of one experiment with columns matrix, depth, step, the time's and the measure's
+ * @returns undefined where there are none
+ */
+export function measureHeatmap(
+  table: ColumnTable,
+  measure: string,
+  key: ColorKey,
+  time: TimeAxis,
+): Panel | undefined {
+  return table.numRows() === 0 ? undefined : layersHeatmap(table, "matrix", measure, time, key);
+}
+
 /** A heat map with a row per layer or pair of layers, from the input of the network to its output. */
 function layersHeatmap(
   table: ColumnTable,

@@ -2,7 +2,7 @@ import { float32, type NdArray } from "../core/array.js";
 import type { When } from "../core/time.js";
 import { alignmentDiagonal, alignmentScore } from "../linalg/alignment.js";
 import { decompositionsOf, pairsOf, sideVectors } from "../nn/contacts.js";
-import type { Contact, ContactSide } from "../nn/model.js";
+import type { Contact, ContactSide, Model } from "../nn/model.js";
 import type { Measurement, Probe, Snapshot } from "../train/measure.js";
 import { arrayBytes, total } from "./bytes.js";
 
@@ -27,8 +27,11 @@ export function alignmentProbe(when: When): Probe {
     name: "alignment",
     when,
     needs: (model) => model.contacts.flatMap((contact) => decompositionsOf(contact, LEADING)),
-    bytes: ({ contacts }) =>
-      total(contacts, ({ name }) => ROW_BYTES + arrayBytes(`alignment/${name}`, LEADING)), // at most
+    bytes: (model) =>
+      total(model.contacts, ({ name, from, to }) => {
+        const entries = Math.min(vectorsOf(from, model), vectorsOf(to, model), LEADING);
+        return ROW_BYTES + arrayBytes(`alignment/${name}`, entries);
+      }),
     async measure(snapshot): Promise<Measurement> {
       const { contacts } = snapshot.model;
       const measured = await Promise.all(contacts.map((contact) => measureContact(contact, snapshot)));
@@ -47,6 +50,17 @@ export function alignmentProbe(when: When): Probe {
       };
     },
   };
+}
+
+/** How many singular vectors one side of a contact has. */
+function vectorsOf(
+  { matrix, rows, columns }: ContactSide,
+  { matrices }: Pick<Model<never>, "matrices">,
+): number {
+  const view = matrices.find(({ name }) => name === matrix)!;
+  const [fromRow, toRow] = rows ?? [0, view.rows];
+  const [fromColumn, toColumn] = columns ?? [0, view.columns];
+  return Math.min(toRow - fromRow, toColumn - fromColumn);
 }
 
 async function measureContact(

@@ -9,8 +9,7 @@ import { isResult, readResult } from "./results.js";
 import { readRun, type RunReader } from "./stored-run.js";
 
 /**
- * The weights of a run at a step: what studies compare. To look at edited weights make another one, and say what was done:
- * `{ ...input, edit: printEdit(edit), weights: () => applyEdit(edit, ...).weights }`.
+ * The weights of a run at a step: what studies compare. `editedInput` makes one of edited weights.
  */
 export interface RunAtStep {
   readonly run: RunReader;

@@ -140,7 +140,8 @@ export function holdsWeights(folder: string): boolean {
   }
 }
 
-function isWeightsName(name: string): boolean {
+/** Whether a file is called as one of weights is. */
+export function isWeightsName(name: string): boolean {
   return KINDS.some((kind) => kind.files.test(name) || isIndexOf(name, kind));
 }
 

@@ -68,7 +68,8 @@ function planRun(run: ResolvedRun, found: readonly RunReader[], speeds: Speeds):
   const kept = keptBy(run);
   const best = found.find(({ record }) => record.status === "finished") ?? found[0];
   if (best?.record.status === "finished") {
-    const lost = beyondRepair(best, missingFrom(best, run.experiment));
+    // How many examples are evaluated depends on data that are not looked at.
+    const lost = beyondRepair(best, { ...missingFrom(best, run.experiment), evaluated: [] });
     if (lost === undefined) return { member, standing: "finished", kept, steps: 0, seconds: 0 };
     return { member, standing: "lacking", kept, why: `${best.folder} lacks ${lost}` };
   }

@@ -45,7 +45,7 @@ const SIZES: Partial<Record<DataName, (config: Config) => Sizes>> = {
 
 /**
  * What a task opens, as far as sizes go, without reading or generating anything: no example can be drawn. A task without
- * a public set is opened as always.
+ * a public set is opened as always, and so are generated data that are asked for.
  * @throws ConfigError for a public set whose sizes are not known here
  */
 export async function openOutline(
@@ -53,7 +53,7 @@ export async function openOutline(
   config: Config,
   seed: number,
 ): Promise<Opened> {
-  if (task.dataSet === undefined) return task.open(config, seed);
+  if (task.dataSet === undefined || config.standIn === true) return task.open(config, seed);
   const sizesOf = SIZES[task.dataSet];
   if (sizesOf === undefined)
     throw new ConfigError(`${task.dataSet}: its sizes are not known without reading it`);

@@ -212,6 +212,54 @@ export function readPlan(value: unknown, place = "plan"): Plan {
   return plan;
 }
 
+/**
+ * Several plans as one: every group under its plan's name. Members that are one run are trained once.
+ * @throws ConfigError if they are of several profiles
+ */
+export function joined(plans: readonly Plan[]): Plan {
+  const [first, ...others] = plans;
+  if (others.length === 0) return first;
+  const other = others.find(({ profile }) => (profile ?? "quick") !== (first.profile ?? "quick"));
+  if (other)
+    throw new ConfigError(
+      `plans: expected one profile, found ${first.profile ?? "quick"} of "${first.name}" and ` +
+        `${other.profile ?? "quick"} of "${other.name}"`,
+    );
+  return {
+    name: plans
+      .map(({ name }) => name)
+      .join("-")
+      .slice(0, 100),
+    profile: first.profile,
+    runs: plans.flatMap((plan) => plan.runs.map((group) => renamed(plan, group))),
+    studies: plans.flatMap((plan) =>
+      (plan.studies ?? []).map((study) => ({
+        ...study,
+        inputs: study.inputs.map((input) => ({ ...input, group: within(plan, input.group) })),
+      })),
+    ),
+  };
+}
+
+function within({ name }: Plan, group: string): string {
+  return `${name}.${group}`;
+}
+
+function renamed(plan: Plan, group: RunGroup): RunGroup {
+  const { from, edits } = group;
+  const edit = (text: string | null): string | null =>
+    text &&
+    text.replaceAll(/\{([^{}]*)\}/g, (braces, name: string) =>
+      name === "order" ? braces : `{${within(plan, name)}}`,
+    );
+  return {
+    ...group,
+    name: within(plan, group.name),
+    ...(from && { from: { ...from, group: within(plan, from.group) } }),
+    ...(edits && { edits: edits.map(edit) }),
+  };
+}
+
 /** What an action returns; the place in front of what it says is wrong. */
 function at<T>(place: string, action: () => T): T {
   try {

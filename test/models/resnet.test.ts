@@ -69,7 +69,7 @@ function torchvisionsResnet18(): [name: string, shape: number[], dtype: "F32" | 
   return entries;
 }
 
-test("torchvision's weights of ResNet-18 load, counters of batches aside, and every matrix has a spectrum", () => {
+test("torchvision's weights of ResNet-18 load, counters of batches aside, and every matrix has a spectrum", async () => {
   const path = join(folder, "resnet18.safetensors");
   const arrayOf = (shape: number[], dtype: "F32" | "I64", fill: number): NdArray =>
     dtype === "F32"
@@ -94,7 +94,7 @@ test("torchvision's weights of ResNet-18 load, counters of batches aside, and ev
     kept.map(([name]) => name).filter((name) => !/running/.test(name)),
   );
 
-  const weights = openWeights(path);
+  const weights = await openWeights(path);
   const plans = plansOf(weights, { choice: "auto", integers: false }).filter(hasMatrices);
   const sizes = ({ name, rows, columns }: { name: string; rows: number; columns: number }): string =>
     `${name} ${rows} x ${columns}`;

@@ -15,6 +15,8 @@ export type MaskEdit = {
   readonly rankedAt: number | "end";
   /** Another run whose weights rank magnitudes: in iterative pruning, the round before. */
   readonly rankedBy?: string;
+  /** Of what is drawn; absent: the branch's order. Magnitude masks draw nothing. */
+  readonly seed?: number;
 };
 
 /** Adds noise to every hidden matrix and rescales it to its old norm. */
@@ -103,6 +105,11 @@ export function numberIn(
 export function stepIn(text: string, place: string): number | "end" {
   if (text === "end") return text;
   return numberIn(text, place, 'a step (a whole number >= 0, or "end") after "@"', Number.isSafeInteger);
+}
+
+/** A stream's seed. @throws ConfigError */
+export function seedIn(text: string, place: string): number {
+  return numberIn(text, place, 'a whole number after "#"', Number.isSafeInteger);
 }
 
 /** RUN@STEP as an edit's text has it. @throws ConfigError */

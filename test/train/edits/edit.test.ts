@@ -32,6 +32,8 @@ const edits: [string, Edit][] = [
     "random-exact:0.05@vgg/829c@1760",
     { mask: "random-exact", keep: 0.05, rankedAt: 1760, rankedBy: "vgg/829c" },
   ],
+  ["random:0.05#3", { mask: "random", keep: 0.05, rankedAt: "end", seed: 3 }],
+  ["reinit:0.1@829c@0#0", { mask: "reinit", keep: 0.1, rankedAt: 0, rankedBy: "829c", seed: 0 }],
   ["reinit:1e-7@0", { mask: "reinit", keep: 1e-7, rankedAt: 0 }],
   ["perturb:0.25", { perturb: 0.25, seed: 0 }],
   ["perturb:0#7", { perturb: 0, seed: 7 }],
@@ -59,6 +61,8 @@ test("a text that is no edit is an error that names it, what was expected and wh
     ["magnitude:0", /found "0"/],
     ["magnitude:", /found ""/],
     ["random:0x1", /found "0x1"/],
+    ["random:0.1#x", /expected a whole number after "#", found "x"/],
+    ["magnitude:0.1#1", /expected a share in \(0, 1\], found "0.1#1"/],
     ["random:0.1@1.5", /expected a step \(a whole number >= 0, or "end"\) after "@", found "1.5"/],
     ["random:0.1@1@x", /expected a step .* found "x"/],
     ["random:0.1@1@2@3", /expected RUN@STEP, found "1@2@3"/],
@@ -245,6 +249,8 @@ test("random, exact: of each matrix as many as magnitude masks keep, from the br
   }
   assert.deepEqual(masksOf(1), masksOf(1));
   assert.notDeepEqual(masksOf(1), masksOf(2));
+  assert.deepEqual(apply("random-exact:0.3#2", { seed: 1 }).masks, masksOf(2));
+  assert.deepEqual(apply("random:0.3#2", { seed: 1 }).masks, apply("random:0.3", { seed: 2 }).masks);
   const { weights: edited, masks } = apply("random-exact:0.3");
   for (const name of hidden) assert.deepEqual(data(edited, name), data(weights, name).map((x, i) => x * data(masks!, name)[i])); // prettier-ignore
 });

@@ -1,5 +1,5 @@
 import type { NamedArrays } from "spectral-lab/core/array";
-import { agreementDiagonal, agreementScore } from "spectral-lab/linalg/agreement";
+import { agreementDiagonal, agreementScore, resolvedPairs } from "spectral-lab/linalg/agreement";
 import type { Model } from "spectral-lab/nn/model";
 import { disposeParameters, toArrays, toTensors } from "spectral-lab/nn/parameters";
 import { hiddenMatrices, matrixOf } from "spectral-lab/nn/views";
@@ -97,7 +97,7 @@ function compareAgreements(
   const [before, after] = [whole, thinned].map((weights) => decomposer(model, weights));
   for (const [matrix, { diag, score }] of Object.entries(expected)) {
     const [a, b] = [before({ matrix }), after({ matrix })];
-    const rank = b.s.filter((value) => value > 1e-6 * b.s[0]).length;
+    const rank = resolvedPairs(b.s);
     const diagonal = agreementDiagonal(a, b, Math.min(20, rank));
     compare.value(`${quantity.split(" ")[0]} rank`, `${quantity} ${matrix}`, diagonal.length, diag.length, 0, TOLERANCE.exact); // prettier-ignore
     const scored = rank >= Math.min(10, b.s.length);

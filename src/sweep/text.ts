@@ -1,0 +1,96 @@
+import type { PlannedMember } from "./dry-run.js";
+import type { SweepProgress } from "./schedule.js";
+import { sumOf } from "./storage.js";
+
+/** "3/40 branch/seed=0,order=1: finished; about 12 min left" */
+export function progressText(progress: SweepProgress): string {
+  const { what, member, done, total, step, totalSteps, why, etaSeconds, state } = progress;
+  const place =
+    step === undefined ? "" : `, step ${step}${totalSteps === undefined ? "" : ` of ${totalSteps}`}`;
+  const says: Record<SweepProgress["what"], string> = {
+    started: state.standing === "missing" ? "started" : "goes on",
+    elsewhere: "another process works on it; waiting",
+    working: `working${place}`,
+    finished: "finished",
+    reused: "is finished",
+    failed: `failed: ${why}`,
+    waiting: `waits for a failed member: ${why}`,
+    stopped: "stopped; the same command goes on",
+  };
+  const left = etaSeconds === undefined || done === total ? "" : `; about ${timeText(etaSeconds)} left`;
+  return `${done}/${total} ${member.name}: ${says[what]}${left}`;
+}
+
+/** "35 s", "12 min", "3.4 h" @param seconds >= 0 */
+export function timeText(seconds: number): string {
+  if (seconds < 100) return `${Math.round(seconds)} s`;
+  if (seconds < 6000) return `${Math.round(seconds / 60)} min`;
+  return `${(seconds / 3600).toPrecision(seconds < 36_000 ? 2 : 3)} h`;
+}
+
+/** "340 kB", "1.2 GB": powers of 1000. @param bytes >= 0 */
+export function bytesText(bytes: number): string {
+  const units = ["B", "kB", "MB", "GB", "TB"];
+  let [value, i] = [bytes, 0];
+  for (; value >= 999.5 && i < units.length - 1; i++) value /= 1000;
+  return `${i === 0 ? value : value.toPrecision(3)} ${units[i]}`;
+}
+
+/** A line per member of a dry run, and what they sum up to. */
+export function dryRunText(planned: readonly PlannedMember[], profile: string): string {
+  const lines = planned.map(({ member, standing, kept, steps, seconds, why }) => {
+    const parts = [
+      standing === "same" ? "the run of an earlier member" : standing,
+      kept && `keeps ${bytesText(sumOf([kept]).total)}`,
+      steps !== undefined && steps > 0 && `${steps} steps`,
+      steps !== undefined && steps > 0 && (seconds === undefined ? "time unknown" : timeText(seconds)),
+      why,
+    ];
+    return `${member.name}: ${parts.filter((part) => part !== undefined && part !== false).join(", ")}`;
+  });
+  return [...lines, ...summaryLines(planned, profile)].join("\n");
+}
+
+/** Sums of a dry run. */
+export interface DryRunSummary {
+  readonly profile: string;
+  /** Members by how they stand. */
+  readonly members: Readonly<Record<string, number>>;
+  /** Bytes that all runs keep once they are finished. */
+  readonly bytes: ReturnType<typeof sumOf>;
+  /** Of what is still to be trained, as far as it is known. */
+  readonly hours: number;
+  /** Hours by device that they were measured on. */
+  readonly devices: Readonly<Record<string, number>>;
+  /** Runs whose time is unknown, because no run of their task and profile is stored. */
+  readonly unknown: number;
+}
+
+/** What the members of a dry run sum up to. */
+export function dryRunSummary(planned: readonly PlannedMember[], profile: string): DryRunSummary {
+  const members: Record<string, number> = {};
+  const devices: Record<string, number> = {};
+  let [hours, unknown] = [0, 0];
+  for (const { standing, seconds, speed, steps = 0, member } of planned) {
+    members[standing] = (members[standing] ?? 0) + 1;
+    hours += (seconds ?? 0) / 3600;
+    if (speed) devices[speed.device] = (devices[speed.device] ?? 0) + (seconds ?? 0) / 3600;
+    const undone = standing === "unknown" || standing === "lacking" || steps > 0;
+    if (member.what === "run" && undone && seconds === undefined) unknown++;
+  }
+  const bytes = sumOf(planned.flatMap(({ kept }) => kept ?? []));
+  return { profile, members, bytes, hours, devices, unknown };
+}
+
+function summaryLines(planned: readonly PlannedMember[], profile: string): string[] {
+  const { members, bytes, devices, unknown } = dryRunSummary(planned, profile);
+  const counts = Object.entries(members).map(([standing, count]) => `${count} ${standing}`);
+  const times = Object.entries(devices).map(([device, hours]) => `${timeText(3600 * hours)} on ${device}`);
+  if (unknown > 0) times.push(`${unknown} runs unknown (no run of their task and profile is stored)`);
+  return [
+    `profile ${profile}: ${planned.length} members: ${counts.join(", ")}`,
+    `kept once all are finished: ${bytesText(bytes.total)} (weights ${bytesText(bytes.weights)}, the optimiser's memory ` +
+      `${bytesText(bytes.memory)}, measurements ${bytesText(bytes.measurements)})`,
+    `training that is left: ${times.join("; ") || "none"}`,
+  ];
+}
