@@ -288,5 +288,7 @@ function countsNote({ metrics }: MaskTables): string {
   const count = (table: ColumnTable): number => table.dedupe("seed", "order").numRows();
   const trunks = where(metrics, { edit: null });
   const branches = editsOf(metrics).map((edit) => `${edit}: ${count(where(metrics, { edit }))}`);
-  return `Means of ${count(trunks)} unmasked networks and their masked branches (${branches.join(", ")}); bands and whiskers: one standard deviation.`;
+  const unmasked =
+    count(trunks) === 1 ? "One unmasked network" : `Means of ${count(trunks)} unmasked networks`;
+  return `${unmasked}; masked branches: ${branches.join(", ")}; bands and whiskers: one standard deviation.`;
 }

@@ -70,7 +70,12 @@ test("no difference disagrees; a small one, one kept by half, few matrices or se
     "three matrices: one in eight by chance",
   );
   assert.equal(of([all(0.9), all(0.6)], [all(0.1), all(0.55)]).verdict, "undecided", "seeds differ");
-  assert.equal(of([], []).verdict, "undecided");
+  const other = { ...comparison, random: "random:0.2" };
+  assert.equal(
+    magnitudeKeepsMore(table([[all(0.8)], [all(0.1)]]), other).verdict,
+    "undecided",
+    "one arm alone",
+  );
 });
 
 test("matrices without ten directions left are left out and counted; where they are many, nothing agrees", () => {
@@ -120,9 +125,12 @@ function simulated(random: Random, seeds: number, spikes: number, cheat: boolean
 test("false positives and power: masks drawn at random in both arms never agree; large entries that matter are found", () => {
   for (const seeds of [1, 3]) {
     const random = randomStream(seeds, "figure 10");
-    const nothing = countVerdicts(60, () => simulated(random, seeds, 10, true));
-    assert.ok(nothing.agrees === 0 && nothing.disagrees >= 50, `${seeds}: ${JSON.stringify(nothing)}`);
-    const something = countVerdicts(20, () => simulated(random, seeds, 10, false));
-    assert.ok(something.agrees >= 18, `${seeds}: ${JSON.stringify(something)}`);
+    const nothing = countVerdicts(seeds === 1 ? 24 : 8, () => simulated(random, seeds, 10, true));
+    assert.ok(
+      nothing.agrees === 0 && nothing.disagrees >= (seeds === 1 ? 18 : 6),
+      `${seeds}: ${JSON.stringify(nothing)}`,
+    );
+    const something = countVerdicts(6, () => simulated(random, seeds, 10, false));
+    assert.ok(something.agrees === 6, `${seeds}: ${JSON.stringify(something)}`);
   }
 });

@@ -80,26 +80,36 @@ test("two runs of one seed are never mixed", () => {
 
 type Change = (matrix: Matrix, step: number, random: Random) => Float32Array;
 
-/** Networks of four matrices over eight steps, changed by `change` at each. */
+const shapes = [
+  [22, 22],
+  [22, 44],
+  [24, 24],
+  [30, 22],
+  [22, 22],
+];
+
+/** Networks of five matrices over seven moments, changed by `change` from each to the next. */
 function simulated(random: Random, seeds: number, change: Change): Claim {
   const all: object[] = [];
   for (let seed = 0; seed < seeds; seed++) {
-    for (const [i, [m, n]] of [[24, 24], [24, 48], [32, 32], [32, 24], [24, 24]].entries()) {
+    for (const [i, [m, n]] of shapes.entries()) {
       const course = [gaussianMatrix(random, m, n)];
-      for (let step = 1; step < 8; step++) {
+      for (let step = 1; step < 7; step++) {
         const last = course[course.length - 1];
         course.push({ ...last, data: change(last, step, random) });
       }
       const svds = course.map((matrix) => svdSync(matrix, { left: 20, right: 20 }));
-      const diagonals = svds.map((svd) => [...agreementDiagonal(svd, svds[7])]);
-      all.push(...rows(seed, `W${i}`, diagonals));
+      all.push(...rows(seed, `W${i}`, svds.map((svd) => [...agreementDiagonal(svd, svds[6])]))); // prettier-ignore
     }
   }
   return topSettlesFirst(aq.from(all), facets);
-} // prettier-ignore
+}
 
-const noise = (size: (step: number) => number): Change => (matrix, step, random) =>
-  matrix.data.map((x) => x + (size(step) * random.normal()) / Math.sqrt(matrix.columns)); // prettier-ignore
+/** Adds independent numbers to all entries; `size(step)` is their standard deviation in units of a fresh matrix'. */
+const noise =
+  (size: (step: number) => number): Change =>
+  (matrix, step, random) =>
+    matrix.data.map((x) => x + (size(step) * random.normal()) / Math.sqrt(matrix.columns));
 
 /** A random walk, a smaller one, one whose steps shrink, and one that forgets. */
 const walks: Readonly<Record<string, Change>> = {
@@ -112,30 +122,33 @@ const walks: Readonly<Record<string, Change>> = {
 
 test("weights that walk at random settle by rank, but never by enough", () => {
   for (const [name, change] of Object.entries(walks)) {
-    for (const seeds of [1, 3]) {
-      const random = randomStream(seeds, `figure 9 ${name}`);
-      const counts = countVerdicts(seeds === 1 ? 16 : 6, () => simulated(random, seeds, change));
-      assert.equal(counts.agrees, 0, `${name}, ${seeds} seeds: ${JSON.stringify(counts)}`);
-    }
+    const random = randomStream(1, `figure 9 ${name}`);
+    const counts = countVerdicts(6, () => simulated(random, 1, change));
+    assert.equal(counts.agrees, 0, `${name}: ${JSON.stringify(counts)}`);
   }
+  const random = randomStream(3, "figure 9 walk");
+  assert.equal(countVerdicts(3, () => simulated(random, 3, walks.walk)).agrees, 0);
 });
 
-/** Ten directions that grow, above noise that goes on. */
-const learning: Change = (matrix, _, random) => {
+/** Ten fixed directions, nearly orthogonal, are added at each step, the first most; noise goes on. */
+const learning: Change = (matrix, step, random) => {
   const { rows: m, columns: n } = matrix;
-  const grown = noise(() => 0.15)(matrix, 0, random);
+  const grown = noise(() => 0.15)(matrix, step, random);
   for (let k = 0; k < 10; k++) {
-    // Fixed, nearly orthogonal directions.
-    const [u, v] = [m, n].map((size) => Array.from({ length: size }, (_, i) => Math.cos((Math.PI * (k + 1) * (i + 0.5)) / size)));
-    for (let r = 0; r < m; r++) for (let c = 0; c < n; c++) grown[r * n + c] += (1.5 * (12 - k) * u[r] * v[c]) / (10 * Math.sqrt(m * n));
+    const waves = [m, n].map((size) =>
+      Array.from({ length: size }, (_, i) => Math.cos((Math.PI * (k + 1) * (i + 0.5)) / size)),
+    );
+    const strength = (2 * (14 - k)) / Math.sqrt(m * n);
+    for (let r = 0; r < m; r++)
+      for (let c = 0; c < n; c++) grown[r * n + c] += strength * waves[0][r] * waves[1][c];
   }
   return grown;
-}; // prettier-ignore
+};
 
 test("directions that are learned above noise that goes on are found", () => {
   for (const seeds of [1, 3]) {
     const random = randomStream(seeds, "figure 9 learning");
-    const counts = countVerdicts(6, () => simulated(random, seeds, learning));
-    assert.ok(counts.agrees >= 5 && counts.disagrees === 0, `${seeds} seeds: ${JSON.stringify(counts)}`);
+    const counts = countVerdicts(4, () => simulated(random, seeds, learning));
+    assert.equal(counts.agrees, 4, `${seeds} seeds: ${JSON.stringify(counts)}`);
   }
 });
