@@ -1,8 +1,9 @@
+import { ConfigError } from "../core/errors.js";
 import type { Model } from "../nn/model.js";
 import { resultsFolder, runsFolder } from "../store/paths.js";
 import { type RunAtStep, runAtStep, type RunsFolders } from "../store/run-at-step.js";
 import { readBy, resolved } from "../tasks/edited.js";
-import { applyEdit, type Edit, parseEdit, printEdit } from "../train/edits/edit.js";
+import { applyEdit, type Edit, normsReadBy, parseEdit, printEdit } from "../train/edits/edit.js";
 import { modelOf } from "./model.js";
 
 /**
@@ -29,7 +30,7 @@ export async function studyInput(
 /**
  * The weights of a run after an edit, which is made when they are read.
  * @param model the run's
- * @throws StoreError if the weights that the edit reads besides are not kept
+ * @throws ConfigError for an edit of training alone; StoreError if the weights that the edit reads besides are not kept
  */
 export function editedInput(
   input: RunAtStep,
@@ -38,6 +39,11 @@ export function editedInput(
   roots: RunsFolders = [runsFolder(), resultsFolder()],
 ): RunAtStep {
   const { run, step } = input;
+  if (normsReadBy(edit) !== undefined) {
+    throw new ConfigError(
+      `edit "${printEdit(edit)}" holds while a branch trains: expected another of a network at one step, such as rescale:RUN@STEP`,
+    );
+  }
   const { seed, order = seed } = run.record;
   const exact = resolved(edit, run, roots);
   const other = readBy(exact, run, roots); // now: what is missing is said before anything is computed

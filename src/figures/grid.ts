@@ -92,8 +92,9 @@ function placesOf(grid: Grid): Places {
     (width - start.x - end - gap.column * (columns - 1)) / weights.reduce((sum, weight) => sum + weight, 0);
   const before = (column: number): number =>
     weights.slice(0, column).reduce((sum, weight) => sum + weight, 0) * unit;
-  const bottom = start.y + rows * panelHeight + (rows - 1) * gap.row;
-  const below = (grid.keys === "columns" ? 40 + gap.keyBelow : 44) + gap.tickLine * (tickLines - 1);
+  const extra = gap.tickLine * (tickLines - 1);
+  const bottom = start.y + rows * panelHeight + (rows - 1) * (gap.row + extra);
+  const below = (grid.keys === "columns" ? 40 + gap.keyBelow : 44) + extra;
   const height = Math.round(bottom + below + gap.noteLine * notes.length + (notes.length > 0 ? 4 : 0));
   return {
     width,
@@ -101,7 +102,7 @@ function placesOf(grid: Grid): Places {
     panelHeight,
     panelWidth: (column) => weights[column] * unit,
     left: (column) => start.x + before(column) + column * gap.column,
-    top: (row) => start.y + row * (panelHeight + gap.row),
+    top: (row) => start.y + row * (panelHeight + gap.row + extra),
     bottom,
   };
 }

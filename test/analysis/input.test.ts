@@ -135,6 +135,11 @@ test("what cannot be edited is one clear error, before anything is computed", as
     [`${id}@end+magnitud:0.1`, "ConfigError", /did you mean "magnitude"/],
     [`${id}@end+magnitude:0.1@7`, "StoreError", /expected kept weights of step 7, found those of step 0, 10/],
     [`${id}@end+align:ffffffffffff@end`, "StoreError", /there is no run "modular-addition\/ffffffffffff"/],
+    [
+      `${id}@0+norms:${id}`,
+      "ConfigError",
+      /edit "norms:\w+" holds while a branch trains: .*rescale:RUN@STEP/,
+    ],
     [`${id}@3+magnitude:0.1`, "StoreError", /expected kept weights of step 3/],
   ];
   for (const [text, name, message] of cases) await assert.rejects(read(text), { name, message }, text);

@@ -18,7 +18,8 @@ import { metricsProbe } from "spectral-lab/probes/metrics";
 import { spectraProbe } from "spectral-lab/probes/spectra";
 import type { Row } from "spectral-lab/store/rows";
 import type { Run } from "spectral-lab/store/run";
-import { magnitudeMasks } from "spectral-lab/train/edits/masks";
+import { permuteUnits } from "spectral-lab/nn/units";
+import { magnitudeMasks, maskArrays } from "spectral-lab/train/edits/masks";
 import { normOf } from "spectral-lab/train/edits/norms";
 import { asTensors, type Examples } from "spectral-lab/train/examples";
 import type { Experiment } from "spectral-lab/train/experiment";
@@ -316,6 +317,44 @@ test("an edited start has the statistics of its weights, keeps norms and the mem
   disposeParameters(recomputed);
   const again = await startAfter({ perturb: 0.5, seed: 3 }, before, { experiment, seed: 2 });
   assert.deepEqual(again, start, "the noise is of the edit's own seed");
+});
+
+for (const [name, optimiser] of Object.entries({ descent, adam })) {
+  test(`units in another order train on as they would have, with their moments and masks: ${name}`, async () => {
+    const trunk = await trained(toyExperiment({ optimiser }));
+    const order = Int32Array.of(4, 2, 0, 5, 1, 3);
+    const shuffle = (weights: Start["weights"]): Start["weights"] =>
+      permuteUnits(toyModel.units!, weights, new Map([["layers.0", order]]));
+    for (const masked of [false, true]) {
+      const before = startFrom(trunk.run, 4, toyModel);
+      const masks = masked ? magnitudeMasks(toyModel, before.weights, 0.5) : undefined;
+      const start = { ...before, masks };
+      const there = shuffle(maskArrays(before.weights, masks));
+      const edit = { align: { run: "abc", step: 4 } } as const;
+      const own = { ...start, weights: maskArrays(start.weights, masks) };
+      const edited = await startAfter(edit, own, { experiment: toyExperiment(), seed: 1, other: there });
+      assert.deepEqual(edited.weights, there);
+      const [plain, moved] = [
+        await trained(toyExperiment({ optimiser }), { start: own }),
+        await trained(toyExperiment({ optimiser }), { start: edited }),
+      ];
+      const [expected, found] = [shuffle(plain.run.readWeights(12)), moved.run.readWeights(12)];
+      for (const [key, { data }] of expected) {
+        data.forEach((x, i) => {
+          const y = Number(found.get(key)!.data[i]);
+          assert.ok(Math.abs(Number(x) - y) < 1e-4 && (x === 0) === (y === 0), `${key}[${i}]: ${x}, ${y}`);
+        });
+      }
+    }
+  });
+}
+
+test("fresh moments: only the weights are read", async () => {
+  const { run } = await trained(toyExperiment({ checkpoints: at("0", "4it", "end") }));
+  const fresh = startFrom(run, 4, toyModel, { memory: false });
+  assert.deepEqual(fresh, { step: 4, weights: run.readWeights(4) });
+  assert.equal(startFrom(run, 4, toyModel, { memory: true }).memory!.count, 4);
+  assert.deepEqual(startFrom(run, 12, toyModel, { memory: false }).step, 12); // where no memory was kept
 });
 
 test("what was not kept is an error that names the run, the step and what is there", async () => {
