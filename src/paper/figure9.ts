@@ -7,7 +7,7 @@ import { where } from "../core/facets.js";
 import { agreementHeatmap, diagonalHeatmap, shortName } from "../figures/panels.js";
 import type { Figure } from "../figures/plotly.js";
 import { experimentsIn, nameOrMiddle, seedsNote } from "../figures/selection.js";
-import type { Plan } from "../sweep/plan.js";
+import type { Plan, RunGroup } from "../sweep/plan.js";
 import type { ProfileName } from "../tasks/task.js";
 import { topSettlesFirst } from "./claims/figure9.js";
 import { type ColumnOptions, columnsOf, drawColumns, FOUR_TASKS } from "./columns.js";
@@ -26,14 +26,35 @@ export const figure9: PaperFigure = {
 /** Singular vectors of each matrix that are kept at every measured step. */
 const PAIRS = 40;
 
+/**
+ * What differs from the tasks' own profiles: quick ones are small enough for all four in a page, and are not the runs that other pages
+ * train without keeping vectors; VGG's are the trunks of figure 10.
+ */
+const SIZES: Readonly<Record<ProfileName, Readonly<Record<string, RunGroup["set"]>>>> = {
+  quick: {
+    vgg: { trainingExamples: 800 },
+    unet: { trainingExamples: 800 },
+    lstm: { epochs: 7 },
+    transformer: { words: 80_000 },
+  },
+  lab: { vgg: { trainingExamples: 9000 } },
+  paper: {},
+};
+
 /** The runs of the four tasks, which keep their leading singular vectors, and how these agree with the last ones. */
 export function planFigure9(profile: ProfileName): Plan {
   const seeds = profile === "quick" ? [0] : PAPER_SEEDS;
+  const sizes = SIZES[profile];
   return {
     name: "figure9",
     title: figure9.title,
     profile,
-    runs: FOUR_TASKS.map(({ name }) => ({ name, task: name, seeds })),
+    runs: FOUR_TASKS.map(({ name }) => ({
+      name,
+      task: name,
+      seeds,
+      ...(sizes[name] && { set: sizes[name] }),
+    })),
     studies: FOUR_TASKS.map(({ name }) => ({
       kind: "stability",
       set: { pairs: PAIRS },
