@@ -122,7 +122,9 @@ async function begunAgain(task: string, restarts: number): Promise<void> {
     () => shown().includes(`Restarts=${restarts}`) && shown().includes("PENDING"),
   );
   cluster!.slurm("scontrol", "update", `JobId=${task}`, "StartTime=now");
-  await until("it to run", () => shown().includes("RUNNING"));
+  await until("it to run", () => shown().includes("RUNNING")).catch((error: unknown) => {
+    throw new Error(`${String(error)}\n${shown()}\n${cluster!.slurm("squeue", "--array")}`);
+  });
 }
 
 test(
