@@ -49,7 +49,7 @@ export function drawDecayArms(given: readonly FacetedRun[]): Drawn {
   if (fours.length === 0) {
     const found = left.length > 0 ? left.join("; ") : `${given.length} runs, no branch at another's norms`;
     throw new DataError(
-      `decay arms: expected runs without and with decay and the branches held at each other's norms, found ${found}`,
+      `decay arms: expected runs without and with decay and the branches held at each other's norms, found ${found}; spectral sweep decay-arms makes them`,
     );
   }
   const measures = measuresTable(fours);
