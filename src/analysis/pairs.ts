@@ -1,6 +1,6 @@
 import * as aq from "arquero";
 import type { ColumnTable } from "arquero";
-import type { Facet } from "../core/facets.js";
+import { type Facet, where } from "../core/facets.js";
 import type { RunRecord } from "../store/record.js";
 import type { RunReader } from "../store/stored-run.js";
 import type { StudyInput, StudyReader, StudyRecord } from "../store/study.js";
@@ -13,7 +13,7 @@ import type { FacetedRun } from "./tables.js";
 const COLUMNS = [
   ...["task", "setting", "study", "agreementStudy", "group", "between"],
   ...["run1", "run2", "trunk1", "trunk2", "seed1", "seed2", "order1", "order2"],
-  ...["step", "epoch", "noise", "eta", "data", "aligned", "components", "rest", "half", "split"],
+  ...["step", "epoch", "noise", "eta", "data", "examples", "aligned", "components", "rest", "half", "split"],
   ...["barrier", "alpha", "errorBarrier", "loss", "untrained", "agreement", "distance"],
 ] as const;
 
@@ -26,9 +26,10 @@ type Pair = Record<(typeof COLUMNS)[number], Facet>;
  * Columns:
  * - task, setting; study and agreementStudy (ids);
  * - run1, run2 and what they are: trunk1, trunk2 (ids of the runs that they branched from; a run that is no branch is its own), seed1,
- *   order1, ...; between: "branches" of one trunk, or "trunks";
+ *   order1, ...; between: "branches" of one trunk, "trunks" (branches of different ones) or "runs" (at least one is no branch);
  * - step, epoch: where both split from their trunks (of runs that are no branches the initialisation, 0; null if these differ);
  * - noise: "own" or "shared" where both were perturbed first, and eta, its size; data: "same", or "other" if they were trained on others;
+ *   examples: how many each was trained on (the first, if they differ);
  * - aligned: whether the units of one were permuted first; components, rest, half, split: parameters of the study;
  * - barrier of the loss (Eqn 6) and alpha, where it is; errorBarrier; loss: mean of the two ends; untrained: training loss of the
  *   (first) trunk before its first step;
@@ -58,6 +59,7 @@ export function pairsTable(runs: readonly FacetedRun[], studies: readonly Facete
       step: a.step === b.step ? a.step : null,
       ...noise,
       data: dataOf(inputs[0], known) === dataOf(inputs[1], known) ? "same" : "other",
+      examples: inputs[0].data.training,
       aligned: inputs.some(({ edit = "" }) => edit.startsWith("align:")),
       components: parameter("components"),
       rest: parameter("rest"),
@@ -69,7 +71,7 @@ export function pairsTable(runs: readonly FacetedRun[], studies: readonly Facete
       study: id,
       agreementStudy: agreement?.record.id ?? null,
       group: JSON.stringify(Object.values(told)),
-      between: a.trunk === b.trunk ? "branches" : "trunks",
+      between: !a.branch || !b.branch ? "runs" : a.trunk === b.trunk ? "branches" : "trunks",
       run1: a.run,
       run2: b.run,
       seed1: a.seed,
@@ -86,9 +88,18 @@ export function pairsTable(runs: readonly FacetedRun[], studies: readonly Facete
   return aq.table(COLUMNS.map((name) => [name, pairs.map((pair) => pair[name])] as const));
 }
 
+/**
+ * The pairs whose whole networks were compared as they are: all components move, nothing is pruned or permuted, and the loss is that
+ * of training.
+ */
+export function wholePairs(pairs: ColumnTable): ColumnTable {
+  return where(pairs, { aligned: false, components: "all", rest: "moves", half: "full", split: "train" });
+}
+
 /** One network of a pair: the run, and where it comes from. */
 interface Member {
   readonly run: string;
+  readonly branch: boolean;
   readonly trunk: string;
   readonly seed: number;
   readonly order: number;
@@ -104,6 +115,7 @@ function memberOf({ run: id, seed }: StudyInput, known: ReadonlyMap<string, RunR
   const step = origin?.step ?? 0;
   return {
     run: id,
+    branch: origin !== undefined,
     trunk: rootOf(id, known),
     seed,
     order,

@@ -20,7 +20,7 @@ export interface Grid {
   readonly keys: "columns" | "rows";
   /** Panels whose horizontal axes zoom together. */
   readonly link: "columns" | "rows";
-  /** Title of the horizontal axes, under the last row. */
+  /** Title of the horizontal axes, under the last row; a panel's own takes its place. */
   readonly xTitle: string;
   /** Lines of the labels at the ticks of the horizontal axes; default 1. */
   readonly tickLines?: number;
@@ -92,8 +92,9 @@ function placesOf(grid: Grid): Places {
     (width - start.x - end - gap.column * (columns - 1)) / weights.reduce((sum, weight) => sum + weight, 0);
   const before = (column: number): number =>
     weights.slice(0, column).reduce((sum, weight) => sum + weight, 0) * unit;
-  const bottom = start.y + rows * panelHeight + (rows - 1) * gap.row;
-  const below = (grid.keys === "columns" ? 40 + gap.keyBelow : 44) + gap.tickLine * (tickLines - 1);
+  const extra = gap.tickLine * (tickLines - 1);
+  const bottom = start.y + rows * panelHeight + (rows - 1) * (gap.row + extra);
+  const below = (grid.keys === "columns" ? 40 + gap.keyBelow : 44) + extra;
   const height = Math.round(bottom + below + gap.noteLine * notes.length + (notes.length > 0 ? 4 : 0));
   return {
     width,
@@ -101,7 +102,7 @@ function placesOf(grid: Grid): Places {
     panelHeight,
     panelWidth: (column) => weights[column] * unit,
     left: (column) => start.x + before(column) + column * gap.column,
-    top: (row) => start.y + row * (panelHeight + gap.row),
+    top: (row) => start.y + row * (panelHeight + gap.row + extra),
     bottom,
   };
 }
@@ -122,7 +123,7 @@ function placePanel(
   const label = { font: { size: textSize.labels } };
   const extra = gap.tickLine * ((grid.tickLines ?? 1) - 1);
   if (last)
-    parts.text(grid.xTitle, left + width / 2, top + places.panelHeight + 18 + extra, {
+    parts.text(panel.x.title ?? grid.xTitle, left + width / 2, top + places.panelHeight + 18 + extra, {
       ...label,
       xanchor: "center",
       yanchor: "top",

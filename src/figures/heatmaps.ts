@@ -2,6 +2,7 @@ import * as aq from "arquero";
 import type { ColumnTable } from "arquero";
 import type { HeatmapData } from "plotly.js";
 import { requireColumns } from "../core/facets.js";
+import { largest } from "../core/extent.js";
 import { thin } from "../core/thin.js";
 import { type Markup, markup } from "./markup.js";
 import type { ColorKey, Panel, PanelAxis, Ticks } from "./panel.js";
@@ -70,11 +71,48 @@ export function diagonalHeatmap(
   return heatmap(named, time, key, { title: "rank", ticks: numberTicks(lines.length) });
 }
 
+/**
+ * The leading part of an agreement matrix S_jk (Eqn 5): j downwards, k to the right, the mean over seeds.
+ * @param entries of one matrix of one experiment: columns row and column (from 1), value
+ * @param highest top of the colour scale, which begins at 0
+ * @returns undefined where there are none
+ */
+export function matrixHeatmap(entries: ColumnTable, highest: number): Panel | undefined {
+  if (entries.numRows() === 0) return undefined;
+  const means = entries
+    .groupby("row", "column")
+    .rollup({ value: aq.op.mean("value"), valid: aq.op.valid("value"), count: aq.op.count() });
+  const size = largest([...means.array("row")] as number[]);
+  const z: Value[][] = Array.from({ length: size }, () => Array.from({ length: size }, () => null));
+  for (const { row, column, value, valid, count } of means.objects() as Record<string, number>[]) {
+    z[row - 1][column - 1] = valid < count ? null : rounded(value, 4);
+  }
+  const ranks = Array.from({ length: size }, (_, i) => i + 1);
+  const { at, text } = numberTicks(size);
+  const ticks = { at: at.map((position) => position + 1), text };
+  const key: ColorKey = { title: "agreement", scale: overlapScale, range: [0, highest] };
+  const trace: Partial<HeatmapData> & { hover: Markup } = {
+    type: "heatmap",
+    x: ranks,
+    y: ranks,
+    z,
+    coloraxis: "coloraxis",
+    hover: markup`ranks %{y} and %{x}: %{z:.3f}<extra></extra>`,
+  };
+  return {
+    traces: [trace],
+    x: { type: "linear", range: [0.5, size + 0.5], ticks, title: "rank" },
+    y: { type: "linear", range: [size + 0.5, 0.5], ticks, title: "rank" },
+    key,
+    grid: false,
+  };
+}
+
 /** The top of a colour scale that begins at 0: the largest value, rounded up to a tenth, at least 0.1. */
 export function scaleTop(values: Iterable<unknown>): number {
-  let largest = 0.1;
-  for (const value of values) largest = Math.max(largest, Number(value) || 0);
-  return Math.min(1, Math.ceil(largest * 10 - 1e-9) / 10);
+  let top = 0.1;
+  for (const value of values) top = Math.max(top, Number(value) || 0);
+  return Math.min(1, Math.ceil(top * 10 - 1e-9) / 10);
 }
 
 /** Grey images (0 = black, 1 = white; images[i] has `size` x `size` values, row-major) side by side in one panel. */
@@ -206,7 +244,8 @@ function layerTicks(names: readonly string[]): Pick<PanelAxis, "title" | "ticks"
   return { title: "depth", ticks: numberTicks(names.length) };
 }
 
-function numberTicks(last: number): Ticks {
+/** Ticks of a category axis of numbers from 1. */
+export function numberTicks(last: number): Ticks {
   const step = [1, 2, 5, 10, 20, 25, 50].find((size) => last / size < 6) ?? 100;
   const inner = Array.from({ length: Math.floor(last / step) }, (_, i) => (i + 1) * step).filter(
     (n) => n > 1,

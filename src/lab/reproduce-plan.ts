@@ -1,4 +1,5 @@
 import { ConfigError } from "../core/errors.js";
+import { facetsText } from "../core/facets.js";
 import { printable } from "../core/printable.js";
 import type { PaperFigure } from "../paper/figure.js";
 import { type StoredChoice, storedPlan, type StoredPlan } from "../paper/stored-plan.js";
@@ -12,8 +13,8 @@ import { markdown } from "./markdown.js";
 import { progress, type Progress } from "./progress.js";
 import { profileFromEnvironment, provenance } from "./reproduce.js";
 
-/** What a page draws from: the runs and studies of a plan. */
-export type PlanParts = Pick<StoredPlan, "runs" | "studies">;
+/** What a page draws from: the runs and studies of a plan, and the runs of it that diverged. */
+export type PlanParts = Pick<StoredPlan, "runs" | "studies" | "diverged">;
 
 /** How a plan is reproduced. */
 export interface PlanReproduction extends StoredChoice {
@@ -52,7 +53,7 @@ export async function reproducePlan(plan: Plan, options: PlanReproduction = {}):
   return shown(plan, storedPlan(plan, { ...folders, results: false }));
 }
 
-function foldersOf({ runs, studies }: PlanParts): string[] {
+function foldersOf({ runs, studies }: Pick<PlanParts, "runs" | "studies">): string[] {
   return [...runs.map(({ run }) => run.folder), ...studies.map(({ study }) => study.folder)];
 }
 
@@ -89,8 +90,8 @@ async function carryOut(plan: Plan, options: Omit<PlanReproduction, "retrain" | 
 }
 
 /** Says what of a plan is on the page. */
-function shown(plan: Plan, { runs, studies, missing }: StoredPlan): PlanParts {
-  const total = runs.length + studies.length + missing.length;
+function shown(plan: Plan, { runs, studies, diverged, missing }: StoredPlan): PlanParts {
+  const total = runs.length + studies.length + diverged.length + missing.length;
   if (missing.length > 0) {
     const command = `spectral sweep ${plan.name} --profile ${plan.profile ?? "quick"}`;
     markdown(
@@ -98,5 +99,11 @@ function shown(plan: Plan, { runs, studies, missing }: StoredPlan): PlanParts {
     );
   }
   if (runs.length > 0) markdown(provenance(runs));
-  return { runs, studies };
+  if (diverged.length > 0) {
+    const lines = diverged.map(({ facets, run: { record } }) => {
+      return md`* **${facetsText(facets)}**, seed ${record.seed}: at step ${record.diverged ?? 0} (run ${record.id})`;
+    });
+    markdown(md`Diverged:\n\n${Markdown.joined(lines, "\n")}`);
+  }
+  return { runs, studies, diverged };
 }

@@ -16,8 +16,8 @@ interface Branching {
   /** Parameters of the barriers that differ from the defaults. */
   readonly barrier?: Readonly<Record<string, ConfigValue>>;
   readonly noise: NoiseChoice;
-  /** Half of the training examples, for pairs that are trained on different ones; none: the task cannot choose. */
-  readonly half?: number;
+  /** Pairs that are trained on different examples; none where the task cannot choose them. */
+  readonly halves?: HalvesChoice;
 }
 
 /** Branches that are perturbed first. */
@@ -26,6 +26,13 @@ interface NoiseChoice {
   readonly at: Moment;
   readonly sizes: readonly number[];
   readonly readings: readonly ("own" | "shared")[];
+}
+
+/** Branches on one half of the training examples or the other. */
+interface HalvesChoice {
+  /** Examples in each. */
+  readonly examples: number;
+  readonly splits: readonly Moment[];
 }
 
 const BOTH = ["own", "shared"] as const;
@@ -52,7 +59,7 @@ const PROFILES: Readonly<Record<ProfileName, readonly Branching[]>> = {
       splits: ["0", "1ep", "3ep"],
       barrier: { points: 5 },
       noise: { at: "3ep", sizes: [0.5, 2.5], readings: BOTH },
-      half: 128,
+      halves: { examples: 128, splits: ["3ep"] },
     },
   ],
   // Of nine thousand images, which is what there is without the whole of CIFAR-10, an epoch has 71 steps.
@@ -63,7 +70,7 @@ const PROFILES: Readonly<Record<ProfileName, readonly Branching[]>> = {
       orders: [3, 4, 5],
       splits: ["0", "0.2ep", "0.5ep", "1ep", "2ep", "4ep", "8ep", "14ep"],
       noise: PAPER_NOISE,
-      half: 4500,
+      halves: { examples: 4500, splits: ["0", "4ep"] },
     },
   ],
   paper: [
@@ -71,7 +78,7 @@ const PROFILES: Readonly<Record<ProfileName, readonly Branching[]>> = {
       ...PAPER,
       task: "vgg",
       splits: ["0", "70it", "140it", "210it", "280it", "1ep", "2ep", "3ep", "4ep", "5ep"],
-      half: 22_500,
+      halves: { examples: 22_500, splits: ["0", "4ep"] },
     },
     { ...PAPER, task: "unet" },
     { ...PAPER, task: "lstm", barrier: { examples: 1000 } },
@@ -129,7 +136,7 @@ function partsOf(name: ConnectivityPlan, branching: Branching): Parts {
   if (name !== "figure13") parts.push(branchesOf(branching, name, all)); // for figure 11 pairs across trunks are the control
   if (name === "figure13" || all) parts.push(perturbed(branching, branching.noise, all));
   if (all) parts.push(components(branching), wholeRuns(branching));
-  if (all && branching.half) parts.push(onHalves({ ...branching, half: branching.half }));
+  if (all && branching.halves) parts.push(onHalves(branching, branching.halves));
   return {
     runs: parts.flatMap(({ runs }) => runs),
     studies: parts.flatMap(({ studies }) => studies),
@@ -207,14 +214,14 @@ function wholeRuns(branching: Branching): Parts {
 }
 
 /** Branches on either half of the data, of a trunk that saw the first: pairs on one half, and pairs on different ones. */
-function onHalves(branching: Branching & { readonly half: number }): Parts {
-  const { task, set, seeds, orders, half, noise } = branching;
+function onHalves(branching: Branching, { examples, splits }: HalvesChoice): Parts {
+  const { task, set, seeds, orders } = branching;
   const [trunk, group] = [`${task}-half`, `${task}-half-branch`];
-  const trained = { ...set, trainingExamples: half };
+  const trained = { ...set, trainingExamples: examples };
   const branch: RunGroup = {
     name: group,
     task,
-    from: { group: trunk, at: ["0", noise.at] },
+    from: { group: trunk, at: splits },
     grid: { trainingPart: [0, 1] },
     orders: orders.slice(0, 2),
     probes: MEASURED,

@@ -1,13 +1,14 @@
 import * as aq from "arquero";
 import type { ColumnTable } from "arquero";
 import type { FacetedStudy } from "../analysis/faceted-study.js";
-import { pairsTable } from "../analysis/pairs.js";
+import { pairsTable, wholePairs } from "../analysis/pairs.js";
 import type { FacetedRun } from "../analysis/tables.js";
 import { DataError } from "../core/errors.js";
-import { type Facet, type Facets, where } from "../core/facets.js";
+import { largest, smallest } from "../core/extent.js";
+import { type Facet, where } from "../core/facets.js";
 import { thin } from "../core/thin.js";
 import { markup } from "../figures/markup.js";
-import type { Ticks } from "../figures/panels.js";
+import type { PanelAxis, Ticks } from "../figures/panels.js";
 import type { TimeAxis } from "../figures/time.js";
 import { type Column, columnsOf } from "./columns.js";
 import { shownMatrix } from "./shown.js";
@@ -25,15 +26,18 @@ export interface ConnectivityTables {
 /** A row of `pairsTable`. */
 export type PairRow = Readonly<Record<string, Facet>>;
 
-/** The pairs that the paper compares: whole weights move, nothing is permuted or pruned, the training loss, equal data. */
-export const PLAIN: Facets = {
-  aligned: false,
-  components: "all",
-  rest: "moves",
-  half: "full",
-  split: "train",
-  data: "same",
-};
+/**
+ * The pairs that the paper compares: branches, whole networks as they are, on equal data; of a task that was also trained on fewer
+ * examples, those on most.
+ */
+export function paperPairs(runs: readonly FacetedRun[], studies: readonly FacetedStudy[]): PairRow[] {
+  const same = where(wholePairs(pairsTable(runs, studies)), { data: "same" }).objects() as PairRow[];
+  const branches = same.filter(({ between }) => between !== "runs");
+  return branches.filter(({ task, setting, examples }) => {
+    const own = branches.filter((other) => other.task === task && other.setting === setting);
+    return Number(examples) === largest(own.map((other) => Number(other.examples)));
+  });
+}
 
 /**
  * The tables of a figure, of those pairs among the ones that the paper compares that `choose` leaves.
@@ -48,8 +52,7 @@ export function connectivityTables(
   along: "step" | "eta",
   choose: (pairs: readonly PairRow[]) => readonly PairRow[],
 ): ConnectivityTables {
-  const plain = where(pairsTable(runs, studies), PLAIN).objects() as PairRow[];
-  const chosen = choose(plain).filter((pair) => typeof pair[along] === "number");
+  const chosen = choose(paperPairs(runs, studies)).filter((pair) => typeof pair[along] === "number");
   if (chosen.length === 0) {
     const found = studies.length === 0 ? "no studies" : `none in ${studies.length} studies`;
     throw new DataError(`${figure}: expected pairs with a barrier of the training loss, found ${found}`);
@@ -94,7 +97,7 @@ export function connectivityTables(
   };
 }
 
-function tableOf(names: readonly string[], rows: readonly PairRow[]): ColumnTable {
+export function tableOf(names: readonly string[], rows: readonly PairRow[]): ColumnTable {
   return aq.table(names.map((name) => [name, rows.map((row) => row[name] ?? null)] as const));
 }
 
@@ -106,7 +109,7 @@ function numbersIn(rows: readonly PairRow[], column: string): number[] {
 /** A column per experiment among the pairs, in the order of the paper's tasks, with the notes under the figure. */
 export function connectivityColumns(
   runs: readonly FacetedRun[],
-  { pairs, diagonals }: ConnectivityTables,
+  { pairs, scores }: ConnectivityTables,
 ): { readonly columns: readonly Column[]; readonly present: readonly Column[]; readonly notes: string[] } {
   const ids = new Set([...pairs.array("run1"), ...pairs.array("run2")]);
   const compared = runs
@@ -114,9 +117,8 @@ export function connectivityColumns(
     .map(({ run, facets: { task, setting = null, seed } }) => ({ run, facets: { task, setting, seed } }));
   const { columns, present, notes } = columnsOf(compared);
   const shown = present.flatMap(({ title, where: { task, setting } }) => {
-    const own = where(diagonals, { task, setting });
-    if (own.numRows() === 0) return [];
-    const { note } = shownMatrix(String(task), [String(own.get("matrix", 0))]);
+    const matrices = where(scores, { task, setting }).dedupe("matrix").array("matrix") as string[];
+    const { note } = shownMatrix(String(task), matrices);
     return note === undefined ? [] : [`${title}: ${note}.`];
   });
   return { columns, present, notes: [...notes, ...shown] };
@@ -156,6 +158,20 @@ function written(value: number): string {
   return String(Math.round(100 * value) / 100);
 }
 
+/** "3 pairs", "1 to 3 pairs". */
+function counted(numbers: readonly number[], noun: string): string {
+  const [least, most] = [smallest(numbers), largest(numbers)];
+  return `${least === most ? "" : `${least} to `}${most} ${noun}${most === 1 ? "" : "s"}`;
+}
+
+/** The vertical axis of barriers: from 0, or from the lowest one below it. */
+export function barrierAxis(pairs: ColumnTable): PanelAxis {
+  const known = (pairs.array("barrier") as (number | null)[]).map(Number).filter(Number.isFinite);
+  const [low, high] = [Math.min(0, smallest(known)), Math.max(0, largest(known))];
+  const room = 0.08 * (high - low || 1);
+  return { type: "linear", range: [low < 0 ? low - room : 0, high + room] };
+}
+
 /** How many ticks a panel has room for. */
 export function ticksIn(columns: number): number {
   return Math.max(4, Math.floor(24 / columns));
@@ -169,14 +185,16 @@ export function pairsNote(pairs: ColumnTable): string {
     const key = JSON.stringify([row.task, row.setting, row.noise, row.place]);
     counts.set(key, (counts.get(key) ?? 0) + 1);
   }
-  const numbers = [...new Set(counts.values())].sort((a, b) => a - b);
-  const trunks = new Set(rows.flatMap(({ trunk1, trunk2 }) => [trunk1, trunk2])).size;
+  const numbers = [...counts.values()];
+  const experiments = [...new Set(rows.map(({ task, setting }) => JSON.stringify([task, setting])))];
+  const trunks = experiments.map((experiment) => {
+    const own = rows.filter(({ task, setting }) => JSON.stringify([task, setting]) === experiment);
+    return new Set(own.flatMap(({ trunk1, trunk2 }) => [trunk1, trunk2])).size;
+  });
   const diverged = rows.filter(({ barrier }) => !Number.isFinite(barrier)).length;
-  const each = numbers.length === 1 ? `${numbers[0]}` : `${numbers[0]} to ${numbers.at(-1)}`;
-  const spread = numbers.at(-1) === 1 ? "" : "mean and, as a band, one standard deviation over ";
+  const spread = largest(numbers) === 1 ? "" : "mean and, as a band, one standard deviation over ";
   return (
-    `At each place ${spread}${each} ${numbers.at(-1) === 1 ? "pair" : "pairs"}, of ${trunks} ` +
-    `${trunks === 1 ? "trunk" : "trunks"}; barriers of the training loss.` +
+    `At each place ${spread}${counted(numbers, "pair")}, of ${counted(trunks, "trunk")}; barriers of the training loss.` +
     (diverged > 0 ? ` ${diverged} of ${rows.length} pairs diverged: a gap.` : "")
   );
 }

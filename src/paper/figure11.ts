@@ -1,5 +1,4 @@
 import type { FacetedStudy } from "../analysis/faceted-study.js";
-import { pairsTable } from "../analysis/pairs.js";
 import type { FacetedRun } from "../analysis/tables.js";
 import { where } from "../core/facets.js";
 import { agreementHeatmap, diagonalHeatmap, meanCurves, shortName } from "../figures/panels.js";
@@ -8,12 +7,14 @@ import { palette } from "../figures/theme.js";
 import { claimsOfBranches } from "./claims/figure11.js";
 import { type Column, drawColumns, FOUR_TASKS } from "./columns.js";
 import {
+  barrierAxis,
   connectivityColumns,
   type ConnectivityTables,
   connectivityTables,
   pairsNote,
-  PLAIN,
+  paperPairs,
   splitAxis,
+  tableOf,
   ticksIn,
 } from "./connectivity.js";
 import { connectivityPlan } from "./connectivity-plan.js";
@@ -35,13 +36,15 @@ export const figure11: PaperFigure = {
  */
 export function drawFigure11(runs: readonly FacetedRun[], studies: readonly FacetedStudy[]): Drawn {
   const tables = splitTables("Figure 11", runs, studies, "branches");
-  const all = where(pairsTable(runs, studies), PLAIN);
+  const all = paperPairs(runs, studies);
   const { columns, present, notes } = connectivityColumns(runs, tables);
   return {
     name: "figure11",
     figure: plotSplits("Figure 11: branches of one trunk", tables, columns, notes),
     tables: { ...tables },
-    claims: present.flatMap((column) => claimsOfBranches(all, column.where)),
+    claims: present.flatMap((column) =>
+      claimsOfBranches(tableOf(tables.pairs.columnNames(), all), column.where),
+    ),
   };
 }
 
@@ -81,7 +84,7 @@ export function plotSplits(
       const shown = diagonal.numRows() > 0 ? shortName(String(diagonal.get("matrix", 0))) : "";
       const ranks = diagonalHeatmap(diagonal, 1, splits, "agreement");
       return {
-        barrier: meanCurves(lines, "barrier", { type: "linear" }, splits),
+        barrier: meanCurves(lines, "barrier", barrierAxis(own), splits),
         agreement: ranks && { ...ranks, title: shown },
         "agreement score": agreementHeatmap(matrices, splits),
       };

@@ -8,6 +8,7 @@ import { palette } from "../figures/theme.js";
 import { claimsOfNoise } from "./claims/figure13.js";
 import { type Column, drawColumns, FOUR_TASKS } from "./columns.js";
 import {
+  barrierAxis,
   connectivityColumns,
   type ConnectivityTables,
   connectivityTables,
@@ -100,7 +101,7 @@ export function plotFigure13(
         ];
       });
       return {
-        barrier: meanCurves(lines, "barrier", { type: "linear" }, sizes),
+        barrier: meanCurves(lines, "barrier", barrierAxis(own(pairs)), sizes),
         ...(Object.fromEntries(heatmaps) as Record<string, Panel | undefined>),
       };
     },

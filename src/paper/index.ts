@@ -9,6 +9,8 @@ import { figure5 } from "./figure5.js";
 import { figure6 } from "./figure6.js";
 import { figure7 } from "./figure7.js";
 import { figure8 } from "./figure8.js";
+import { figure9 } from "./figure9.js";
+import { figure10 } from "./figure10.js";
 import { figure14 } from "./figure14.js";
 
 export { drawFigure1 } from "./figure1.js";
@@ -16,10 +18,12 @@ export { drawFigure2 } from "./figure2.js";
 export { drawFigure3 } from "./figure3.js";
 export { drawFigure4 } from "./figure4.js";
 export { drawFigure5 } from "./figure5.js";
-export { drawFigure6 } from "./figure6.js";
-export { drawFigure7 } from "./figure7.js";
+export { drawFigure6, figure6 } from "./figure6.js";
+export { drawFigure7, figure7 } from "./figure7.js";
 export { drawFigure8 } from "./figure8.js";
-export { drawFigure14 } from "./figure14.js";
+export { drawFigure9, figure9 } from "./figure9.js";
+export { drawFigure10, figure10 } from "./figure10.js";
+export { drawFigure14, figure14 } from "./figure14.js";
 export { drawDecayArms } from "./decay-arms.js";
 export { decayArmsPlan, decayPlan } from "./decay-plan.js";
 
@@ -33,6 +37,8 @@ export const PAPER_FIGURES: readonly PaperFigure[] = [
   figure6,
   figure7,
   figure8,
+  figure9,
+  figure10,
   figure14,
 ];
 

@@ -36,7 +36,10 @@ export async function openTorchCheckpoint(path: string): Promise<TensorFile> {
   const pickles = [...places.keys()].filter((name) => /^([^/]*\/)?data\.pkl$/.test(name));
   const [pickle] = pickles;
   if (pickles.length !== 1)
-    return fail("(a zip archive with one data.pkl)", `${pickles.length === 0 ? "none" : "several"} in it`);
+    return fail(
+      "(a zip archive with one data.pkl)",
+      pickles.length === 0 ? "none in it (perhaps NumPy's .npz)" : "several in it",
+    );
   const folder = pickle.slice(0, -"data.pkl".length);
   if (places.has(`${folder}constants.pkl`))
     fail(

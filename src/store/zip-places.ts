@@ -1,5 +1,6 @@
-import { openPromise, type Entry, type ZipFile } from "yauzl";
+import type { Entry, ZipFile } from "yauzl";
 import { DataError, messageOf, SpectralError } from "../core/errors.js";
+import { openZip } from "../core/files/zip.js";
 import { printable } from "../core/printable.js";
 
 /** Where the bytes of a file of a zip archive lie in it. */
@@ -26,7 +27,7 @@ export async function zipPlaces(path: string): Promise<ReadonlyMap<string, ZipPl
   };
   let zip: ZipFile | undefined;
   try {
-    zip = await openPromise(path, { strictFileNames: true, autoClose: false });
+    zip = await openZip(path);
     if (zip.entryCount > MOST_ENTRIES) fail(`it has more than ${MOST_ENTRIES} entries`);
     const places = new Map<string, ZipPlace>();
     const ranges: { readonly name: string; readonly begin: number; readonly end: number }[] = [];

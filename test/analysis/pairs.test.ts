@@ -28,7 +28,14 @@ test("what is known of two branches, from three studies and their runs", () => {
     ...{ alpha: 0.5, untrained: UNTRAINED, agreementStudy: "vgg 0 agreement", study: "vgg 0 barrier" },
   };
   for (const [name, value] of Object.entries(expected)) assert.equal(found[name], value, name);
-  for (const [name, value] of [["barrier", 0.5], ["errorBarrier", 0.125], ["loss", TRAINED], ["agreement", 0.25], ["distance", 0.5]] as const) // prettier-ignore
+  for (const [name, value] of [
+    ["barrier", 0.5],
+    ["errorBarrier", 0.125],
+    ["loss", TRAINED],
+    ["agreement", 0.25],
+    ["distance", 0.5],
+  ] as const)
+    // prettier-ignore
     assert.ok(Math.abs(Number(found[name]) - value) < 1e-12, `${name}: ${String(found[name])}`);
 });
 
@@ -38,7 +45,7 @@ test("pairs across trunks, at different splits, and of whole runs", () => {
     pair(branch(0, 3, 0), branch(0, 4, 2)),
     pair({ seed: 0 }, { seed: 1 }),
   ]);
-  assert.deepEqual(pairs.array("between"), ["trunks", "branches", "trunks"]);
+  assert.deepEqual(pairs.array("between"), ["trunks", "branches", "runs"]);
   assert.deepEqual(pairs.array("step"), [20, null, 0]);
   assert.deepEqual(pairs.array("trunk2"), ["vgg 1", "vgg 0", "vgg 1"]);
   assert.deepEqual(pairs.array("distance"), [null, null, null]);
@@ -85,6 +92,6 @@ test("an aligned pair has the agreement of the aligned networks, the other its o
 test("runs that are not at hand: what the study's record says of them; no studies, no rows", () => {
   const { studies } = invention("vgg", [pair(branch(0, 3, 2), branch(0, 4, 2))]);
   const found = row(pairsTable([], studies));
-  assert.deepEqual([found.between, found.untrained, found.order1], ["trunks", null, 0]);
+  assert.deepEqual([found.between, found.untrained, found.order1], ["runs", null, 0]);
   assert.deepEqual(pairsTable([], []).numRows(), 0);
 });

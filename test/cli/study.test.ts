@@ -65,7 +65,7 @@ test("study barrier evaluates along the line, on the backend that is asked for",
   const lines = found.stdout.trim().split("\n");
   assert.match(lines[1], /^alpha +metric +value +count$/);
   assert.deepEqual(
-    lines.slice(2, -1).map((line) => line.split(/ +/).slice(0, 2)),
+    lines.slice(2, -1).map((line) => line.trim().split(/ +/).slice(0, 2)),
     [0, 0.5, 1].flatMap((alpha) => ["loss", "error"].map((metric) => [String(alpha), metric])),
   );
   const { folder, kind, points, statistics } = lastJson(found.stdout);

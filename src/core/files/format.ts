@@ -9,8 +9,10 @@ export interface Format {
 const DOWNLOAD = "open the address in a browser, or log in, and download the file again";
 /** What to do with a PyTorch file that cannot be read here. Loading executes what a pickle asks for. */
 export const CONVERT_TORCH =
-  "convert it, in Python, if you trust whoever made it: w = torch.load(FILE, map_location='cpu', weights_only=False); " +
-  "safetensors.torch.save_file({k: v.clone().contiguous() for k, v in getattr(w, 'state_dict', lambda: w)().items()}, NEW_FILE)";
+  "convert it, in Python, if you trust whoever made it: import torch, safetensors.torch; " +
+  "w = torch.load(FILE, map_location='cpu', weights_only=False); " +
+  "w = w.state_dict() if hasattr(w, 'state_dict') else w.get('state_dict', w.get('model', w)); " +
+  "safetensors.torch.save_file({k: v.clone().contiguous() for k, v in w.items() if torch.is_tensor(v)}, NEW_FILE)";
 const UNPACK = "unpack it";
 
 const BINARY: readonly (readonly [start: string, name: string, description: string, advice?: string])[] = [
