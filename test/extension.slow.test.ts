@@ -83,6 +83,7 @@ import { defineStudy } from "./study.js";
 export const toyAnalysis = defineStudy({
   kind: "toy-distance",
   title: "Distance of two networks",
+  reads: "weights",
   defaults: { power: 2 },
   needs: () => undefined,
   parts: async ({ weights }) => [...weights(0).keys()],

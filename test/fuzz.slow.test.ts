@@ -4,7 +4,7 @@ import { join } from "node:path";
 import { test } from "node:test";
 import { gzipSync } from "node:zlib";
 import { parquetWriteBuffer } from "hyparquet-writer";
-import { float32, type NamedArrays } from "spectral-lab/core/array";
+import { float32, sizeOf, type NamedArrays } from "spectral-lab/core/array";
 import { messageOf, SpectralError } from "spectral-lab/core/errors";
 import { type Random, randomStream } from "spectral-lab/core/random";
 import { unpackArchive } from "spectral-lab/data/archive";
@@ -28,6 +28,7 @@ import { flacFile } from "./data/speech/flac-file.js";
 import { tarGzFile } from "./data/tar-file.js";
 import { zipFile } from "./data/zip-file.js";
 import { temporaryFolder } from "./store/temporary-folder.js";
+import { floats, tensor, torchFile } from "./store/torch-file.js";
 import { toy } from "./store/toy-run.js";
 import { times } from "./support/long.js";
 import { Tally } from "./support/tally.js";
@@ -159,9 +160,29 @@ test("damaged files of every format are read, or refused by one error of ours", 
     {
       name: "safetensors",
       whole: encode(arrays, { a: "b" }),
-      read: (bytes) => {
-        const weights = openWeights(at("w.safetensors", bytes));
+      read: async (bytes) => {
+        const weights = await openWeights(at("w.safetensors", bytes));
         weights.tensors.forEach((tensor) => String(tensor.name));
+      },
+    },
+    {
+      name: "PyTorch checkpoint",
+      whole: torchFile(
+        {
+          "a.weight": tensor({ key: "0", elements: 6, shape: [3, 2], strides: [1, 3] }),
+          "b.weight": tensor({ type: "Half", key: "1", elements: 12, shape: [2, 2, 3] }),
+          epoch: 3,
+        },
+        { storages: { "0": floats(1, 2, 3, 4, 5, 6), "1": Buffer.alloc(24, 0x3c) }, byteorder: "little" },
+      ),
+      read: async (bytes) => {
+        const weights = await openWeights(at("w.pt", bytes));
+        try {
+          for (const stored of weights.tensors)
+            if (stored.leftOut === undefined) weights.readPart(stored, 0, Math.min(6, sizeOf(stored.shape)));
+        } finally {
+          weights.close();
+        }
       },
     },
     ofRun("run.json"),

@@ -32,7 +32,7 @@ async function checkModels(file: GoldenFile): Promise<boolean> {
 }
 
 function missing(name: string, why: string): void {
-  console.log(`${name.padEnd(46)}missing: ${why}`);
+  console.log(`${name.padEnd(54)}missing: ${why}`);
 }
 
 function report(name: string, differences: readonly Difference[]): boolean {
@@ -40,7 +40,7 @@ function report(name: string, differences: readonly Difference[]): boolean {
     const { quantity, difference, limit, at } = found;
     const verdict = agrees(found) ? "ok  " : "FAIL";
     const numbers = `${difference.toExponential(1).padEnd(9)} of ${limit.toExponential(1).padEnd(9)}`;
-    console.log(`${name.padEnd(26)}${quantity.padEnd(20)}${verdict} ${numbers} ${at}`);
+    console.log(`${name.padEnd(34)}${quantity.padEnd(20)}${verdict} ${numbers} ${at}`);
   }
   return differences.every(agrees);
 }

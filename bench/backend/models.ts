@@ -4,6 +4,7 @@ import type { ImageTensors } from "spectral-lab/models/classification";
 import { lstm } from "spectral-lab/models/lstm";
 import { mlp } from "spectral-lab/models/mlp";
 import { modularAddition } from "spectral-lab/models/modular-addition";
+import { resnet } from "spectral-lab/models/resnet";
 import { transformer } from "spectral-lab/models/transformer";
 import { unet } from "spectral-lab/models/unet";
 import { vgg } from "spectral-lab/models/vgg";
@@ -58,7 +59,7 @@ function images(
 }
 
 /**
- * The networks of the eight tasks: at the sizes of their lab profile, which are the paper's where it has them, or (`small`) the same architectures at sizes for one CPU core. */
+ * The networks of the nine tasks: at the sizes of their lab profile, which are the paper's where it has them, or (`small`) the same architectures at sizes for one CPU core. */
 export function workloads(small: boolean): Record<string, () => Workload> {
   const pick = <T>(full: T, reduced: T): T => (small ? reduced : full);
   return {
@@ -77,6 +78,10 @@ export function workloads(small: boolean): Record<string, () => Workload> {
     "cifar-decay": () => images(vgg({ depth: 11, width: pick(0.5, 0.125) }), pick(128, 8), [32, 32, 3], 5e-3),
     "mlp-labels": () => images(mlp({ inputs: 3072, hidden: pick(256, 32) }), pick(128, 8), [32, 32, 3], 0),
     "mnist-mlp": () => images(mlp({ inputs: 784, hidden: pick(256, 32) }), pick(128, 8), [28, 28, 1], 0),
+    resnet: () => {
+      const model = resnet({ depth: 18, stem: "cifar", width: pick(1, 0.125), classes: 10 });
+      return images(model, pick(128, 8), [32, 32, 3], 1e-4);
+    },
     unet: () => {
       const n = pick(128, 4);
       const batch = {

@@ -8,9 +8,9 @@ import {
   type SingularPairs,
 } from "../linalg/agreement.js";
 import { LEADING } from "../probes/alignment.js";
-import { requireSameMatrices, requireTwoOfOneTask } from "./comparable.js";
 import { singularPairs } from "./singular-pairs.js";
 import { defineStudy, type StudyContext } from "./study.js";
+import { commonMatrices, expectTwoOfOneTask } from "./two-networks.js";
 
 type Parameters = {
   /** Leading pairs of singular vectors that are compared. */
@@ -21,9 +21,10 @@ type Parameters = {
 
 /**
  * Agreement of two networks (Eqn 5): of two runs of a task, or of one run at two steps. A part `matrix/<name>` per matrix:
- * a row with matrix, depth (its place in the model, from 0) and score (the mean of the first ten S_ii, in [0, 1]); and the array
- * `agreement/<matrix>` with the diagonal S_ii, i <= pairs. With `full` also `agreement-matrix/<matrix>` with S_jk, a row
- * per pair of the first network. NaN where a singular value is mere rounding. Diagonals are equal in both directions.
+ * a row with matrix, depth (its place in the model, from 0), rows and columns (its size, on which chance depends) and score (the
+ * mean of the first ten S_ii, in [0, 1]); and the array `agreement/<matrix>` with the diagonal S_ii, i <= pairs. With `full` also
+ * `agreement-matrix/<matrix>` with S_jk, a row per pair of the first network. NaN where a singular value is mere rounding.
+ * Diagonals are equal in both directions.
  */
 export const agreement = defineStudy<Parameters>({
   kind: "agreement",
@@ -33,17 +34,15 @@ export const agreement = defineStudy<Parameters>({
   checks: { pairs: whole(1, LEADING) },
   together: availableParallelism(),
   needs(inputs) {
-    requireTwoOfOneTask("agreement", inputs);
+    expectTwoOfOneTask("agreement", inputs);
   },
   async parts(context) {
-    const [a, b] = [await context.model(0), await context.model(1)];
-    requireSameMatrices("agreement", a, b);
-    return a.matrices.map(({ name }) => partOf(name));
+    return (await commonMatrices("agreement", context)).map(({ name }) => partOf(name));
   },
   async compute(part, context) {
     const { matrices } = await context.model(0);
     const depth = matrices.findIndex(({ name }) => partOf(name) === part);
-    const { name } = matrices[depth];
+    const { name, rows, columns } = matrices[depth];
     const [a, b] = await Promise.all([0, 1].map((input) => pairsOf(input, depth, context)));
     const diagonal = agreementDiagonal(a, b);
     const arrays = new Map<string, NdArray>([
@@ -53,7 +52,7 @@ export const agreement = defineStudy<Parameters>({
       const all = Float32Array.from(agreementMatrix(a, b));
       arrays.set(`agreement-matrix/${name}`, float32([diagonal.length, diagonal.length], all));
     }
-    return { rows: [{ matrix: name, depth, score: agreementScore(diagonal) }], arrays };
+    return { rows: [{ matrix: name, depth, rows, columns, score: agreementScore(diagonal) }], arrays };
   },
 });
 

@@ -88,7 +88,7 @@ export function predictBarrier(
       high,
       units: units.count,
       over: units.over,
-      ...within(read, index, draws),
+      ...insideGroups(read, index, draws),
       agreementGiven: index === 0 ? NaN : partialRankCorrelation(valuesOf(0), barriers, values),
       error,
       explained: explained(error),
@@ -187,7 +187,7 @@ function interval(
   return [at(0.025), at(0.975)];
 }
 
-function within(
+function insideGroups(
   pairs: readonly Pair[],
   index: number,
   draws: number,
@@ -198,31 +198,39 @@ function within(
     own.map(({ values }) => values[index]),
     own.map(({ barrier }) => barrier),
   ]);
-  return withinGroups(lists, draws);
+  const { within, withinChance } = withinGroups(lists, draws);
+  return { within, withinChance };
 }
 
 /**
  * Rank correlation inside groups of pairs, and how often chance alone gives one as large.
  * @param groups two lists of numbers of each
  * @param draws permutations
- * @returns withinChance counts the arrangement that was found among the permutations: in (0, 1]; NaN where there is no correlation
+ * @returns within, in [-1, 1]; withinChance in (0, 1], the arrangement that was found counted among the permutations; withinSpread, the
+ *   standard deviation of the correlation over permutations. All NaN where there is no correlation
  */
 export function withinGroups(
   groups: readonly (readonly [readonly number[], readonly number[]])[],
   draws = 1000,
-): { within: number; withinChance: number } {
+): { within: number; withinChance: number; withinSpread: number } {
   const found = rankCorrelationWithin(groups);
-  if (!Number.isFinite(found)) return { within: NaN, withinChance: NaN };
+  if (!Number.isFinite(found)) return { within: NaN, withinChance: NaN, withinSpread: NaN };
   const random = randomStream(0, "predict barrier/within");
-  let reached = 1;
+  let [reached, squares] = [1, 0];
   for (let draw = 0; draw < draws; draw++) {
     const shuffled = groups.map(([x, y]): [readonly number[], number[]] => [
       x,
       Array.from(random.permutation(y.length), (i) => y[i]),
     ]);
-    if (Math.abs(rankCorrelationWithin(shuffled)) >= Math.abs(found) - 1e-9) reached++;
+    const drawn = rankCorrelationWithin(shuffled);
+    squares += drawn ** 2;
+    if (Math.abs(drawn) >= Math.abs(found) - 1e-9) reached++;
   }
-  return { within: found, withinChance: reached / (draws + 1) };
+  return {
+    within: found,
+    withinChance: reached / (draws + 1),
+    withinSpread: Math.sqrt(squares / draws),
+  };
 }
 
 /** Root mean square error of the predicted logarithm, each trunk's pairs predicted from the pairs without it. */

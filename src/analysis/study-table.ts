@@ -13,11 +13,17 @@ import type { StudyReader, StudyRecord } from "../store/study.js";
 export function studyTable(studies: readonly StudyReader[]): ColumnTable {
   const facets = studies.map(({ record }) => facetsOf(record));
   const rows = studies.flatMap((study, i) => study.rows().map((row) => joined(study, facets[i], row)));
-  const names = new Set([...facets, ...rows].flatMap((row) => Object.keys(row)));
+  return tableOf(rows, facets);
+}
+
+/** Rows as a table with the columns of all of them, and before these of `first`; what a row lacks is null. */
+export function tableOf(rows: readonly Row[], first: readonly Row[] = []): ColumnTable {
+  const names = new Set([...first, ...rows].flatMap((row) => Object.keys(row)));
   return aq.table([...names].map((name) => [name, rows.map((row) => row[name] ?? null)] as const));
 }
 
-function facetsOf({ kind, id, inputs, parameters }: StudyRecord): Row {
+/** What tells a study from others: the columns in front of its rows. */
+export function facetsOf({ kind, id, inputs, parameters }: StudyRecord): Row {
   const ofInputs = inputs.flatMap(({ run, task, seed, step, edit }, i) => {
     const facets = { run, task, seed, step, ...(edit && { edit }) };
     return Object.entries(facets).map(([name, value]) => [`${name}${i + 1}`, value]);

@@ -1,3 +1,5 @@
+import { setMaxListeners } from "node:events";
+import { startBackend } from "../backend/start.js";
 import type { NamedArrays } from "../core/array.js";
 import { type Checks, type Config, configure } from "../core/config.js";
 import { messageOf } from "../core/errors.js";
@@ -19,8 +21,9 @@ import {
   type StudyInput,
   type StudyReader,
 } from "../store/study.js";
+import type { Experiment } from "../train/experiment.js";
 import type { Measurement } from "../train/measure.js";
-import { modelOf } from "./model.js";
+import { checkSameData, type OpenedExperiment, openExperiment } from "./model.js";
 import type { RunAtStep } from "../store/run-at-step.js";
 
 /** What a study computes with. */
@@ -31,8 +34,23 @@ export interface StudyContext<C extends Config = Config> {
   readonly signal: AbortSignal;
   /** The weights of an input, read once. @throws DataError if they are missing or damaged */
   weights(input: number): NamedArrays;
-  /** The network of an input. @throws as modelOf */
+  /** The network of an input. Starts no backend. @throws as openExperiment */
   model(input: number): Promise<Model<unknown>>;
+  /**
+   * What an input was trained on and how: its data are open, and a backend computes, which the study's record then names.
+   * @throws as openExperiment, and as startBackend; DataError if the data here are not those that the run was trained on
+   */
+  experiment(input: number): Promise<Experiment>;
+  /**
+   * What several parts need, such as tensors: made when it is first asked for, and disposed of when computing ends, however
+   * it ends.
+   */
+  shared<T extends Disposable>(name: string, make: () => Promise<T>): Promise<T>;
+}
+
+/** Something that holds memory until it is told to give it back. */
+export interface Disposable {
+  dispose(): void;
 }
 
 /** A kind of study, declared: what it is about, its parameters, its parts and how one is computed. */
@@ -74,6 +92,8 @@ export interface StudyOptions extends OpenOptions {
   readonly studies?: string;
   /** What decomposes matrices; default what the study was begun on, of a new one LAPACK where there is a library. */
   readonly svd?: EngineName;
+  /** What evaluates networks, of kinds that do: a backend's name; default the best one. */
+  readonly backend?: string;
   /** Stops as soon as the part under way can be given up or ends; what is written stays. */
   readonly signal?: AbortSignal;
 }
@@ -109,7 +129,7 @@ export function studyIdentity({ kind, inputs, set = {} }: StudyRequest): StudyId
  */
 export async function* runStudy(
   request: StudyRequest,
-  { studies = studiesFolder(), signal, svd, ...options }: StudyOptions = {},
+  { studies = studiesFolder(), signal, svd, backend, ...options }: StudyOptions = {},
 ): AsyncGenerator<StudyProgress, StudyReader> {
   const identity = studyIdentity(request);
   const known = options.setAsideDamaged ? undefined : findStudy(studies, identity);
@@ -124,7 +144,7 @@ export async function* runStudy(
     if (study.record.status !== "finished") {
       if (study.record.svd) engineOf(study, svd); // refused before anything is written
       study.update({ status: "running", failure: undefined, code });
-      yield* compute(study, request, identity.parameters, { signal, svd });
+      yield* compute(study, request, identity.parameters, { signal, svd, backend });
     }
   } finally {
     study.close();
@@ -145,16 +165,27 @@ function poolOf(study: Study, asked: EngineName | undefined): SvdPool {
   return new SvdPool({ engine });
 }
 
+/** Starts what evaluates networks for a study, which its record then names. */
+async function startFor(study: Study, asked: string | undefined): Promise<void> {
+  const { description } = await startBackend({ backend: asked });
+  const { backend = [] } = study.record;
+  if (backend.at(-1) !== description) study.update({ backend: [...backend, description] });
+}
+
 /** Computes the parts that are missing, and says in the record how it ended, however it ends. */
 async function* compute(
   study: Study,
   { kind, inputs }: StudyRequest,
   parameters: Config,
-  { signal, svd }: Pick<StudyOptions, "signal" | "svd">,
+  { signal, svd, backend }: Pick<StudyOptions, "signal" | "svd" | "backend">,
 ): AsyncGenerator<StudyProgress, void> {
   const givenUp = new AbortController();
   const stop = signal ? AbortSignal.any([signal, givenUp.signal]) : givenUp.signal;
-  const { context, close } = openContext(inputs, parameters, stop, () => poolOf(study, svd));
+  setMaxListeners(0, stop); // one per matrix that is decomposed: many of them are no leak
+  const { context, close, release } = openContext(inputs, parameters, stop, {
+    openPool: () => poolOf(study, svd),
+    start: () => startFor(study, backend),
+  });
   const end = endingOf(study);
   const underWay: Promise<Measurement>[] = [];
   let status: Status = "interrupted"; // also where the generator is given up, which runs only what stands under `finally`
@@ -186,6 +217,7 @@ async function* compute(
     givenUp.abort();
     await close();
     await Promise.allSettled(underWay);
+    await release();
     end(status, failure);
   }
 }
@@ -211,16 +243,27 @@ function started<T>(promise: Promise<T>): Promise<T> {
   return promise;
 }
 
-/** What a study computes with, each thing made when it is first asked for; `close` it afterwards. */
+/**
+ * What a study computes with, each thing made when it is first asked for; `close` it afterwards, and `release` what is shared
+ * once nothing uses it.
+ */
 function openContext(
   inputs: readonly RunAtStep[],
   parameters: Config,
   signal: AbortSignal,
-  openPool: () => SvdPool,
-): { readonly context: StudyContext; close(): Promise<void> } {
+  { openPool, start }: { openPool(): SvdPool; start(): Promise<void> },
+): { readonly context: StudyContext; close(): Promise<void>; release(): Promise<void> } {
   const weights = new Map<number, NamedArrays>();
-  const models = new Map<string, Promise<Model<unknown>>>();
+  const experiments = new Map<string, Promise<OpenedExperiment>>();
+  const shared = new Map<string, Promise<Disposable>>();
   let pool: SvdPool | undefined;
+  let started: Promise<void> | undefined;
+  const opened = (input: number): Promise<OpenedExperiment> => {
+    const { record } = inputs[input].run;
+    const { task, config, seed, data } = record;
+    const same = canonicalJson({ task, config, seed, data: data.fingerprint });
+    return once(experiments, same, () => openExperiment(record, signal));
+  };
   const context: StudyContext = {
     inputs,
     parameters,
@@ -229,13 +272,24 @@ function openContext(
     },
     signal,
     weights: (input) => once(weights, input, () => inputs[input].weights()),
-    model(input) {
-      const { record } = inputs[input].run;
-      const network = canonicalJson({ task: record.task, config: record.config });
-      return once(models, network, () => modelOf(record, signal));
+    model: async (input) => (await opened(input)).experiment.model,
+    async experiment(input) {
+      const { experiment, provenance } = await opened(input);
+      checkSameData(inputs[input].run.record, provenance);
+      await (started ??= start());
+      return experiment;
+    },
+    shared: <T extends Disposable>(name: string, make: () => Promise<T>) =>
+      once(shared, name, make) as Promise<T>,
+  };
+  return {
+    context,
+    close: async () => pool?.close(),
+    async release() {
+      const made = await Promise.allSettled(shared.values());
+      made.forEach((result) => result.status === "fulfilled" && result.value.dispose());
     },
   };
-  return { context, close: async () => pool?.close() };
 }
 
 function once<K, V>(known: Map<K, V>, key: K, make: () => V): V {

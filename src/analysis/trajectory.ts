@@ -1,5 +1,4 @@
 import { StoreError } from "../core/errors.js";
-import { requireSameMatrices, requireTwoOfOneTask } from "./comparable.js";
 import { KeptVectors } from "./kept-vectors.js";
 import { defineStudy, type StudyContext } from "./study.js";
 import {
@@ -11,6 +10,7 @@ import {
   TRAJECTORY_DEFAULTS,
   type TrajectoryParameters,
 } from "./trajectories.js";
+import { commonMatrices, expectTwoOfOneTask } from "./two-networks.js";
 
 /**
  * Agreement (Eqn 5) of two runs of one task step by step, such as of a network and its masked branch (figure 10): parts as of
@@ -23,12 +23,12 @@ export const trajectory = defineStudy<TrajectoryParameters>({
   defaults: TRAJECTORY_DEFAULTS,
   checks: TRAJECTORY_CHECKS,
   needs(inputs) {
-    requireTwoOfOneTask("trajectory", inputs);
+    expectTwoOfOneTask("trajectory", inputs);
     requireUnedited("trajectory", inputs);
   },
   async parts(context) {
+    await commonMatrices("trajectory", context);
     const [a, b] = await bothOf(context);
-    requireSameMatrices("trajectory", a.model, b.model);
     const last = Math.min(...context.inputs.map(({ step }) => step));
     const both = a.steps.filter((step) => step <= last && b.steps.includes(step));
     if (both.length > 0) return both.map(partOf);

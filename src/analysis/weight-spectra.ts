@@ -2,6 +2,7 @@ import { freemem } from "node:os";
 import { sizeOf } from "../core/array.js";
 import { messageOf, SpectralError } from "../core/errors.js";
 import { SvdPool } from "../linalg/pool.js";
+import type { Svd } from "../linalg/svd.js";
 import { describeSpectrum } from "../probes/spectra.js";
 import { isReadable, READ_AS } from "../store/element-types.js";
 import { quoted } from "../store/safetensors-header.js";
@@ -9,7 +10,8 @@ import type { StoredTensor, Weights } from "../store/weights.js";
 import { SMALL, tooLarge } from "./capacity.js";
 import { scaleBeside } from "./quantised.js";
 import { readingOf, type Reading, type ReadingOptions } from "./readings.js";
-import { scaledMatrix, timesPower } from "./scaled-matrix.js";
+import { scaledMatrix, timesPower, type ScaledMatrix } from "./scaled-matrix.js";
+import { fitsOf } from "./spectrum-fits.js";
 
 /** A tensor and how it is read. */
 export interface Plan {
@@ -24,25 +26,39 @@ export interface MatrixPlan extends Plan {
   readonly reading: Extract<Reading, { rows: number }>;
 }
 
-/** One matrix of a tensor, and what was found of it. */
-export interface MatrixResult {
+/** One matrix of a tensor. */
+export interface MatrixOfTensor {
   /** The tensor's name, with its place in a stack: "experts[3]". */
   readonly matrix: string;
   readonly plan: MatrixPlan;
   /** Place in the stack; empty where there is none. */
   readonly place: readonly number[];
-  readonly outcome: Outcome;
+  /** Its number in the stack, row-major. */
+  readonly index: number;
 }
 
-export type Outcome =
-  | { readonly measures: Readonly<Record<string, number | string>> }
-  | {
-      /** Why there are none. */
-      readonly failed: string;
-      /** Of a NaN or an infinity: its index in the tensor, and which it is. */
-      readonly index?: number;
-      readonly value?: number;
-    };
+/** Why a matrix has no spectrum. */
+export interface Failure {
+  readonly failed: string;
+  /** Of a NaN or an infinity: its index in the tensor, and which it is. */
+  readonly index?: number;
+  readonly value?: number;
+}
+
+/** What was found of a matrix. */
+export interface Spectrum {
+  /** The measures of the probe `spectra`, then the fits (`fitsOf`); text where a number is beyond float64. */
+  readonly measures: Readonly<Record<string, number | string>>;
+  /** Singular values, falling; Infinity where beyond float64. */
+  readonly values: Float64Array;
+}
+
+export type Outcome = Spectrum | Failure;
+
+/** A decomposition: its spectrum, and the leading singular vectors that were asked for. */
+export interface Decomposed extends Spectrum {
+  readonly svd: Svd;
+}
 
 /** How each tensor is read, in the order of the files. */
 export function plansOf({ tensors }: Weights, options: ReadingOptions): Plan[] {
@@ -51,7 +67,10 @@ export function plansOf({ tensors }: Weights, options: ReadingOptions): Plan[] {
     const unscaled = tensor.dtype.startsWith("F8_") ? scaleBeside(tensor.name, names) : undefined;
     return {
       tensor,
-      reading: readingOf(tensor, names, options),
+      reading:
+        tensor.leftOut === undefined
+          ? readingOf(tensor, names, options)
+          : { as: "left out", why: tensor.leftOut },
       ...(unscaled !== undefined && { unscaled }),
     };
   });
@@ -66,65 +85,96 @@ export function countOf({ reading }: MatrixPlan): number {
   return sizeOf(reading.stack);
 }
 
-/**
- * Decomposes every matrix, one after another, so that memory is needed for one at a time. What cannot be decomposed (a NaN,
- * a matrix too large, a file cut short) is a result too, and the others follow.
- */
-export async function* spectraOf(
-  weights: Weights,
-  plans: readonly MatrixPlan[],
-): AsyncGenerator<MatrixResult, void> {
-  if (plans.length === 0) return;
-  const pool = new SvdPool();
-  const engine = await pool.description;
-  try {
-    for (const plan of plans) {
-      for (let i = 0, count = countOf(plan); i < count; i++) {
-        const place = placeOf(i, plan.reading.stack);
-        const matrix = plan.tensor.name + place.map((at) => `[${at}]`).join("");
-        const outcome = await outcomeOf(weights, plan, i, matrix, {
-          pool,
-          native: engine.startsWith("LAPACK"),
-        });
-        yield { matrix, plan, place, outcome };
-      }
+/** The matrices of tensors, one after another. */
+export function* matricesOf(plans: readonly MatrixPlan[]): Generator<MatrixOfTensor> {
+  for (const plan of plans) {
+    for (let index = 0, count = countOf(plan); index < count; index++) {
+      const place = placeOf(index, plan.reading.stack);
+      yield { matrix: plan.tensor.name + place.map((at) => `[${at}]`).join(""), plan, place, index };
     }
-  } finally {
-    await pool.close();
   }
 }
 
-async function outcomeOf(
+/** A matrix in memory: float32 numbers times 2^exponent. */
+export interface LoadedMatrix extends ScaledMatrix {
+  readonly rows: number;
+  readonly columns: number;
+  /** For errors. */
+  readonly name: string;
+}
+
+/** What decomposes, and whether it does by LAPACK: then it needs more memory. */
+export interface Decomposer {
+  readonly pool: SvdPool;
+  readonly native: boolean;
+}
+
+export async function openDecomposer(): Promise<Decomposer> {
+  const pool = new SvdPool();
+  return { pool, native: (await pool.description).startsWith("LAPACK") };
+}
+
+/** Reads a matrix. @returns a failure for a NaN, a matrix too large, or a file cut short: what follows can still be read */
+export function loadMatrix(
   weights: Weights,
-  { tensor, reading: { rows, columns } }: MatrixPlan,
-  i: number,
-  matrix: string,
-  { pool, native }: { readonly pool: SvdPool; readonly native: boolean },
-): Promise<Outcome> {
+  { matrix, plan: { tensor, reading }, index }: MatrixOfTensor,
+  native: boolean,
+): LoadedMatrix | Failure {
+  const { rows, columns } = reading;
   const size = rows * columns;
-  try {
+  return orFailure(() => {
     if (size >= SMALL) {
       const memory = process.availableMemory?.() ?? freemem();
       const failed = tooLarge(rows, columns, { native, memory });
       if (failed !== undefined) return { failed: `${tensor.dtype} [${tensor.shape.join(", ")}] ${failed}` };
     }
-    const read = (from: number, count: number) => weights.readPart(tensor, i * size + from, count);
+    const read = (from: number, count: number) => weights.readPart(tensor, index * size + from, count);
     const inFloat32 = isReadable(tensor.dtype) && READ_AS[tensor.dtype] === "F32";
     const scaled = scaledMatrix(read, size, inFloat32);
-    if (!("data" in scaled)) {
-      const { index, value } = scaled;
-      const [row, column] = [Math.floor(index / columns), index % columns];
-      const failed = `non-finite: ${value} at row ${row}, column ${column} (index ${i * size + index} of the tensor)`;
-      return { failed, index: i * size + index, value };
-    }
-    const { data, exponent } = scaled;
-    const { s } = await pool.svd({ data, rows, columns }, { name: quoted(matrix), transfer: true });
-    return { measures: rescaled(describeSpectrum(s), exponent) };
+    if ("data" in scaled) return { ...scaled, rows, columns, name: quoted(matrix) };
+    const { index: at, value } = scaled;
+    const [row, column] = [Math.floor(at / columns), at % columns];
+    const failed = `non-finite: ${value} at row ${row}, column ${column} (index ${index * size + at} of the tensor)`;
+    return { failed, index: index * size + at, value };
+  });
+}
+
+/**
+ * Decomposes a matrix, whose numbers are given away.
+ * @param vectors leading singular vectors of both sides
+ */
+export async function decompose(
+  { data, exponent, rows, columns, name }: LoadedMatrix,
+  { pool }: Decomposer,
+  vectors = 0,
+): Promise<Decomposed | Failure> {
+  const options = { name, transfer: true, left: vectors, right: vectors };
+  try {
+    const svd = await pool.svd({ data, rows, columns }, options);
+    return orFailure(() => ({
+      measures: rescaled({ ...describeSpectrum(svd.s), ...fitsOf(svd.s, rows, columns) }, exponent),
+      values: exponent === 0 ? svd.s : svd.s.map((value) => timesPower(value, exponent)),
+      svd,
+    }));
   } catch (error) {
-    if (error instanceof SpectralError) return { failed: error.message };
-    if (error instanceof RangeError) return { failed: `not enough memory: ${messageOf(error)}` };
-    throw error;
+    return failureOf(error);
   }
+}
+
+/** What `action` gives; an error of ours, or want of memory, is a failure. */
+function orFailure<T>(action: () => T): T | Failure {
+  try {
+    return action();
+  } catch (error) {
+    return failureOf(error);
+  }
+}
+
+/** @throws any error that is none of ours, nor want of memory */
+function failureOf(error: unknown): Failure {
+  if (error instanceof SpectralError) return { failed: error.message };
+  if (error instanceof RangeError) return { failed: `not enough memory: ${messageOf(error)}` };
+  throw error;
 }
 
 function placeOf(i: number, stack: readonly number[]): number[] {
@@ -137,6 +187,9 @@ function placeOf(i: number, stack: readonly number[]): number[] {
   return place;
 }
 
+/** Measures that grow with the matrix, and by which power; all others are the same at every scale. */
+const POWERS = { largest: 1, median: 1, frobenius: 1, alphaXmin: 2, mpVariance: 2, mpEdge: 2 };
+
 /** The measures of a matrix 2^exponent times as large. Ranks stay; a number beyond float64 is written out in decimals. */
 function rescaled(
   measures: Readonly<Record<string, number>>,
@@ -144,9 +197,9 @@ function rescaled(
 ): Record<string, number | string> {
   if (exponent === 0) return measures;
   const scaled: Record<string, number | string> = { ...measures };
-  for (const name of ["largest", "median", "frobenius"]) {
-    const value = timesPower(measures[name], exponent);
-    scaled[name] = value === Infinity ? decimals(measures[name], exponent) : value;
+  for (const [name, power] of Object.entries(POWERS)) {
+    const value = timesPower(measures[name], power * exponent);
+    scaled[name] = value === Infinity ? decimals(measures[name], power * exponent) : value;
   }
   return scaled;
 }

@@ -6,6 +6,10 @@ const studiesOption = {
   value: "DIR",
   text: "folder of studies (default: SPECTRAL_STUDIES, else data/studies)",
 } as const;
+const backend = {
+  value: "B",
+  text: "what computes (default: SPECTRAL_BACKEND, else the first that starts)",
+} as const;
 const svd = {
   value: "ENGINE",
   text: "what decomposes matrices: lapack or wasm (default: as begun, else the first usable)",
@@ -40,7 +44,7 @@ export const train = {
     edit: { value: "EDIT", text: "done to them first: magnitude:0.05, random:0.05, perturb:0.25, ..." },
     "fresh-moments": { text: "a branch: the optimiser begins with fresh moments, not with the trunk's" },
     set: { value: "KEY=VALUE", text: "a field of the task's configuration", multiple: true },
-    backend: { value: "B", text: "what computes (default: SPECTRAL_BACKEND, else the first that starts)" },
+    backend,
     svd,
     runs: runsOption,
     "checkpoint-seconds": {
@@ -70,10 +74,12 @@ export const study = {
   summary: "compares the weights of stored runs; the last line is one JSON object",
   positionals: {
     KIND: "what to compute, such as agreement (another word is answered with the list)",
-    "RUN@STEP...": 'a run (its id or the beginning of it, task/id, or a folder) at a step, or at its "end"',
+    "RUN@STEP...":
+      'a run (its id or the beginning of it, task/id, or a folder) at a step, or at its "end"; +EDIT behind it for edited weights',
   },
   options: {
     set: { value: "KEY=VALUE", text: "a parameter of the kind of study", multiple: true },
+    backend,
     svd,
     runs: runsOption,
     studies: studiesOption,
@@ -118,11 +124,17 @@ export const sweep = {
 
 export const spectra = {
   name: "spectra",
-  summary: "ranks and singular values of every matrix in a file of weights",
+  summary:
+    "ranks, singular values and fits of every matrix in files of weights, of one model or along its training",
   positionals: {
-    FILE: "weights in the safetensors format, ours or anybody's; or an index.json or folder of them",
+    "FILE...":
+      "weights: a safetensors file, a PyTorch checkpoint (.pt, .pth, .bin), an index.json of shards, or a folder of them",
   },
   options: {
+    "over-steps": {
+      text: "the FILEs (or all in one folder) are steps of one training, by the numbers in their names; compared with the last",
+    },
+    output: { value: "DIR", text: "draws figures over steps there, as SVG, PNG and CSV" },
     stack: {
       text: "reads tensors of three sizes or more as stacks of matrices (default: not filters)",
     },
@@ -137,7 +149,7 @@ export const spectra = {
 export const figures = {
   name: "figures",
   summary:
-    "draws the paper's figures from finished runs and studies, as SVG, PNG and CSV, and prints what they say of its claims",
+    "draws the paper's figures from finished runs and studies (SVG, PNG, CSV), and says what becomes of its claims",
   positionals: { "[N...]": "numbers of figures (default: all of them)" },
   options: {
     profile: { value: "P", text: "quick, lab or paper (default: SPECTRAL_PROFILE, else lab)" },

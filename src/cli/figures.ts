@@ -40,7 +40,10 @@ function storedOf(
   profile: ProfileName,
   folders: Pick<StoredChoice, "runs" | "studies">,
 ): Pick<StoredPlan, "runs" | "studies"> {
-  if (paper.plan) return storedPlan(paper.plan(profile), folders);
+  if (paper.plan) {
+    const { runs, diverged, studies } = storedPlan(paper.plan(profile), folders);
+    return { runs: paper.showsDiverged ? [...runs, ...diverged] : runs, studies };
+  }
   return { runs: storedRuns(paper, profile, folders), studies: [] };
 }
 

@@ -1,5 +1,5 @@
 import { studyNamed } from "../analysis/index.js";
-import { runAtStep } from "../store/run-at-step.js";
+import { studyInput } from "../analysis/input.js";
 import { runStudy, type StudyOptions, type StudyRequest } from "../analysis/study.js";
 import { parseSetting } from "../core/config.js";
 import { engineNamed } from "../linalg/engine-choice.js";
@@ -18,12 +18,13 @@ export async function run({ values, positionals }: Given<typeof study>, stop: St
   const roots = [values.runs ?? runsFolder(), resultsFolder()];
   const request: StudyRequest = {
     kind,
-    inputs: inputs.map((text) => runAtStep(text, roots)),
+    inputs: await Promise.all(inputs.map((text) => studyInput(text, roots))),
     set: Object.assign({}, ...values.set.map((text) => parseSetting(name, kind.defaults, text))),
   };
   const log = values.json ? (): void => undefined : (line: string): void => console.log(line);
   log(kind.title);
-  const options = { studies: values.studies, svd: engineNamed(values.svd), signal: stop.signal };
+  const { studies, backend } = values;
+  const options = { studies, backend, svd: engineNamed(values.svd), signal: stop.signal };
   const found = await follow(request, options, log);
   log(tableText(rowsOf(found)));
   console.log(JSON.stringify(summary(found)));
@@ -64,7 +65,9 @@ function summary({ record, folder }: StudyReader): Record<string, unknown> {
     study: id,
     kind,
     status,
-    inputs: inputs.map(({ task, run, step }) => `${task}/${run}@${step}`),
+    inputs: inputs.map(
+      ({ task, run, step, edit }) => `${task}/${run}@${step}${edit === undefined ? "" : `+${edit}`}`,
+    ),
     ...parameters,
     folder,
   };

@@ -34,6 +34,13 @@ export class BackendError extends SpectralError {
 /** Training that cannot go on: a loss or parameter became NaN or infinite. */
 export class TrainingError extends SpectralError {
   override name = "TrainingError";
+  /** @param step updates made before the one that failed, where that is known */
+  constructor(
+    message: string,
+    readonly step?: number,
+  ) {
+    super(message);
+  }
 }
 
 /** The message of anything thrown, for use inside another message. */

@@ -23,14 +23,21 @@ export function allIndices(count: number): Int32Array {
 /**
  * A fixed random choice of `count` of the examples, for a profile that trains on less: the same for every run (stream
  * `data/subset` of seed 42). All of them, in their order, where there are no more.
- * @throws ConfigError if `count` is not an integer >= 1
+ * @param part 0, 1, ...: which of several such choices without an example in common
+ * @throws ConfigError if `count` is not an integer >= 1, or if there are not enough examples for the part
  */
-export function subset<Batch>(examples: HostExamples<Batch>, count: number): HostExamples<Batch> {
+export function subset<Batch>(examples: HostExamples<Batch>, count: number, part = 0): HostExamples<Batch> {
   if (!Number.isInteger(count) || count < 1) {
     throw new ConfigError(`subset: count must be an integer >= 1, found ${count}`);
   }
-  if (count >= examples.count) return examples;
-  const chosen = randomStream(42, "data/subset").permutation(examples.count).subarray(0, count);
+  if (count >= examples.count && part === 0) return examples;
+  const [from, to] = [part * count, (part + 1) * count];
+  if (to > examples.count) {
+    throw new ConfigError(
+      `subset: part ${part} of ${count} examples each needs ${to}, found ${examples.count}: choose fewer examples`,
+    );
+  }
+  const chosen = randomStream(42, "data/subset").permutation(examples.count).subarray(from, to);
   return {
     count,
     batch(indices) {

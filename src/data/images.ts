@@ -122,11 +122,12 @@ export function imageData(parts: ImageParts): ImageData {
 /**
  * The same data with a fixed random choice of `count` of the training images (`subset`), and a provenance that says so;
  * 0, or as many as there are, is all of them. The fingerprint stays that of the whole.
- * @throws ConfigError if `count` is not an integer >= 0
+ * @param part which of several choices without an image in common
+ * @throws ConfigError if `count` is not an integer >= 0, or if there are not enough images for the part
  */
-export function withTrainingImages(data: ImageData, count: number): ImageData {
-  if (count === 0) return data;
-  const training = subset(data.training, count);
+export function withTrainingImages(data: ImageData, count: number, part = 0): ImageData {
+  if (count === 0 && part === 0) return data;
+  const training = subset(data.training, count, part);
   return { ...data, training, provenance: { ...data.provenance, training: training.count } };
 }
 

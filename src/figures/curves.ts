@@ -8,7 +8,7 @@ import { type Markup, markup } from "./markup.js";
 import type { ColorKey, Panel, PanelAxis, PanelTrace, Ticks } from "./panel.js";
 import { rounded } from "./plotly.js";
 import { colorAt, rankScale, translucent } from "./theme.js";
-import { linearEpochs, type MeanOverSeeds, moments, momentsDrawn, timeRange } from "./time.js";
+import { linearEpochs, type MeanOverSeeds, moments, momentsDrawn, timeAxis, type TimeAxis } from "./time.js";
 
 /** One line of a loss panel: which rows it draws, its name and colour. */
 export interface Curve {
@@ -37,25 +37,51 @@ export function lossCurves(
   y: PanelAxis,
   time = linearEpochs,
 ): Panel | undefined {
+  const lines = curves.map(({ name, color, split, metric, variant = "full" }) => {
+    return { name, color, rows: where(metrics, { split, metric, variant }) };
+  });
+  return meanCurves(lines, "value", y, time);
+}
+
+/** One line of a panel of means: its rows, its name and colour. */
+export interface MeanCurve {
+  readonly name: string;
+  readonly color: string;
+  readonly rows: ColumnTable;
+}
+
+/**
+ * Means of a column over time, with bands of one standard deviation, as `lossCurves` draws them; over whatever the rows of one
+ * moment differ in.
+ * @param lines tables with the time's column, `step` and `column`
+ * @returns undefined where there are no rows
+ */
+export function meanCurves(
+  lines: readonly MeanCurve[],
+  column: string,
+  y: PanelAxis,
+  time: TimeAxis = linearEpochs,
+): Panel | undefined {
   const traces: PanelTrace[] = [];
   const times: number[] = [];
   const values: number[] = [];
-  for (const { name, color, split, metric, variant = "full" } of curves) {
-    const matching = where(metrics, { split, metric, variant });
-    const line = thin(moments(matching, "metric", "value", time).get(metric) ?? [], momentsDrawn);
+  for (const { name, color, rows } of lines) {
+    const one = rows.derive({ line: () => 0 });
+    const line = thin(moments(one, "line", column, time).get(0) ?? [], momentsDrawn);
     if (line.length === 0) continue;
     for (const moment of line) {
       times.push(moment.time);
       values.push(moment.mean);
     }
     if (line.some((moment) => moment.std > 0)) traces.push(band(line, name, color, y.type));
-    traces.push(curve(line, name, color));
+    const drawn = curve(line, name, color);
+    traces.push(time.unit === "place" ? { ...drawn, mode: "lines+markers" } : drawn);
   }
   if (traces.length === 0) return undefined;
   const ticks = y.type === "log" ? { ticks: logTicks(values) } : {};
   return {
     traces,
-    x: { type: time.scale, range: timeRange(times, time) },
+    x: timeAxis(times, time),
     y: { ...y, ...ticks },
     grid: true,
   };
@@ -115,7 +141,7 @@ export function singularValues(
     });
   const ticks = { at: [1, last], text: ["1", String(last)] };
   const key: ColorKey = { title: "rank", scale: rankScale, range: [1, Math.max(2, last)], ticks };
-  return { traces, x: { type: time.scale, range: timeRange(times, time) }, y, key, grid: true };
+  return { traces, x: timeAxis(times, time), y, key, grid: true };
 }
 
 /** The ranks that `singularValues` draws of a matrix with `last` of them. */

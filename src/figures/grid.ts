@@ -20,8 +20,10 @@ export interface Grid {
   readonly keys: "columns" | "rows";
   /** Panels whose horizontal axes zoom together. */
   readonly link: "columns" | "rows";
-  /** Title of the horizontal axes, under the last row. */
+  /** Title of the horizontal axes, under the last row; a panel's own takes its place. */
   readonly xTitle: string;
+  /** Lines of the labels at the ticks of the horizontal axes; default 1. */
+  readonly tickLines?: number;
   /** Lines under the figure: what is left out and why. */
   readonly notes?: readonly string[];
   /** CSS pixels. Default 960 and 150. */
@@ -43,7 +45,7 @@ interface Places {
   readonly bottom: number;
 }
 
-const gap = { column: 58, row: 48, keyBelow: 62, keyRight: 86, noteLine: 15 } as const;
+const gap = { column: 58, row: 48, keyBelow: 62, keyRight: 86, noteLine: 15, tickLine: 13 } as const;
 
 /** Draws a grid of panels. */
 export function drawGrid(grid: Grid): Figure {
@@ -80,7 +82,7 @@ export function drawGrid(grid: Grid): Figure {
 }
 
 function placesOf(grid: Grid): Places {
-  const { width = 960, panelHeight = 150, notes = [] } = grid;
+  const { width = 960, panelHeight = 150, notes = [], tickLines = 1 } = grid;
   const rows = grid.panels.length;
   const columns = largest([1, ...grid.panels.map((row) => row.length)]);
   const start = { x: (grid.rowTitles ? 24 : 4) + 50, y: grid.columnTitles ? 46 : 26 };
@@ -90,8 +92,9 @@ function placesOf(grid: Grid): Places {
     (width - start.x - end - gap.column * (columns - 1)) / weights.reduce((sum, weight) => sum + weight, 0);
   const before = (column: number): number =>
     weights.slice(0, column).reduce((sum, weight) => sum + weight, 0) * unit;
-  const bottom = start.y + rows * panelHeight + (rows - 1) * gap.row;
-  const below = grid.keys === "columns" ? 40 + gap.keyBelow : 44;
+  const extra = gap.tickLine * (tickLines - 1);
+  const bottom = start.y + rows * panelHeight + (rows - 1) * (gap.row + extra);
+  const below = (grid.keys === "columns" ? 40 + gap.keyBelow : 44) + extra;
   const height = Math.round(bottom + below + gap.noteLine * notes.length + (notes.length > 0 ? 4 : 0));
   return {
     width,
@@ -99,7 +102,7 @@ function placesOf(grid: Grid): Places {
     panelHeight,
     panelWidth: (column) => weights[column] * unit,
     left: (column) => start.x + before(column) + column * gap.column,
-    top: (row) => start.y + row * (panelHeight + gap.row),
+    top: (row) => start.y + row * (panelHeight + gap.row + extra),
     bottom,
   };
 }
@@ -114,12 +117,13 @@ function placePanel(
   letter: number,
 ): void {
   const [left, top, width] = [places.left(c), places.top(r), places.panelWidth(c)];
-  const last = !panel.drawing && grid.panels.slice(r + 1).every((row) => !row[c]);
+  const last = !panel.drawing && grid.panels.slice(r + 1).every((row) => !row[c] || row[c].drawing);
   const group = grid.link === "rows" ? r : c;
   const suffix = parts.axes(panel, { left, top, width, height: places.panelHeight }, group);
   const label = { font: { size: textSize.labels } };
+  const extra = gap.tickLine * ((grid.tickLines ?? 1) - 1);
   if (last)
-    parts.text(grid.xTitle, left + width / 2, top + places.panelHeight + 18, {
+    parts.text(panel.x.title ?? grid.xTitle, left + width / 2, top + places.panelHeight + 18 + extra, {
       ...label,
       xanchor: "center",
       yanchor: "top",
@@ -131,13 +135,13 @@ function placePanel(
   const key = grid.keys === "columns" ? c : r;
   if (panel.key) {
     const middle = left + width / 2;
-    const y = grid.keys === "columns" ? places.bottom + 46 : top + places.panelHeight / 2;
+    const y = grid.keys === "columns" ? places.bottom + 46 + extra : top + places.panelHeight / 2;
     if (grid.keys === "columns") parts.barBelow(key, panel.key, middle, y, Math.min(150, width * 0.86));
     else parts.barRight(key, panel.key, places.width - gap.keyRight + 14, y, places.panelHeight);
   } else if (panel.drawing) {
     // explains itself
   } else if (grid.keys === "columns") {
-    parts.legend(key, { x: left + width / 2, y: places.bottom + 46, anchor: "center" });
+    parts.legend(key, { x: left + width / 2, y: places.bottom + 46 + extra, anchor: "center" });
   } else {
     parts.legend(key, { x: places.width - gap.keyRight + 4, y: top, anchor: "left" });
   }

@@ -2,12 +2,13 @@ import * as aq from "arquero";
 import type { ColumnTable } from "arquero";
 import type { HeatmapData } from "plotly.js";
 import { requireColumns } from "../core/facets.js";
+import { largest } from "../core/extent.js";
 import { thin } from "../core/thin.js";
 import { type Markup, markup } from "./markup.js";
 import type { ColorKey, Panel, PanelAxis, Ticks } from "./panel.js";
 import { rounded, type Value } from "./plotly.js";
 import { effectiveRankScale, overlapScale } from "./theme.js";
-import { linearEpochs, type MeanOverSeeds, moments, momentsDrawn, timeRange, type TimeAxis } from "./time.js";
+import { linearEpochs, type MeanOverSeeds, moments, momentsDrawn, timeAxis, type TimeAxis } from "./time.js";
 
 /**
  * Effective rank as a heat map: a row per matrix (the first of the network on top), a column per moment, the mean over
@@ -35,34 +36,83 @@ export function scoreHeatmap(scores: ColumnTable, highest: number, time = linear
   return layersHeatmap(scores, "contact", "score", time, key);
 }
 
+/**
+ * Agreement scores as a heat map: a row per matrix (the first of the network on top), a column per moment, on a scale from 0 to 1.
+ * @param scores rows of one experiment: matrix, depth, score and the time's columns
+ * @returns undefined where there are none
+ */
+export function agreementHeatmap(scores: ColumnTable, time = linearEpochs): Panel | undefined {
+  const key: ColorKey = { title: "agreement score", scale: overlapScale, range: [0, 1] };
+  return layersHeatmap(scores, "matrix", "score", time, key);
+}
+
 /** Ranks shown of a diagonal (PAPER.md section 1). */
 const diagonalLength = 100;
 
 /**
- * The diagonal of an alignment matrix over time as a heat map: rank 1 on top, at most 100 ranks.
- * @param diagonal rows of one contact of one experiment, as `alignmentTable` has them
+ * The diagonal of an alignment or agreement matrix over time as a heat map: rank 1 on top, at most 100 ranks.
+ * @param diagonal rows of one contact (or matrix) of one experiment, as `alignmentTable` has them
  * @param highest top of the colour scale, which begins at 0
+ * @param title of the colour scale
  * @returns undefined where there are none
  */
 export function diagonalHeatmap(
   diagonal: ColumnTable,
   highest: number,
   time = linearEpochs,
+  title = "alignment",
 ): Panel | undefined {
   const shown = diagonal.filter(aq.escape((row: { rank: number }) => row.rank <= diagonalLength));
   const lines = [...(moments(shown, "rank", "value", time) as Map<number, MeanOverSeeds[]>)].sort(
     ([a], [b]) => a - b,
   );
-  const key: ColorKey = { title: "alignment", scale: overlapScale, range: [0, highest] };
+  const key: ColorKey = { title, scale: overlapScale, range: [0, highest] };
   const named = lines.map(([rank, line]): [string, MeanOverSeeds[]] => [`rank ${rank}`, line]);
   return heatmap(named, time, key, { title: "rank", ticks: numberTicks(lines.length) });
 }
 
+/**
+ * The leading part of an agreement matrix S_jk (Eqn 5): j downwards, k to the right, the mean over seeds.
+ * @param entries of one matrix of one experiment: columns row and column (from 1), value
+ * @param highest top of the colour scale, which begins at 0
+ * @returns undefined where there are none
+ */
+export function matrixHeatmap(entries: ColumnTable, highest: number): Panel | undefined {
+  if (entries.numRows() === 0) return undefined;
+  const means = entries
+    .groupby("row", "column")
+    .rollup({ value: aq.op.mean("value"), valid: aq.op.valid("value"), count: aq.op.count() });
+  const size = largest([...means.array("row")] as number[]);
+  const z: Value[][] = Array.from({ length: size }, () => Array.from({ length: size }, () => null));
+  for (const { row, column, value, valid, count } of means.objects() as Record<string, number>[]) {
+    z[row - 1][column - 1] = valid < count ? null : rounded(value, 4);
+  }
+  const ranks = Array.from({ length: size }, (_, i) => i + 1);
+  const { at, text } = numberTicks(size);
+  const ticks = { at: at.map((position) => position + 1), text };
+  const key: ColorKey = { title: "agreement", scale: overlapScale, range: [0, highest] };
+  const trace: Partial<HeatmapData> & { hover: Markup } = {
+    type: "heatmap",
+    x: ranks,
+    y: ranks,
+    z,
+    coloraxis: "coloraxis",
+    hover: markup`ranks %{y} and %{x}: %{z:.3f}<extra></extra>`,
+  };
+  return {
+    traces: [trace],
+    x: { type: "linear", range: [0.5, size + 0.5], ticks, title: "rank" },
+    y: { type: "linear", range: [size + 0.5, 0.5], ticks, title: "rank" },
+    key,
+    grid: false,
+  };
+}
+
 /** The top of a colour scale that begins at 0: the largest value, rounded up to a tenth, at least 0.1. */
 export function scaleTop(values: Iterable<unknown>): number {
-  let largest = 0.1;
-  for (const value of values) largest = Math.max(largest, Number(value) || 0);
-  return Math.min(1, Math.ceil(largest * 10 - 1e-9) / 10);
+  let top = 0.1;
+  for (const value of values) top = Math.max(top, Number(value) || 0);
+  return Math.min(1, Math.ceil(top * 10 - 1e-9) / 10);
 }
 
 /** Grey images (0 = black, 1 = white; images[i] has `size` x `size` values, row-major) side by side in one panel. */
@@ -89,6 +139,20 @@ export function imageGrid(
     key,
     grid: false,
   };
+}
+
+/**
+ * A measure of every matrix as a heat map: a row per matrix (the first of the network on top), a column per moment.
+ * @param table rows of one experiment with columns matrix, depth, step, the time's and the measure's
+ * @returns undefined where there are none
+ */
+export function measureHeatmap(
+  table: ColumnTable,
+  measure: string,
+  key: ColorKey,
+  time: TimeAxis,
+): Panel | undefined {
+  return table.numRows() === 0 ? undefined : layersHeatmap(table, "matrix", measure, time, key);
 }
 
 /** A heat map with a row per layer or pair of layers, from the input of the network to its output. */
@@ -162,7 +226,7 @@ function heatmap(
   };
   return {
     traces: [trace],
-    x: { type: time.scale, range: timeRange(times, time) },
+    x: timeAxis(times, time),
     y: { ...y, type: "category", range: [rows.length - 0.5, -0.5] },
     key,
     grid: false,
@@ -180,7 +244,8 @@ function layerTicks(names: readonly string[]): Pick<PanelAxis, "title" | "ticks"
   return { title: "depth", ticks: numberTicks(names.length) };
 }
 
-function numberTicks(last: number): Ticks {
+/** Ticks of a category axis of numbers from 1. */
+export function numberTicks(last: number): Ticks {
   const step = [1, 2, 5, 10, 20, 25, 50].find((size) => last / size < 6) ?? 100;
   const inner = Array.from({ length: Math.floor(last / step) }, (_, i) => (i + 1) * step).filter(
     (n) => n > 1,

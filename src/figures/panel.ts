@@ -14,7 +14,7 @@ export interface PanelAxis {
 
 export interface Ticks {
   readonly at: readonly number[];
-  readonly text: readonly string[];
+  readonly text: readonly (string | Markup)[];
 }
 
 /** What a panel's colours mean: the colour bar of its row or column. */

@@ -65,6 +65,10 @@ export function simplifyText(svg: string): string {
           const part = Number(percent) / 100; // an em of the smaller text
           return `style="font-size: ${pixels(part)}px" dy="${pixels(part * Number(em))}"`;
         })
+        // The lines of one text, each at its own height.
+        .replace(/dy="(-?[\d.]+)em" (x="[^"]*") y="([^"]*)"/g, (_match, em: string, x: string, y: string) => {
+          return `${x} y="${(Number(y) + size * Number(em)).toFixed(2)}"`;
+        })
         // Back on the line; it needs a glyph there, or centred text ends up off it.
         .replace(/<tspan dy="(-?[\d.]+)em">\u200b<\/tspan>/g, (_match, em: string) => {
           return `<tspan style="font-size: 0.01px" dy="${pixels(Number(em))}">\u00a0</tspan>`;

@@ -2,11 +2,16 @@ import * as aq from "arquero";
 import type { ColumnTable } from "arquero";
 import { largest, smallest } from "../core/extent.js";
 import { requireColumns } from "../core/facets.js";
+import type { PanelAxis, Ticks } from "./panel.js";
 
-/** What the horizontal axis counts, and how it is scaled. A logarithmic axis begins at the first moment after 0. */
+/**
+ * What the horizontal axis counts, and how it is scaled. A logarithmic axis begins at the first moment after 0. On one of
+ * places (0, 1, 2, ...) rows with equal `place` stand together, evenly spaced, and `ticks` says what the places are.
+ */
 export interface TimeAxis {
-  readonly unit: "epoch" | "step";
+  readonly unit: "epoch" | "step" | "place";
   readonly scale: "linear" | "log";
+  readonly ticks?: Ticks;
 }
 
 /** The axis of every figure of the paper. */
@@ -36,7 +41,8 @@ export function moments(
   column: string,
   axis: TimeAxis,
 ): Map<string | number, MeanOverSeeds[]> {
-  requireColumns(table, ["step", axis.unit, by, column]);
+  const moment = axis.unit === "place" ? "place" : "step";
+  requireColumns(table, [moment, axis.unit, by, column]);
   const after0 = (row: Record<string, number>): boolean => row[axis.unit] > 0;
   const shown = axis.scale === "log" ? table.filter(aq.escape(after0)) : table;
   const { any, count, mean, min, stdev, valid } = aq.op;
@@ -48,7 +54,7 @@ export function moments(
     known: valid(column),
     seeds: count(),
   };
-  const lines = shown.groupby(by, "step").rollup(columns).orderby("time").groupby(by);
+  const lines = shown.groupby(by, moment).rollup(columns).orderby("time").groupby(by);
   const grouped: unknown = lines.objects({ grouped: true });
   const entries = [...(grouped as Map<string | number, Summary[]>)];
   return new Map(entries.map(([key, line]) => [key, line.map(momentOf)]));
@@ -66,11 +72,17 @@ function momentOf({ time, mean, std = 0, smallest, known, seeds }: Summary): Mea
   return known < seeds ? { time, mean: NaN, std: NaN, smallest: NaN } : { time, mean, std, smallest };
 }
 
-/** The range of a time axis in Plotly's terms (exponents on a logarithmic one). */
-export function timeRange(times: readonly number[], axis: TimeAxis): [number, number] {
+/** The horizontal axis of a panel that shows these times. */
+export function timeAxis(times: readonly number[], axis: TimeAxis): PanelAxis {
+  return { type: axis.scale, range: timeRange(times, axis), ...(axis.ticks && { ticks: axis.ticks }) };
+}
+
+/** The range of a time axis in Plotly's terms (exponents on a logarithmic one); half a place more on both sides of places. */
+function timeRange(times: readonly number[], axis: TimeAxis): [number, number] {
   const shown = axis.scale === "log" ? times.filter((time) => time > 0) : times;
   const ends: [number, number] = [smallest(shown), largest(shown)];
   if (shown.length === 0) return [0, 1];
+  if (axis.unit === "place") return [ends[0] - 0.5, ends[1] + 0.5];
   if (ends[0] === ends[1]) ends[1] = ends[0] + 1;
   return axis.scale === "log" ? [Math.log10(ends[0]), Math.log10(ends[1])] : ends;
 }

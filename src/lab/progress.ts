@@ -29,6 +29,8 @@ export interface ProgressOptions {
   readonly title: string;
   /** Steps of the whole run. */
   readonly total: number;
+  /** What is counted; default "steps". */
+  readonly unit?: string;
   /** Steps done before this process (a resumed run): they do not count for the rate. Default 0. */
   readonly from?: number;
   /** Milliseconds; default the process's clock. */
@@ -41,6 +43,7 @@ export interface ProgressOptions {
 export interface ProgressState {
   readonly title: string;
   readonly total: number;
+  readonly unit: string;
   readonly report: ProgressReport;
   /** Steps a second; 0 before the first. */
   readonly rate: number;
@@ -59,7 +62,14 @@ const printedEvery = 10_000; // ms, where lines cannot be replaced
  * is printed every 10 seconds.
  */
 export function progress(options: ProgressOptions): Progress {
-  const { title, total, from = 0, now = () => performance.now(), stream = process.stderr } = options;
+  const {
+    title,
+    total,
+    unit = "steps",
+    from = 0,
+    now = () => performance.now(),
+    stream = process.stderr,
+  } = options;
   const display = displayOf(stream);
   const start = now();
   const curve = new Curve();
@@ -68,7 +78,7 @@ export function progress(options: ProgressOptions): Progress {
   const state = (): ProgressState => {
     const seconds = (now() - start) / 1000;
     const rate = seconds > 0 ? Math.max(0, report.step - from) / seconds : 0;
-    return { title, total, report, rate, seconds, curve: curve.values };
+    return { title, total, unit, report, rate, seconds, curve: curve.values };
   };
   return {
     update(next) {
@@ -85,21 +95,24 @@ export function progress(options: ProgressOptions): Progress {
 }
 
 /** One line: "modular addition: 1 200 of 20 000 steps (6 %), epoch 3.0, 85 steps/s, 3 min 41 s left, loss 0.031". */
-export function liveText({ title, total, report, rate }: ProgressState): string {
+export function liveText({ title, total, unit, report, rate }: ProgressState): string {
   const left = rate > 0 ? `, ${duration(Math.max(0, total - report.step) / rate)} left` : "";
   const percent = total > 0 ? Math.floor((100 * report.step) / total) : 100;
-  return `${printable(title)}: ${grouped(report.step)} of ${grouped(total)} steps (${percent} %)${epochText(report)}, ${rateText(rate)}${left}${metricsText(report)}`;
+  return `${printable(title)}: ${grouped(report.step)} of ${grouped(total)} ${unit} (${percent} %)${epochText(report)}, ${rateText(rate, unit)}${left}${metricsText(report)}`;
 }
 
 /** The line that stays. */
-export function finalText({ title, total, report, rate, seconds }: ProgressState, outcome: string): string {
+export function finalText(
+  { title, total, unit, report, rate, seconds }: ProgressState,
+  outcome: string,
+): string {
   const steps =
     report.step >= total
-      ? `${grouped(report.step)} steps`
-      : `${grouped(report.step)} of ${grouped(total)} steps`;
+      ? `${grouped(report.step)} ${unit}`
+      : `${grouped(report.step)} of ${grouped(total)} ${unit}`;
   const sign = outcome === "done" ? "✓" : "■";
   const why = outcome === "done" ? "" : `, ${printable(outcome)}`;
-  return `${sign} ${printable(title)}: ${steps}${epochText(report)} in ${duration(seconds)} (${rateText(rate)})${metricsText(report)}${why}`;
+  return `${sign} ${printable(title)}: ${steps}${epochText(report)} in ${duration(seconds)} (${rateText(rate, unit)})${metricsText(report)}${why}`;
 }
 
 interface Display {
@@ -168,10 +181,10 @@ class Curve {
   }
 }
 
-function rateText(rate: number): string {
+function rateText(rate: number, unit: string): string {
   return rate > 0 && rate < 0.995
-    ? `${(1 / rate).toPrecision(2)} s/step`
-    : `${Number(rate.toPrecision(3))} steps/s`;
+    ? `${(1 / rate).toPrecision(2)} s/${unit.replace(/s$/, "")}`
+    : `${Number(rate.toPrecision(3))} ${unit}/s`;
 }
 
 function epochText({ epoch }: ProgressReport): string {

@@ -182,7 +182,7 @@ function validationOf(rows: readonly Readonly<Record<string, unknown>>[]): Recor
 const LISTED = 200;
 
 /** Where the runs of a page come from, one line each: trained when, on what, from which data. */
-function provenance(runs: readonly FacetedRun[]): Markdown {
+export function provenance(runs: readonly FacetedRun[]): Markdown {
   const lines = runs.slice(0, LISTED).map(({ facets, run: { record } }) => {
     const { stretches, data, step, epoch, seed, timings, id } = record;
     const time = timings.training === undefined ? "" : `, ${duration(timings.training)}`;

@@ -48,9 +48,11 @@ export function weightMatching(
   let current = new Map(names.map((name) => [name, b.get(name)!])) as NamedArrays; // B as permuted so far
   const atIdentity = innerProduct(names, a, current);
   let objective = atIdentity;
+  const waiting = new Set(groups); // whose best order may have changed since they were visited
   for (let sweeps = 1; ; sweeps++) {
     const before = objective;
     for (const group of groups) {
+      if (!waiting.delete(group)) continue;
       const touched = [...new Set(group.axes.map(({ parameter }) => parameter))].filter((name) => current.has(name)); // prettier-ignore
       const { columns: order } = assign(gain(group, current), group.size);
       if (order.every((unit, i) => unit === i)) continue;
@@ -60,11 +62,21 @@ export function weightMatching(
       const known = permutations.get(group.name)!;
       permutations.set(group.name, order.map((unit) => known[unit])); // prettier-ignore
       [current, objective] = [moved, objective + raised];
+      for (const other of neighbours(group, groups)) waiting.add(other);
     }
     if (objective - before <= TOLERANCE) {
       return { permutations, atIdentity, objective: innerProduct(names, a, current), sweeps };
     }
   }
+}
+
+/** The groups whose gains depend on a group's order: those that lie in a parameter of it on another axis. */
+function neighbours(group: UnitGroup, groups: readonly UnitGroup[]): UnitGroup[] {
+  return groups.filter(({ axes }) =>
+    axes.some((one) =>
+      group.axes.some((other) => one.parameter === other.parameter && one.axis !== other.axis),
+    ),
+  );
 }
 
 function checkSameShape(model: string, name: string, { shape }: NdArray, other: NdArray | undefined): void {

@@ -23,6 +23,13 @@ export interface ColumnOptions {
   readonly notes?: readonly string[];
 }
 
+/** What the horizontal axes of a figure of columns say; default epochs. */
+export interface ColumnAxis {
+  readonly xTitle?: string;
+  /** Lines of the labels at its ticks; default 1. */
+  readonly tickLines?: number;
+}
+
 /** The columns of a figure of the four tasks, and what is said of them under it. */
 export interface Columns {
   /** Those with runs, then the tasks without: the figure names them as left out. */
@@ -72,7 +79,8 @@ export function columnsOf(runs: readonly FacetedRun[], shown?: "matrix" | "conta
   };
 }
 
-const SHORT: Readonly<Record<string, string>> = {
+/** What figures call the four tasks. */
+export const SHORT: Readonly<Record<string, string>> = {
   vgg: "VGG",
   unet: "UNet",
   lstm: "LSTM",
@@ -89,6 +97,7 @@ export function drawColumns<C extends Column>(
   figure: string,
   { columns, notes }: Required<ColumnOptions> & { readonly columns: readonly C[] },
   build: (column: C) => Readonly<Record<string, Panel | undefined>>,
+  { xTitle = "epoch", tickLines }: ColumnAxis = {},
 ): Figure {
   let rowTitles: string[] = [];
   const { complete, notes: leftOut } = completeOnes(figure.replace(/:.*/, ""), columns, (column) => {
@@ -103,7 +112,8 @@ export function drawColumns<C extends Column>(
     rowTitles,
     keys: "rows",
     link: "columns",
-    xTitle: "epoch",
+    xTitle,
+    tickLines,
     notes: [...notes, ...leftOut],
   });
 }

@@ -38,7 +38,7 @@ export function drawFigure3(runs: readonly FacetedRun[]): Drawn {
 }
 
 /** One colour bar for matrices of different sizes. */
-const commonKey: ColorKey = {
+export const commonKey: ColorKey = {
   title: "rank",
   scale: rankScale,
   range: [0, 1],

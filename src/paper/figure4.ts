@@ -36,7 +36,7 @@ export function drawFigure4(runs: readonly FacetedRun[]): Drawn {
 }
 
 /** The three models of a split: the whole one, and those that keep half of every matrix's singular triplets. */
-const curves = (split: string): readonly Curve[] => [
+export const halves = (split: string): readonly Curve[] => [
   { name: "bottom half", color: roles.bottom, split, metric: "loss", variant: "bottom" },
   { name: "top half", color: roles.top, split, metric: "loss", variant: "top" },
   { name: "full", color: roles.full, split, metric: "loss", variant: "full" },
@@ -52,14 +52,14 @@ export function plotFigure4(
   { metrics }: { readonly metrics: ColumnTable },
   { columns = experimentsIn(metrics), notes = [] }: ColumnOptions = {},
 ): Figure {
-  const halves = '"top half" keeps the largest half of the singular values, "bottom half" the others.';
-  const options = { columns, notes: [`${halves} ${seedsNote(metrics, columns, true)}`, ...notes] };
+  const kept = '"top half" keeps the largest half of the singular values, "bottom half" the others.';
+  const options = { columns, notes: [`${kept} ${seedsNote(metrics, columns, true)}`, ...notes] };
   return drawColumns("Figure 4: losses of full and pruned models", options, (column) => {
     const own = where(metrics, { ...column.where, metric: "loss" });
     const variants = own.dedupe("variant").array("variant");
     const pruned = variants.includes("top") && variants.includes("bottom");
     const panel = (split: string): Panel | undefined =>
-      pruned ? lossCurves(own, curves(split), { type: "log" }) : undefined;
+      pruned ? lossCurves(own, halves(split), { type: "log" }) : undefined;
     return { "training loss": panel("train"), "validation loss": panel("validation") };
   });
 }

@@ -6,17 +6,41 @@ import { figure2 } from "./figure2.js";
 import { figure3 } from "./figure3.js";
 import { figure4 } from "./figure4.js";
 import { figure5 } from "./figure5.js";
+import { figure6 } from "./figure6.js";
+import { figure7 } from "./figure7.js";
 import { figure8 } from "./figure8.js";
+import { figure9 } from "./figure9.js";
+import { figure10 } from "./figure10.js";
+import { figure14 } from "./figure14.js";
 
 export { drawFigure1 } from "./figure1.js";
 export { drawFigure2 } from "./figure2.js";
 export { drawFigure3 } from "./figure3.js";
 export { drawFigure4 } from "./figure4.js";
 export { drawFigure5 } from "./figure5.js";
+export { drawFigure6, figure6 } from "./figure6.js";
+export { drawFigure7, figure7 } from "./figure7.js";
 export { drawFigure8 } from "./figure8.js";
+export { drawFigure9, figure9 } from "./figure9.js";
+export { drawFigure10, figure10 } from "./figure10.js";
+export { drawFigure14, figure14 } from "./figure14.js";
+export { drawDecayArms } from "./decay-arms.js";
+export { decayArmsPlan, decayPlan } from "./decay-plan.js";
 
 /** The figures that can be drawn so far, in the order of the paper. */
-export const PAPER_FIGURES: readonly PaperFigure[] = [figure1, figure2, figure3, figure4, figure5, figure8];
+export const PAPER_FIGURES: readonly PaperFigure[] = [
+  figure1,
+  figure2,
+  figure3,
+  figure4,
+  figure5,
+  figure6,
+  figure7,
+  figure8,
+  figure9,
+  figure10,
+  figure14,
+];
 
 /** The figure of a number. @throws ConfigError if there is none */
 export function paperFigure(number: number): PaperFigure {

@@ -34,6 +34,8 @@ const PLACES: Readonly<Record<string, { readonly matrix: Place; readonly contact
   },
   vgg: convolutions,
   "cifar-decay": convolutions,
+  // Near the middle of every depth, and of a chain of convolutions rather than of a shortcut.
+  resnet: { matrix: only("layer3.0.conv1.weight"), contact: only("layer3.0.conv1 -> layer3.0.conv2") },
   unet: { matrix: only("conv3.weight"), contact: only("conv3 -> conv4") },
   lstm: {
     matrix: { kind: /^lstm\.weight_ih_l\d+$/, paper: "lstm.weight_ih_l3", position: 3, of: 4 },

@@ -125,3 +125,34 @@ function dealsOf(count: number, chosen: number): number[][] {
   }
   return partial;
 }
+
+/** Up to so many differences all signs are tried; of more, as many as permutations are drawn. */
+const ALL_SIGNS = 14;
+
+/**
+ * The exact one-sided sign-flip test of paired differences: under the null each is as likely to have the other sign. The share
+ * of all ways to choose the signs in which the sum is at least as large as it is; 20,000 random ones, always the same, of more
+ * than 14 differences. The smallest probability it can give is 1 / 2^n.
+ * @param differences those that are 0 say nothing
+ * @returns a probability in (0, 1]
+ * @example signFlipTest([1, 2, 3]) // 0.125
+ */
+export function signFlipTest(differences: readonly number[]): number {
+  const sizes = differences.map(Math.abs);
+  const total = sizes.reduce((sum, size) => sum + size, 0);
+  const observed = differences.reduce((sum, value) => sum + value, 0) - 1e-9 * total; // equal sums in another order are equal
+  const count = sizes.length;
+  const all = count <= ALL_SIGNS;
+  const ways = all ? 2 ** count : ARRANGEMENTS;
+  const random = randomStream(0, "sign-flip test");
+  let exceeding = 0;
+  for (let way = 0; way < ways; way++) {
+    let sum = 0;
+    for (let i = 0; i < count; i++) {
+      const negative = all ? (way >> i) & 1 : random.integer(2);
+      sum += negative ? -sizes[i] : sizes[i];
+    }
+    if (sum >= observed) exceeding++;
+  }
+  return all ? exceeding / ways : (exceeding + 1) / (ways + 1);
+}

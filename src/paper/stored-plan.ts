@@ -15,23 +15,27 @@ import { memberEdit } from "../sweep/member-edit.js";
 import type { Plan } from "../sweep/plan.js";
 import { taskNamed } from "../tasks/index.js";
 import type { RunRequest } from "../tasks/run.js";
-import { candidatesOf, finishedRuns, type OnLeftOut, preferred } from "./stored.js";
+import { candidatesOf, divergedRuns, finishedRuns, type OnLeftOut, preferred } from "./stored.js";
 
 /** What of a plan is stored, on whatever data. */
 export interface StoredPlan {
   /** The finished runs of its members, with the members' facets. */
   readonly runs: readonly FacetedRun[];
   readonly studies: readonly FacetedStudy[];
-  /** Members that are not stored, or not finished. */
+  /** Runs of members that diverged (`RunRecord.diverged`), with the members' facets: they never finish. */
+  readonly diverged: readonly FacetedRun[];
+  /** Members that are not stored, or neither finished nor diverged. */
   readonly missing: readonly Member[];
 }
 
 /** Where the members of plans are looked for. */
 export interface StoredChoice {
-  /** Folder of runs; default `runsFolder()`. The committed results are looked through too. */
+  /** Folder of runs; default `runsFolder()`. */
   readonly runs?: string;
   /** Folder of studies; default `studiesFolder()`. */
   readonly studies?: string;
+  /** Whether the committed results are looked through too; default true. */
+  readonly results?: boolean;
   /** Told in one line of what is left out because it is damaged. Default a process warning, once for each. */
   readonly onLeftOut?: OnLeftOut;
 }
@@ -43,21 +47,25 @@ export interface StoredChoice {
  */
 export function storedPlan(
   plan: Plan,
-  { runs = runsFolder(), studies = studiesFolder(), onLeftOut = warnOnce }: StoredChoice = {},
+  { runs = runsFolder(), studies = studiesFolder(), results = true, onLeftOut = warnOnce }: StoredChoice = {},
 ): StoredPlan {
-  const found = new FoundRuns([runs, resultsFolder()], onLeftOut);
-  const stored: { runs: FacetedRun[]; studies: FacetedStudy[]; missing: Member[] } = {
-    runs: [],
-    studies: [],
-    missing: [],
+  const found = new FoundRuns(results ? [runs, resultsFolder()] : [runs], onLeftOut);
+  const places = results ? [studies, studyResultsFolder()] : [studies];
+  const stored = {
+    runs: [] as FacetedRun[],
+    studies: [] as FacetedStudy[],
+    diverged: [] as FacetedRun[],
+    missing: [] as Member[],
   };
   for (const member of expand(plan)) {
     if (member.what === "run") {
       const run = found.add(member);
+      const lost = run ? undefined : found.diverged(member);
       if (run) stored.runs.push(faceted(run, shownFacets(member.facets)));
+      else if (lost) stored.diverged.push(faceted(lost, shownFacets(member.facets)));
       else stored.missing.push(member);
     } else {
-      const study = studyOf(member, found, [studies, studyResultsFolder()], onLeftOut);
+      const study = studyOf(member, found, places, onLeftOut);
       if (study) stored.studies.push(study);
       else stored.missing.push(member);
     }
@@ -76,6 +84,7 @@ function shownFacets(facets: Facets): Facets {
 /** The stored runs of members, found in the order of the plan: a trunk before its branches. */
 class FoundRuns {
   readonly #finished = new Map<string, RunReader[]>();
+  readonly #lost = new Map<string, RunReader[]>();
   readonly #requests = new Map<string, RunRequest>();
   readonly #runs = new Map<string, RunReader>();
   readonly #facets = new Map<string, Facets>();
@@ -87,9 +96,22 @@ class FoundRuns {
     readonly onLeftOut: OnLeftOut,
   ) {}
 
-  /** Looks for the run of a member, and remembers it. */
+  /** Looks for the finished run of a member, and remembers it. */
   add(member: RunMember): RunReader | undefined {
     this.#facets.set(member.name, member.facets);
+    const run = this.#find(member, this.#finishedOf(member.task));
+    if (!run) return undefined;
+    this.#data.set(member.task, run.record.data.fingerprint);
+    this.#runs.set(member.name, run);
+    return run;
+  }
+
+  /** The run of a member that diverged. */
+  diverged(member: RunMember): RunReader | undefined {
+    return this.#find(member, this.#divergedOf(member.task));
+  }
+
+  #find(member: RunMember, runs: readonly RunReader[]): RunReader | undefined {
     const { from } = member;
     const trunk = from && this.#runs.get(from.trunk);
     const edit = from?.edit === undefined ? undefined : this.edit(from.edit);
@@ -101,13 +123,9 @@ class FoundRuns {
       ...(edit !== undefined && { edit }),
       ...(from.memory === false && { memory: false }),
     };
-    const candidates = candidatesOf(this.#finishedOf(member.task), request, this.onLeftOut, origin);
     const data = this.#data.get(member.task);
-    const run = preferred(candidates, data);
-    if (!run || (data !== undefined && run.record.data.fingerprint !== data)) return undefined;
-    this.#data.set(member.task, run.record.data.fingerprint);
-    this.#runs.set(member.name, run);
-    return run;
+    const run = preferred(candidatesOf(runs, request, this.onLeftOut, origin), data);
+    return data === undefined || run?.record.data.fingerprint === data ? run : undefined;
   }
 
   /** The run of a member, if it was found. */
@@ -137,6 +155,12 @@ class FoundRuns {
   #finishedOf(task: string): readonly RunReader[] {
     const known = this.#finished.get(task) ?? finishedRuns(this.roots, taskNamed(task), this.onLeftOut);
     this.#finished.set(task, known);
+    return known;
+  }
+
+  #divergedOf(task: string): readonly RunReader[] {
+    const known = this.#lost.get(task) ?? divergedRuns(this.roots, taskNamed(task), this.onLeftOut);
+    this.#lost.set(task, known);
     return known;
   }
 }

@@ -48,6 +48,16 @@ export function finishedRuns(
   return findRuns(roots, { task: name, where: ({ status }) => status === "finished", onLeftOut });
 }
 
+/** The runs of a task under some folders that diverged. @param onLeftOut default a process warning, once for each */
+export function divergedRuns(
+  roots: readonly string[],
+  { name }: Task,
+  onLeftOut: OnLeftOut = warnOnce,
+): RunReader[] {
+  const where = ({ status, diverged }: RunRecord): boolean => status === "failed" && diverged !== undefined;
+  return findRuns(roots, { task: name, where, onLeftOut });
+}
+
 /**
  * Those among the finished runs of a request's task that were trained as it asks, on whatever data, and hold what their records
  * state.

@@ -78,6 +78,16 @@ export interface Filling extends Pick<Stretch, "backend" | "device" | "versions"
   readonly at: string;
 }
 
+/** The measured norms of another run that a branch is held at. They stay these, whatever is measured of that run later. */
+export interface HeldNorms {
+  /** Id of that run. */
+  readonly run: string;
+  /** Steps at which they were measured; between them they are interpolated. */
+  readonly steps: readonly number[];
+  /** 12 hexadecimal digits of SHA-256 over steps and norms. */
+  readonly hash: string;
+}
+
 /** What is known about a run: the content of its run.json. */
 export interface RunRecord extends FolderRecord, Omit<RunIdentity, "data"> {
   /** How the configuration was chosen, for the reader: "quick". */
@@ -93,6 +103,10 @@ export interface RunRecord extends FolderRecord, Omit<RunIdentity, "data"> {
   readonly stretches: readonly Stretch[];
   /** In order; absent: all was measured while it trained. */
   readonly fillings?: readonly Filling[];
+  /** Of a branch that is held at another run's norms: what those were when it was begun. */
+  readonly norms?: HeldNorms;
+  /** Updates made when a loss or a weight was first found NaN or infinite; absent unless that ended it. */
+  readonly diverged?: number;
   /** The most memory that the processes that trained it held, in bytes (resident; whatever else they did included). */
   readonly peakMemory?: number;
 }
@@ -154,6 +168,8 @@ export const RUN: FolderKind = {
         code: codeRule,
       }),
     ),
+    "norms?": fields({ run: nameRule, steps: list(whole()), hash: nameRule }),
+    "diverged?": whole(),
     "peakMemory?": finite(0),
   },
   nameOf: (record) => runId(identityOf(record as unknown as RunRecord)),

@@ -5,11 +5,18 @@ import type { RunRecord } from "./record.js";
  * measured are the task's own.
  * @param keeping how many leading singular vectors it is to keep besides
  */
-export function commandToRemake(
-  { task, training, seed, order, origin }: RunRecord,
-  keeping: { readonly vectors?: number } = {},
-): string {
-  const options: [string, unknown][] = [
+export function commandToRemake(record: RunRecord, keeping: { readonly vectors?: number } = {}): string {
+  return trainCommand(record.task, [...optionsOf(record), ["vectors", keeping.vectors], ["retrain", true]]);
+}
+
+/** The command that measures more of a stored run: from its kept weights, or by going on with it. */
+export function commandToMeasure(record: RunRecord, probe: string): string {
+  return trainCommand(record.task, [...optionsOf(record), ["probes", probe]]);
+}
+
+/** The options of `spectral train` that name a stored run. */
+function optionsOf({ training, seed, order, origin }: RunRecord): [string, unknown][] {
+  return [
     ["profile", "paper"], // whose values are the defaults that `training` differs from
     ...Object.entries(training).map(([key, value]): [string, unknown] => ["set", `${key}=${String(value)}`]),
     ["seed", origin ? undefined : seed],
@@ -17,10 +24,7 @@ export function commandToRemake(
     ["from", origin && `${origin.run}@${origin.step}`],
     ["edit", origin?.edit],
     ["fresh-moments", origin?.memory === false],
-    ["vectors", keeping.vectors],
-    ["retrain", true],
   ];
-  return trainCommand(task, options);
 }
 
 /** `spectral train TASK` with its options, as far as they have a value; `true` is that of a flag. */

@@ -9,8 +9,7 @@ import { isResult, readResult } from "./results.js";
 import { readRun, type RunReader } from "./stored-run.js";
 
 /**
- * The weights of a run at a step: what studies compare. To look at edited weights make another one, and say what was done:
- * `{ ...input, edit: printEdit(edit), weights: () => applyEdit(edit, ...).weights }`.
+ * The weights of a run at a step: what studies compare. `editedInput` makes one of edited weights.
  */
 export interface RunAtStep {
   readonly run: RunReader;
@@ -45,6 +44,14 @@ export function runAtStep(text: string, roots: RunsFolders = [runsFolder(), resu
   const run = found.find((candidate) => candidate.weightSteps().includes(step));
   if (run === undefined) throw notKept(found, step);
   return { run, step, weights: () => run.readWeights(step) };
+}
+
+/**
+ * The run of a name: its id or the beginning of one, the same after its task ("vgg/02952b"), or its folder.
+ * @throws StoreError if no run or more than one is meant
+ */
+export function runNamed(name: string, roots: RunsFolders = [runsFolder(), resultsFolder()]): RunReader {
+  return runsNamed(name, roots)[0];
 }
 
 /** The one run that is meant, once per folder in which it lies. @throws StoreError */

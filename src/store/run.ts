@@ -163,7 +163,8 @@ function writableRun(folder: string, opened: OpenFolder<RunRecord>): Run {
       opened.cutRows(found?.rowsBytes ?? 0);
       const reached = found?.checkpoint.step ?? -1;
       for (const place of [steps, weights, moments]) dropSteps(place, (step) => step > reached);
-      if (opened.record.status !== "running") update({ status: "running", failure: undefined });
+      if (opened.record.status !== "running")
+        update({ status: "running", failure: undefined, diverged: undefined });
       return found?.checkpoint;
     },
     pruneCheckpoints(keep) {

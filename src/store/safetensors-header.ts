@@ -3,6 +3,7 @@ import { sizeOf } from "../core/array.js";
 import { formatOf } from "../core/files/format.js";
 import { printable } from "../core/printable.js";
 import { isObject } from "../core/schema.js";
+import type { ByteSource } from "./byte-source.js";
 import { elementBits } from "./element-types.js";
 import { jsonEntries, jsonValue, type JsonEntry } from "./json-object.js";
 
@@ -29,15 +30,6 @@ export interface SafetensorsHeader {
 export function quoted(text: string): string {
   const cut = text.length > 200;
   return printable(JSON.stringify(cut ? `${text.slice(0, 200)}…` : text));
-}
-
-/** A file or buffer that can be read in parts. */
-export interface ByteSource {
-  /** Its name in errors. */
-  readonly name: string;
-  readonly size: number;
-  /** Exactly `length` bytes from `offset`. */
-  read(offset: number, length: number): Uint8Array;
 }
 
 const OPENING_BRACE = 0x7b;

@@ -1,16 +1,10 @@
-import * as fs from "node:fs";
 import { sizeOf, type NamedArrays, type NdArray } from "../core/array.js";
-import { DataError, SpectralError } from "../core/errors.js";
+import { DataError } from "../core/errors.js";
 import { writeFileAtomic } from "../core/files/atomic.js";
-import { ELEMENT_BYTES, READ_AS, elementsOf, isReadable, roomFor, whyUnread } from "./element-types.js";
-import { reasonOf } from "../core/files/io-error.js";
-import {
-  quoted,
-  readHeader,
-  type ByteSource,
-  type SafetensorsHeader,
-  type TensorInfo,
-} from "./safetensors-header.js";
+import { openFile, type ByteSource } from "./byte-source.js";
+import { ELEMENT_BYTES, READ_AS } from "./element-types.js";
+import { quoted, readHeader, type SafetensorsHeader, type TensorInfo } from "./safetensors-header.js";
+import { readableType, readPart } from "./tensor-part.js";
 
 export type { TensorInfo } from "./safetensors-header.js";
 
@@ -92,7 +86,7 @@ export function readSafetensors(path: string, names?: readonly string[]): Safete
 
 /** Opens a file and checks its header; `close` it afterwards. @throws DataError as readSafetensors */
 export function openSafetensors(path: string): SafetensorsFile {
-  const { source, close } = openBytes(path);
+  const source = openFile(path);
   try {
     const { tensors, metadata } = readHeader(source);
     const info = (name: string): TensorInfo => {
@@ -106,10 +100,10 @@ export function openSafetensors(path: string): SafetensorsFile {
       info,
       read: (name) => readTensor(source, info(name)),
       readPart: (name, from, count) => readPart(source, info(name), from, count),
-      close,
+      close: () => source.close(),
     };
   } catch (error) {
-    close();
+    source.close();
     throw error;
   }
 }
@@ -156,71 +150,4 @@ function readAll(source: ByteSource, { tensors, metadata }: SafetensorsHeader): 
 function readTensor(source: ByteSource, info: TensorInfo): NdArray {
   const dtype = readableType(source, info);
   return { dtype: READ_AS[dtype], shape: info.shape, data: readPart(source, info, 0, sizeOf(info.shape)) };
-}
-
-/** More is read in pieces: Node 20 has no Uint8Array beyond 4 GiB, and no read beyond 2 GiB. */
-const MOST_AT_ONCE = 2 ** 30;
-const PIECE = 2 ** 26;
-
-function readPart(source: ByteSource, info: TensorInfo, from: number, count: number): NdArray["data"] {
-  const dtype = readableType(source, info);
-  const width = ELEMENT_BYTES[dtype];
-  const place = `${source.name}, tensor ${quoted(info.name)}`;
-  const elements = (start: number, length: number): NdArray["data"] =>
-    elementsOf(source.read(info.offset + start * width, length * width), dtype, place);
-  try {
-    if (count * width <= MOST_AT_ONCE) return elements(from, count);
-    const data = roomFor(dtype, count);
-    for (let done = 0; done < count; done += PIECE / width) {
-      const piece = elements(from + done, Math.min(PIECE / width, count - done));
-      (data as { set(piece: NdArray["data"], at: number): void }).set(piece, done);
-    }
-    return data;
-  } catch (error) {
-    if (!(error instanceof RangeError)) throw error;
-    throw new DataError(
-      `${place} of shape [${info.shape.join(", ")}]: not enough memory for ${count} numbers`,
-      {
-        cause: error,
-      },
-    );
-  }
-}
-
-function readableType({ name: source }: ByteSource, { name, dtype }: TensorInfo): keyof typeof ELEMENT_BYTES {
-  if (isReadable(dtype)) return dtype;
-  throw new DataError(
-    `${source}: expected a safetensors file with one of the types ${Object.keys(ELEMENT_BYTES).join(", ")} for tensor ${quoted(name)}, ` +
-      `found ${quoted(dtype)}: ${whyUnread(dtype)}`,
-  );
-}
-
-function openBytes(path: string): { readonly source: ByteSource; close(): void } {
-  const guard = <T>(action: () => T): T => {
-    try {
-      return action();
-    } catch (error) {
-      if (error instanceof SpectralError) throw error;
-      throw new DataError(`cannot read ${path}: ${reasonOf(error)}`, { cause: error });
-    }
-  };
-  return guard(() => {
-    const stat = fs.statSync(path);
-    if (!stat.isFile()) throw new DataError(`cannot read ${path}: expected a file, found a folder or device`);
-    const file = fs.openSync(path, "r");
-    const read = (offset: number, length: number): Uint8Array =>
-      guard(() => readExactly(file, path, offset, length));
-    return { source: { name: path, size: stat.size, read }, close: () => fs.closeSync(file) };
-  });
-}
-
-function readExactly(file: number, path: string, offset: number, length: number): Uint8Array {
-  const bytes = new Uint8Array(length); // its own memory, so that typed views of it are aligned
-  let filled = 0;
-  while (filled < length) {
-    const count = fs.readSync(file, bytes, filled, Math.min(length - filled, 2 ** 30), offset + filled);
-    if (count === 0) throw new DataError(`${path}: expected ${length} bytes at ${offset}, found ${filled}`);
-    filled += count;
-  }
-  return bytes;
 }

@@ -65,11 +65,13 @@ export interface StudyRecord extends FolderRecord {
   readonly code: Code;
   /** The engines that decomposed matrices for it, in the order in which they were first used; absent: none did. */
   readonly svd?: readonly string[];
+  /** The backends that evaluated networks for it, likewise. */
+  readonly backend?: readonly string[];
 }
 
 /** The part of a record that changes while a study goes on. */
 export type StudyChanges = Partial<
-  Pick<StudyRecord, "status" | "finished" | "failure" | "timings" | "code" | "svd">
+  Pick<StudyRecord, "status" | "finished" | "failure" | "timings" | "code" | "svd" | "backend">
 >;
 
 /** A study as tables and figures read it. */
@@ -133,6 +135,7 @@ export const STUDY: FolderKind = {
     changed: configRule,
     code: codeRule,
     "svd?": list(text()),
+    "backend?": list(text()),
   },
   places: ["parts"],
   kept: ["parts"],

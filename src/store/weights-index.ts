@@ -6,7 +6,7 @@ import { printable } from "../core/printable.js";
 import { jsonEntries, jsonValue } from "./json-object.js";
 import { quoted } from "./safetensors-header.js";
 
-/** Which shard each tensor lies in, as `model.safetensors.index.json` has it. */
+/** Which shard each tensor lies in, as `model.safetensors.index.json` or `pytorch_model.bin.index.json` has it. */
 export interface WeightsIndex {
   readonly path: string;
   /** By tensor, the path of its shard. */
@@ -20,7 +20,7 @@ const MOST_OF_NAME = 4096; // bytes of a file's name
 export function readIndex(path: string): WeightsIndex {
   const fail = (found: string): never => {
     throw new DataError(
-      `${path}: expected a safetensors file, or an index of shards (JSON with a weight_map of file names), found ${found}`,
+      `${path}: expected a safetensors file, a PyTorch checkpoint, or an index of shards (JSON with a weight_map of file names), found ${found}`,
     );
   };
   try {

@@ -1,16 +1,17 @@
 import * as fs from "node:fs";
 import { basename, join } from "node:path";
-import { sizeOf, type NdArray } from "../core/array.js";
+import type { NdArray } from "../core/array.js";
 import { DataError, messageOf } from "../core/errors.js";
 import { formatOf } from "../core/files/format.js";
 import { codeOf, reasonOf } from "../core/files/io-error.js";
 import { printable } from "../core/printable.js";
-import { quoted, type TensorInfo } from "./safetensors-header.js";
-import { openSafetensors, type SafetensorsFile } from "./safetensors.js";
+import { quoted } from "./safetensors-header.js";
+import { openTensorFile } from "./open-tensor-file.js";
+import type { FileTensor, TensorFile, TensorReader } from "./tensor-file.js";
 import { readIndex, type WeightsIndex } from "./weights-index.js";
 
 /** A tensor of a model. */
-export interface StoredTensor extends TensorInfo {
+export interface StoredTensor extends FileTensor {
   /** Unique in the model: the tensor's own name, after that of its file where several files have one of that name. */
   readonly name: string;
   /** The file that it lies in, and its name there. */
@@ -31,22 +32,22 @@ export interface Weights {
 }
 
 /**
- * Opens a safetensors file, an index (`model.safetensors.index.json`) with the shards that it names, or a folder: its
- * index, else all of its safetensors files. Of many files one is open at a time.
+ * Opens a safetensors file or a PyTorch checkpoint, an index (`model.safetensors.index.json`, `pytorch_model.bin.index.json`) with
+ * the shards that it names, or a folder: its index, else all of its files of one kind (see `KINDS`). Of many files one is
+ * open at a time.
  * @throws DataError if there is nothing of the kind; of a shard that is missing or damaged `faults` tells
  */
-export function openWeights(path: string): Weights {
+export async function openWeights(path: string): Promise<Weights> {
   const { files, index } = filesOf(path);
   const alone = files.length === 1 && index === undefined;
   const faults: string[] = [];
   const listed: StoredTensor[] = [];
-  const read = new Set<string>();
+  const read = new Map<string, TensorFile>();
   for (const file of files) {
     try {
-      const opened = openSafetensors(file);
-      for (const key of opened.names) listed.push({ ...opened.info(key), key, file });
-      opened.close();
-      read.add(file);
+      const opened = await openTensorFile(file);
+      for (const tensor of opened.tensors) listed.push({ ...tensor, key: tensor.name, file });
+      read.set(file, opened);
     } catch (error) {
       if (alone) throw error;
       const absent = index !== undefined && !fs.existsSync(file);
@@ -56,25 +57,22 @@ export function openWeights(path: string): Weights {
     }
   }
   faults.push(...(index === undefined ? missingShards(files) : missingTensors(index, listed, read)));
-  return { files, tensors: withUniqueNames(listed, index), faults, ...reader() };
+  return { files, tensors: withUniqueNames(listed, index), faults, ...reader(read) };
 }
 
 /** Reads parts of tensors, with one file open at a time. */
-function reader(): Pick<Weights, "readPart" | "close"> {
-  let open: { readonly path: string; readonly file: SafetensorsFile } | undefined;
+function reader(files: ReadonlyMap<string, TensorFile>): Pick<Weights, "readPart" | "close"> {
+  let open: { readonly path: string; readonly file: TensorReader } | undefined;
   const close = (): void => {
     open?.file.close();
     open = undefined;
   };
   return {
-    readPart({ file, key, dtype, shape }, from, count) {
-      if (open?.path !== file) {
+    readPart({ file: path, key }, from, count) {
+      if (open?.path !== path) {
         close();
-        open = { path: file, file: openSafetensors(file) };
+        open = { path, file: files.get(path)!.open() };
       }
-      const now = open.file.info(key);
-      if (now.dtype !== dtype || sizeOf(now.shape) !== sizeOf(shape))
-        throw new DataError(`${file}, tensor ${quoted(key)}: the file was changed while it was read`);
       return open.file.readPart(key, from, count);
     },
     close,
@@ -97,32 +95,58 @@ function filesOfIndex(path: string): { readonly files: readonly string[]; readon
   return { files: [...new Set(index.shards.values())].sort(byNumber), index };
 }
 
+/** Files of weights in a folder, the first kind that there is: an index of that kind stands for all of its files. */
+const KINDS: readonly { readonly index?: string; readonly files: RegExp }[] = [
+  { index: ".safetensors.index.json", files: /\.safetensors$/ },
+  { index: ".bin.index.json", files: /^pytorch_model.*\.bin$/ },
+  { files: /\.(pt|pth|bin|ckpt)$/ },
+];
+
 function filesOfFolder(folder: string): { readonly files: readonly string[]; readonly index?: WeightsIndex } {
-  const names = fs.readdirSync(folder).filter((name) => !name.startsWith("."));
-  const indices = names.filter((name) => name.endsWith(".safetensors.index.json")).sort(byNumber);
-  const files = names.filter((name) => name.endsWith(".safetensors")).sort(byNumber);
-  if (indices.length === 1) return filesOfIndex(join(folder, indices[0]));
-  if (indices.length > 1) {
-    const list = indices.map((name) => quoted(name)).join(", ");
-    throw new DataError(`${folder}: expected one index of shards, found ${list}; name one of them`);
+  const names = namesIn(folder);
+  for (const kind of KINDS) {
+    const indices = names.filter((name) => isIndexOf(name, kind));
+    const files = names.filter((name) => kind.files.test(name));
+    if (indices.length === 1) return filesOfIndex(join(folder, indices[0]));
+    if (indices.length > 1) {
+      const list = indices.map((name) => quoted(name)).join(", ");
+      throw new DataError(`${folder}: expected one index of shards, found ${list}; name one of them`);
+    }
+    if (files.length > 0) return { files: files.map((name) => join(folder, name)) };
   }
-  if (files.length > 0) return { files: files.map((name) => join(folder, name)) };
-  const below = names.filter((name) => holdsWeights(join(folder, name))).sort(byNumber);
+  const below = names.filter((name) => holdsWeights(join(folder, name)));
   const advice =
     below.length === 0
       ? ""
       : `; below it, ${below.slice(0, 10).map(quoted).join(", ")} ${below.length === 1 ? "has" : "have"} some`;
   throw new DataError(
-    `${folder}: expected a folder with *.safetensors files or a model.safetensors.index.json, found none${advice}`,
+    `${folder}: expected a folder with *.safetensors files, PyTorch checkpoints (*.pt, *.pth, *.bin, *.ckpt) or an index of shards, ` +
+      `found none${advice}`,
   );
 }
 
-function holdsWeights(folder: string): boolean {
+/** Names of what lies in a folder, in the order of their numbers, without what is hidden. */
+function namesIn(folder: string): string[] {
+  const names = fs.readdirSync(folder).filter((name) => !name.startsWith("."));
+  return names.sort(byNumber);
+}
+
+/** Whether something is a folder with files of weights. */
+export function holdsWeights(folder: string): boolean {
   try {
-    return fs.readdirSync(folder).some((name) => name.endsWith(".safetensors"));
+    return namesIn(folder).some(isWeightsName);
   } catch {
     return false; // a file, or one that may not be read
   }
+}
+
+/** Whether a file is called as one of weights is. */
+export function isWeightsName(name: string): boolean {
+  return KINDS.some((kind) => kind.files.test(name) || isIndexOf(name, kind));
+}
+
+function isIndexOf(name: string, { index }: (typeof KINDS)[number]): boolean {
+  return index !== undefined && name.endsWith(index);
 }
 
 /** JSON text; the header of a safetensors file begins with its length. */
@@ -147,7 +171,7 @@ function missingShards(files: readonly string[]): string[] {
   const present = new Set(files);
   const missing = new Set<string>();
   for (const file of files) {
-    const parts = /^(.*-)(\d{1,6})(-of-)(\d{1,6})(\.safetensors)$/.exec(file);
+    const parts = /^(.*-)(\d{1,6})(-of-)(\d{1,6})(\.safetensors|\.bin)$/.exec(file);
     if (parts === null) continue;
     const [, before, number, of, total, after] = parts;
     for (let i = 1; i <= Number(total) && missing.size < 1000; i++) {
@@ -162,7 +186,7 @@ function missingShards(files: readonly string[]): string[] {
 function missingTensors(
   index: WeightsIndex,
   listed: readonly StoredTensor[],
-  read: ReadonlySet<string>,
+  read: ReadonlyMap<string, unknown>,
 ): string[] {
   const present = new Set(listed.map(({ file, key }) => `${file}\0${key}`));
   const missing = new Map<string, string[]>();

@@ -251,7 +251,9 @@ function studyOf(
   parts: readonly string[],
 ): StudyMember {
   const read = inputs.map(({ at, edit }, i): MemberInput => {
-    const text = edit?.replaceAll("{order}", String(members[i].facets.order ?? members[i].facets.seed));
+    const text = edit
+      ?.replaceAll("{order}", String(members[i].facets.order ?? members[i].facets.seed))
+      .replaceAll(/\{(\d+)\}/g, (_, place: string) => `{${members[Number(place) - 1].name}}`);
     return { member: members[i].name, at, ...(text !== undefined && { edit: text }) };
   });
   const name = [kind, ...parts].join(" ") + ": " + read.map(inputText).join(", ");

@@ -1,9 +1,9 @@
 import { studyNamed } from "../analysis/index.js";
+import { studyInput } from "../analysis/input.js";
 import { runStudy, type StudyOptions } from "../analysis/study.js";
 import { startBackend } from "../backend/start.js";
 import type { EngineName } from "../linalg/engine-choice.js";
 import { resultsFolder } from "../store/paths.js";
-import { runAtStep } from "../store/run-at-step.js";
 import { readRun, type RunReader } from "../store/stored-run.js";
 import { readStudy, type StudyReader } from "../store/study.js";
 import { type RunProgress, runTask } from "../tasks/run.js";
@@ -100,7 +100,9 @@ async function startOf(
 async function compute(member: StudyMember, resolver: Resolver, options: StudyOptions): Promise<void> {
   const [, , ...texts] = (await studyWords(member, resolver))!;
   const roots = [resolver.runs, resultsFolder()];
-  const inputs = texts.slice(0, member.inputs.length).map((text) => runAtStep(text, roots));
+  const inputs = await Promise.all(
+    texts.slice(0, member.inputs.length).map((text) => studyInput(text, roots)),
+  );
   const computing = runStudy({ kind: studyNamed(member.kind), inputs, set: member.set }, options);
   for (let next = await computing.next(); !next.done; next = await computing.next());
 }

@@ -115,7 +115,7 @@ export interface StudyGroup {
 export interface StudyInputGroup {
   readonly group: string;
   readonly at: Moment;
-  /** What is done to them first. */
+  /** What is done to them first. `{1}` stands for the run of the first input's member, and so on; `{order}` as in `edits`. */
   readonly edit?: string;
 }
 
@@ -364,7 +364,8 @@ function checkStudies(
     for (const value of values) configure(kind, defaults, { [name]: value }, checks);
   configure(kind, defaults, set, checks);
   const groups = inputs.map(({ group }) => groupNamed(plan, group));
-  for (const { edit } of inputs) if (edit !== undefined) checkEdit(edit, new Set());
+  const places = new Set(inputs.map((_, i) => String(i + 1)));
+  for (const { edit } of inputs) if (edit !== undefined) checkEdit(edit, places);
   const known = new Set<string>(FACETS);
   for (const group of groups) facetsOfGroup(plan, group).forEach((name) => known.add(name));
   for (const name of [...same, ...differ])

@@ -1,10 +1,12 @@
+import type { ImageData } from "../data/images.js";
+import { classificationMeasuring, openClassificationData } from "./image-classification.js";
 import { defineTask } from "./task.js";
-import { buildVgg, openVggData, vggChecks, vggDefaults, vggMeasuring } from "./vgg.js";
+import { buildVgg, vggChecks, type VggConfig, vggDefaults } from "./vgg.js";
 
 const settings = { "no-decay": {}, decay: { weightDecay: 5e-3 } };
 
 /** A first experiment: what weight decay does to the spectra of a small VGG. */
-export const cifarDecay = defineTask({
+export const cifarDecay = defineTask<VggConfig, ImageData>({
   name: "cifar-decay",
   title: "With and without weight decay: VGG-11 on CIFAR-10",
   section: "none: the way in (notebook 02); section 5 is its grown-up version",
@@ -20,7 +22,7 @@ export const cifarDecay = defineTask({
     evaluationLimit: 2000,
   },
   checks: vggChecks,
-  measuring: vggMeasuring,
+  measuring: classificationMeasuring,
   profiles: {
     quick: {
       summary:
@@ -43,6 +45,6 @@ export const cifarDecay = defineTask({
     },
     paper: { summary: "not in the paper: the same as lab", config: {}, settings },
   },
-  open: openVggData,
+  open: openClassificationData,
   build: buildVgg,
 });

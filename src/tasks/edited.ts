@@ -7,10 +7,12 @@ import {
   applyEdit,
   type Edit,
   type EditContext,
+  normsReadBy,
   parseEdit,
   readingFrom,
   weightsReadBy,
 } from "../train/edits/edit.js";
+import { namedBeside } from "./held.js";
 
 /**
  * What an edit of a run's weights reads besides them: the run itself at another step, or another run of its task, which is looked for in
@@ -30,9 +32,10 @@ export function readBy(edit: Edit, { folder, record }: RunReader, roots: RunsFol
  * @throws StoreError as runAtStep
  */
 export function resolved(edit: Edit, run: RunReader, roots: RunsFolders): Edit {
-  const named = weightsReadBy(edit)?.run;
+  const named = weightsReadBy(edit)?.run ?? normsReadBy(edit);
   if (named === undefined || /^[0-9a-f]{12}$/.test(named)) return edit;
-  return readingFrom(edit, readBy(edit, run, roots)!.run.record.id);
+  const { record } = readBy(edit, run, roots)?.run ?? namedBeside(named, run, roots);
+  return readingFrom(edit, record.id);
 }
 
 /**
@@ -52,7 +55,7 @@ export function masksOf(
   const beside = [...new Set([...roots, dirname(dirname(run.folder))])];
   const trunk = runAtStep(`${task}/${origin.run}@${origin.step}`, beside);
   const before = masksOf(trunk, model, roots);
-  if (!edit || !("mask" in edit || before)) return before;
+  if (!edit || "norms" in edit || !("mask" in edit || before)) return before;
   const other = readBy(edit, trunk.run, roots)?.weights();
   const { masks, alongside } = applyEdit(edit, { model, weights: trunk.weights(), seed: order, other });
   return masks ?? (alongside && before ? alongside(before) : before);

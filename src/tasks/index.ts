@@ -4,14 +4,15 @@ import { lstm } from "./lstm.js";
 import { mlpLabels } from "./mlp-labels.js";
 import { mnistMlp } from "./mnist-mlp.js";
 import { modularAddition } from "./modular-addition.js";
+import { resnet } from "./resnet.js";
 import type { Task } from "./task.js";
 import { transformer } from "./transformer.js";
 import { unet } from "./unet.js";
 import { vgg } from "./vgg.js";
 
-export { cifarDecay, lstm, mlpLabels, mnistMlp, modularAddition, transformer, unet, vgg };
+export { cifarDecay, lstm, mlpLabels, mnistMlp, modularAddition, resnet, transformer, unet, vgg };
 
-/** All experiments, in the order of the paper. */
+/** All experiments, in the order of the paper; what it does not have comes last. */
 export const TASKS: readonly Task[] = [
   mnistMlp,
   cifarDecay,
@@ -21,6 +22,7 @@ export const TASKS: readonly Task[] = [
   lstm,
   transformer,
   mlpLabels,
+  resnet,
 ];
 
 /** The task called `name`. @throws ConfigError with the nearest name if there is none */

@@ -2,7 +2,14 @@ import type { Backend } from "../backend/backend.js";
 import { startBackend } from "../backend/start.js";
 import type { NamedArrays } from "../core/array.js";
 import { type Config, configure } from "../core/config.js";
-import { ConfigError, DamagedError, DataError, messageOf, StoreError } from "../core/errors.js";
+import {
+  ConfigError,
+  DamagedError,
+  DataError,
+  messageOf,
+  StoreError,
+  TrainingError,
+} from "../core/errors.js";
 import type { DataOptions } from "../data/dataset.js";
 import { type ChosenEngine, chooseEngine, type EngineName } from "../linalg/engine-choice.js";
 import { SvdPool } from "../linalg/pool.js";
@@ -26,6 +33,7 @@ import { type Edit, printEdit } from "../train/edits/edit.js";
 import type { Experiment } from "../train/experiment.js";
 import { type Outcome, type TrainingProgress, train } from "../train/loop.js";
 import { masksOf, readBy, resolved } from "./edited.js";
+import { normsHeld, recordOfHeld } from "./held.js";
 import {
   beyondRepair,
   type CoverageChoice,
@@ -175,18 +183,24 @@ function originOf({ run, step, edit, memory = true }: Branching, runs = runsFold
   };
 }
 
-/** What a branch starts from: the trunk's state at its step, after the edit; undefined of a run that is no branch. */
-async function startOf({ request, description, experiment }: PreparedRun): Promise<Start | undefined> {
+/**
+ * What a branch starts from: the trunk's state at its step, after the edit; undefined of a run that is no branch.
+ * @param record of the branch, which says what norms it was begun with
+ */
+async function startOf(prepared: PreparedRun, record: RunRecord): Promise<Start | undefined> {
+  const { request, description, experiment } = prepared;
   if (!request.start) return undefined;
   const { run, step, edit, memory } = request.start;
   const { runs = runsFolder() } = request;
   const { model } = experiment;
   const kept = startFrom(run, step, model, { memory });
   const masks = masksOf({ run, step, weights: () => kept.weights }, model, [runs]);
-  const trunk = { ...kept, masks };
+  const held = normsHeld(request.start, experiment, { roots: [runs], begun: record.norms });
+  const trunk = { ...kept, masks, norms: held };
   if (!edit) return trunk;
   const { seed, order = seed } = description;
-  return startAfter(edit, trunk, { experiment, seed: order, other: readBy(edit, run, [runs])?.weights() });
+  const other = readBy(edit, run, [runs])?.weights();
+  return startAfter(edit, trunk, { experiment, seed: order, other, norms: held });
 }
 
 /** The run of a request if it is there and finished. */
@@ -263,8 +277,9 @@ async function* trainOpened(
   let training: ReturnType<typeof train> | undefined;
   try {
     const { config, coverage } = description; // of an interrupted run the rest may be measured otherwise
-    run.update({ status: "running", failure: undefined, config, coverage });
-    const start = await startOf(prepared);
+    run.update({ status: "running", failure: undefined, diverged: undefined, config, coverage });
+    const start = await startOf(prepared, run.record);
+    if (start?.norms) run.update({ norms: recordOfHeld(start.norms) });
     const streams = { init: seed, order };
     training = train(experiment, run, { streams, start, svd: pool, signal, checkpointSeconds });
     const svd = await pool.description;
@@ -302,7 +317,8 @@ async function* trainOpened(
 function noteFailure(run: Run, error: unknown): void {
   if (run.record.status === "finished") return;
   try {
-    run.update({ status: "failed", failure: messageOf(error) });
+    const diverged = error instanceof TrainingError ? error.step : undefined;
+    run.update({ status: "failed", failure: messageOf(error), diverged });
   } catch {
     // what made it fail is thrown, and says more
   }
@@ -358,7 +374,7 @@ async function filled(run: Run, prepared: PreparedRun): Promise<RunReader> {
     const missing = missingFor(run, prepared);
     if (missing.probes.size === 0) return run;
     pool = poolOf(run, prepared);
-    const start = await startOf(prepared);
+    const start = await startOf(prepared, run.record);
     const reference = (): NamedArrays => start?.weights ?? experiment.model.init(description.seed);
     const svds = new ReferenceSvds(experiment.model, reference, pool);
     const svd = await pool.description;

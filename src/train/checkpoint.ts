@@ -4,6 +4,7 @@ import { printable } from "../core/printable.js";
 import { toArrays } from "../nn/parameters.js";
 import type { Checkpoint } from "../store/checkpoints.js";
 import type { Metadata, Safetensors } from "../store/safetensors.js";
+import type { NormCourse } from "./norm-course.js";
 import type { TrainingState } from "./step.js";
 
 /** The mean training loss since the last measurement, carried across an interruption so that no row changes. */
@@ -27,6 +28,8 @@ export interface Start {
   readonly running?: Readonly<RunningLoss>;
   /** 0/1 by parameter name: weights that stay at exactly 0 from the first batch on. */
   readonly masks?: NamedArrays;
+  /** Norms that matrices are held at after every update. */
+  readonly norms?: NormCourse;
   /** The step at which training stops early because the experiment's goal was met before this step. */
   readonly end?: number;
 }

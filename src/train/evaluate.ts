@@ -1,3 +1,4 @@
+import { setImmediate } from "node:timers/promises";
 import * as tf from "@tensorflow/tfjs";
 import { randomStream } from "../core/random.js";
 import type { Metrics, Model, Parameters, Ratio } from "../nn/model.js";
@@ -8,22 +9,29 @@ export interface EvaluationOptions {
   readonly batchSize: number;
   /** Evaluate only the first so many examples. Default all. */
   readonly limit?: number;
+  /** Stops before the next batch: rejects with the signal's reason. */
+  readonly signal?: AbortSignal;
 }
+
+/** What a mean over a data set gives equal weight to. The authors' code averages over batches (docs/quirks.md). */
+export type MeanOver = "examples" | "batches";
 
 /**
  * Evaluation-mode metrics over a data set: sums and counts over examples, so that a short last batch counts for what
  * it holds. What is random in a batch (a diffusion model's noise) is the same in every evaluation.
+ * @param options.mean "batches": sums of the batches' means and counts of batches instead
  */
 export async function evaluate<Batch>(
   model: Model<Batch>,
   parameters: Parameters,
   buffers: Parameters,
   examples: Examples<Batch>,
-  { batchSize, limit = examples.count }: EvaluationOptions,
+  { mean = "examples", ...options }: EvaluationOptions & { readonly mean?: MeanOver },
 ): Promise<Metrics> {
   const total: Record<string, Ratio> = {};
-  await forEachBatch(examples, batchSize, limit, async (batch) => {
-    for (const [name, { sum, count }] of Object.entries(await model.evaluate(parameters, buffers, batch))) {
+  await forEachBatch(examples, options, async (batch) => {
+    for (const [name, ratio] of Object.entries(await model.evaluate(parameters, buffers, batch))) {
+      const { sum, count } = mean === "examples" ? ratio : { sum: valueOf(ratio), count: 1 };
       const before = total[name] ?? { sum: 0, count: 0 };
       total[name] = { sum: before.sum + sum, count: before.count + count };
     }
@@ -34,12 +42,13 @@ export async function evaluate<Batch>(
 /** Calls `visit` with the first `limit` examples in order, batch by batch, and frees each batch after it. */
 export async function forEachBatch<Batch>(
   examples: Examples<Batch>,
-  batchSize: number,
-  limit: number,
+  { batchSize, limit = examples.count, signal }: EvaluationOptions,
   visit: (batch: Batch, number: number) => Promise<void> | void,
 ): Promise<void> {
   const count = Math.min(limit, examples.count);
   for (let start = 0, number = 0; start < count; start += batchSize, number++) {
+    if (signal) await setImmediate(); // what aborts it gets its turn
+    signal?.throwIfAborted();
     const length = Math.min(batchSize, count - start);
     const indices = Int32Array.from({ length }, (_, i) => start + i);
     const batch = examples.batch(indices, randomStream(0, `evaluation/batch/${number}`));

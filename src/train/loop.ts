@@ -3,8 +3,11 @@ import type { NamedArrays } from "../core/array.js";
 import { DataError } from "../core/errors.js";
 import type { Clock } from "../core/time.js";
 import { stepsOf, toSteps } from "../core/time.js";
+import type { Parameters } from "../nn/model.js";
 import { disposeParameters, toTensors } from "../nn/parameters.js";
+import { heldNorms } from "../optim/held-norms.js";
 import { masked } from "../optim/masked.js";
+import type { Optimiser } from "../optim/optimiser.js";
 import type { Row } from "../store/rows.js";
 import type { Run } from "../store/run.js";
 import { Batches } from "./batches.js";
@@ -14,6 +17,7 @@ import { stepsPerEpoch } from "./examples.js";
 import type { Experiment } from "./experiment.js";
 import { PendingLosses } from "./losses.js";
 import type { Decomposer } from "./measure.js";
+import { normsAt } from "./norm-course.js";
 import { MeasurementQueue } from "./queue.js";
 import { ReferenceSvds } from "./snapshot.js";
 import { initialisation, splitFor, stateOf } from "./start.js";
@@ -82,7 +86,7 @@ export function clockOf(experiment: Experiment): Clock {
  * Between any two steps: what is due is measured, then (now and then) a checkpoint is written, then the next update is
  * made. Rows and arrays are written before the checkpoint that covers them, and what lies after a checkpoint is dropped
  * on resuming, so that a run stopped at any moment ends with the same bytes as one that never stopped. Whoever resumes
- * gives the same options, masks included. An abandoned generator (`return()`, `break`) waits for the measurements under
+ * gives the same options, masks and norms included. An abandoned generator (`return()`, `break`) waits for the measurements under
  * way and frees all tensors.
  * @throws TrainingError on a NaN or infinite loss; everything written so far stays
  * @throws DataError for a start that is another model's or lies beyond the end
@@ -112,7 +116,7 @@ export async function* train<Batch>(
   const batches = new Batches(training, batching, streams.order);
   let state = stateOf(place, split, experiment.optimiser, { memory: from?.memory, masks: start?.masks });
   const masks = toTensors(start?.masks ?? new Map());
-  const optimiser = start?.masks ? masked(masks, experiment.optimiser) : experiment.optimiser;
+  const optimiser = wrapped(experiment.optimiser, start, masks);
   const first = from?.step ?? 0;
   let step = first;
   let measured = found !== undefined; // a checkpoint is written after the measurement of its step
@@ -179,6 +183,13 @@ export async function* train<Batch>(
     disposeState(state);
     disposeParameters(masks);
   }
+}
+
+/** An optimiser that keeps a start's masks and norms. */
+function wrapped(inner: Optimiser, start: Start | undefined, masks: Parameters): Optimiser {
+  const sparse = start?.masks ? masked(masks, inner) : inner;
+  const { norms } = start ?? {};
+  return norms ? heldNorms((step) => normsAt(norms, step), sparse) : sparse;
 }
 
 function takeRunning(running: RunningLoss): number | undefined {

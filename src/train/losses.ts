@@ -49,7 +49,7 @@ async function divergence(step: number, loss: number, parameters: Parameters): P
   const culprit = where
     ? `; parameter "${where.name}" holds ${where.value} at index ${where.index}`
     : "; all parameters are still finite";
-  return new TrainingError(`training: step ${step}: expected a finite loss, found ${loss}${culprit}`);
+  return new TrainingError(`training: step ${step}: expected a finite loss, found ${loss}${culprit}`, step);
 }
 
 /** The first NaN or infinity among named arrays, or undefined. */

@@ -1,4 +1,5 @@
 import type { Clock } from "../core/time.js";
+import { SpectrumError, TrainingError } from "../core/errors.js";
 import { stepsOf, toSteps } from "../core/time.js";
 import type { NamedArrays } from "../core/array.js";
 import type { Row } from "../store/rows.js";
@@ -134,7 +135,7 @@ export class MeasurementQueue<Batch> {
     try {
       const found = await Promise.allSettled(probes.map((probe) => probe.measure(snapshot)));
       found.forEach((result, i) => {
-        if (result.status === "rejected") throw result.reason;
+        if (result.status === "rejected") throw divergenceAt(step, result.reason);
         const measurement = result.value;
         for (const row of measurement.rows) rows.push({ step, epoch, probe: probes[i].name, ...row });
         measurement.arrays?.forEach((array, name) => arrays.set(name, array));
@@ -164,4 +165,10 @@ export class MeasurementQueue<Batch> {
     this.#goalMet = true;
     this.#end = Math.min(this.#end, step);
   }
+}
+
+/** A matrix without spectrum is one that holds a NaN or an infinity: training has diverged before a loss could say so. */
+function divergenceAt(step: number, reason: unknown): unknown {
+  if (!(reason instanceof SpectrumError)) return reason;
+  return new TrainingError(`training: step ${step}: ${reason.message}`, step);
 }

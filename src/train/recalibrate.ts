@@ -15,12 +15,12 @@ export async function recalibrate<Batch>(
   parameters: Parameters,
   buffers: Parameters,
   training: Examples<Batch>,
-  { batchSize, limit = training.count }: EvaluationOptions,
+  options: EvaluationOptions,
 ): Promise<Parameters> {
   if (!model.recalibrate) return new Map([...buffers].map(([name, tensor]) => [name, tensor.clone()]));
   let current: Parameters = toTensors(model.initBuffers(0));
   try {
-    await forEachBatch(training, batchSize, limit, (batch, seen) => {
+    await forEachBatch(training, options, (batch, seen) => {
       const next = model.recalibrate!(parameters, current, batch, seen);
       current.forEach((tensor, name) => next.get(name) === tensor || tensor.dispose());
       current = next;

@@ -6,7 +6,7 @@ import { splitStateDict, type StateDict } from "../nn/state-dict.js";
 import type { Optimiser, OptimiserState } from "../optim/optimiser.js";
 import type { RunReader } from "../store/stored-run.js";
 import { type Start, unpackMemory } from "./checkpoint.js";
-import { applyEdit, type Edit } from "./edits/edit.js";
+import { applyEdit, type Edit, type EditContext } from "./edits/edit.js";
 import { checkMasks, maskArrays } from "./edits/masks.js";
 import type { Experiment } from "./experiment.js";
 import { recalibrate } from "./recalibrate.js";
@@ -39,25 +39,27 @@ export function startFrom<Batch>(
 }
 
 /**
- * A start after an edit of its weights: edited, masked if the edit says so (else as it was), and with normalisation statistics
- * recomputed by one pass over the training set. Losses and an early end of the run that it is taken from are not taken over; the
- * optimiser's memory is, as in the authors' code, and goes where the edit moves weights. Needs a started backend and leaves no tensor on it.
+ * A start after an edit of its weights: edited, masked or held at norms if the edit says so (else as it was), and with
+ * normalisation statistics recomputed by one pass over the training set. Losses and an early end of the run that it is taken from
+ * are not taken over; the optimiser's memory is, as in the authors' code, and goes where the edit moves weights. Needs a started
+ * backend and leaves no tensor on it.
  * @param context.seed of the branch: random masks and new weights are drawn from it
  * @param context.other the weights that `weightsReadBy(edit)` names
+ * @param context.norms those of the run that `normsReadBy(edit)` names
  * @throws ConfigError for an edit that is out of range; DataError for weights or masks of another model
  */
 export async function startAfter<Batch>(
   edit: Edit,
-  { step, weights: before, memory, masks: masksBefore }: Start,
-  context: { readonly experiment: Experiment<Batch>; readonly seed: number; readonly other?: NamedArrays },
+  { step, weights: before, memory, masks: masksBefore, norms: normsBefore }: Start,
+  context: Pick<EditContext, "seed" | "other" | "norms"> & { readonly experiment: Experiment<Batch> },
 ): Promise<Start> {
-  const { experiment, seed, other } = context;
-  const edited = applyEdit(edit, { model: experiment.model, weights: before, seed, other });
-  const { alongside = (arrays: NamedArrays) => arrays } = edited;
+  const { experiment, ...given } = context;
+  const edited = applyEdit(edit, { model: experiment.model, weights: before, step, ...given });
+  const { norms = normsBefore, alongside = (arrays: NamedArrays) => arrays } = edited;
   const masks = edited.masks ?? (masksBefore && alongside(masksBefore));
   const weights = await withStatistics(experiment, maskArrays(edited.weights, masks));
   const moved = memory && { ...memory, slots: slotsAlongside(memory.slots, alongside) };
-  return { step, weights, ...(moved && { memory: moved }), ...(masks && { masks }) };
+  return { step, weights, ...(moved && { memory: moved }), ...(masks && { masks }), ...(norms && { norms }) };
 }
 
 /** An optimiser's slots, "m/<parameter>", after what an edit does to arrays that belong to the parameters. */

@@ -1,9 +1,10 @@
 import assert from "node:assert/strict";
-import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, test } from "node:test";
 import { f32, f64, foreignBytes, raw, writeForeign, type ForeignTensor } from "../store/foreign-file.js";
+import { floats, tensor, torchFile } from "../store/torch-file.js";
 import { spectral, type Ended } from "./spectral.js";
 
 const root = mkdtempSync(join(tmpdir(), "spectral-spectra-"));
@@ -220,7 +221,7 @@ test("what is no safetensors file is named in words", () => {
     [Buffer.from("\n <!DOCTYPE html><html></html>"), /an HTML page: the download failed/],
     [Buffer.from("Entry not found"), /a server's refusal in words: the download failed/],
     [Buffer.from("version https://git-lfs.github.com/spec/v1\noid sha256:0\nsize 5\n"), /Git LFS pointer/],
-    [Buffer.from("PK\x03\x04" + "x".repeat(99)), /a zip archive \(perhaps a PyTorch .*torch\.load/],
+    [Buffer.from("PK\x03\x04" + "x".repeat(99)), /cannot be read as a zip archive: End of central directory/],
     [Buffer.from("\x1f\x8b" + "x".repeat(99), "latin1"), /a gzip archive .*unpack it/],
     [Buffer.from("\x93NUMPY" + "x".repeat(99), "latin1"), /a NumPy \.npy file/],
     [foreignBytes(`{"a":${"[".repeat(200_000)}${"]".repeat(200_000)}}`), /more than 8 levels of brackets/],
@@ -234,4 +235,78 @@ test("what is no safetensors file is named in words", () => {
     assert.equal(stderr.trim().split("\n").length, 1);
     assert.equal(status, 1);
   }
+});
+
+test("steps of a training: a row each, agreement with the last, equal weights, figures", () => {
+  const folder = join(root, "steps");
+  mkdirSync(folder);
+  const at = (step: number, tensors: Readonly<Record<string, ForeignTensor>>): string => {
+    const path = join(folder, `step${step}.safetensors`);
+    writeForeign(path, tensors);
+    return path;
+  };
+  const [start, end] = [diagonal(2, 1), [0, 3, 1, 0]];
+  const paths = [
+    at(100, { w: f32([2, 2], end), v: f32([2, 2], start), n: f32([3], [1, 2, 3]) }),
+    at(0, { w: f32([2, 2], start), v: f32([2, 2], start), n: f32([3], [1, 2, 3]) }),
+    at(20, { w: f32([2, 2], start), v: f32([2, 2], start), ids: raw("I64", [2, 2], 32) }),
+  ];
+  const output = join(root, "figures");
+  const ended = spectral(["spectra", ...paths, "--over-steps", "--json", "--output", output]);
+  assert.equal(ended.status, 0, ended.stderr);
+  const rows = linesOf(ended).filter(({ matrix }) => matrix !== undefined);
+  assert.deepEqual(
+    rows.map(({ matrix, step, largest, equalTo }) => [matrix, step, largest, equalTo]),
+    [
+      ["w", 0, 2, undefined],
+      ["w", 20, 2, 0],
+      ["w", 100, 3, undefined],
+      ["v", 0, 2, undefined],
+      ["v", 20, 2, 0],
+      ["v", 100, 2, 0],
+    ],
+  );
+  assert.deepEqual(
+    rows.map(({ agreement }) => Number(Number(agreement).toFixed(6))),
+    [0, 0, 1, 1, 1, 1], // the first left vector is e1 in both, the first right one e1 and e2
+  );
+  assert.deepEqual(summaryOf(ended), {
+    steps: 3,
+    files: 3,
+    tensors: 9,
+    matrices: 6,
+    failed: 0,
+    vectors: 2,
+    scalars: 0,
+    leftOut: 1,
+    faults: [],
+    equal: ["steps 0 and 20: equal in all 2 matrices", "steps 0 and 100: equal in 1 of 2 matrices: v"],
+  });
+  for (const name of ["spectra-matrices", "spectra-singular-values"]) {
+    assert.match(readFileSync(join(output, `${name}.svg`), "utf8"), /^<svg/);
+    assert.ok(ended.stderr.includes(join(output, `${name}.png`)));
+  }
+  const csv = readFileSync(join(output, "spectra-matrices-agreement.csv"), "utf8");
+  assert.match(csv, /^step,matrix,depth,score\n0,w,0,/);
+  const table = spectral(["spectra", folder, "--over-steps"]).stdout;
+  assert.match(table, /^w +2 x 2 +20 .* as at step 0$/m);
+  assert.match(table, /^3 steps, 9 tensors in 3 files: 6 matrices shown, 2 vectors, 1 left out$/m);
+  assert.match(table, /^steps 0 and 20: equal in all 2 matrices$/m);
+  for (const wrong of [paths, [paths[0], "--output", output]])
+    assert.equal(spectral(["spectra", ...wrong]).status, 2);
+});
+
+test("a PyTorch checkpoint is read like any other file, with alpha and the edge of noise", () => {
+  const path = join(root, "x.pt");
+  const eye = Array.from({ length: 36 }, (_, i) => (i % 7 === 0 ? 1 + i / 7 : 0)); // diagonal 1 to 6
+  const model = { w: tensor({ key: "0", elements: 36, shape: [6, 6] }) };
+  const optimizer = { m: tensor({ key: "0", elements: 36, shape: [6, 6] }) };
+  writeFileSync(path, torchFile({ model, optimizer }, { storages: { "0": floats(...eye) } }));
+  const [left, w] = linesOf(spectral(["spectra", path, "--json"]));
+  assert.deepEqual([left.tensor, left.leftOut], ["optimizer.m", 'not of the model: beside its "model"']);
+  near(w.largest, 6);
+  near(w.mpVariance, 91 / 36); // of all six: the edge, 4 times that, is above 36 / 6
+  near(w.mpEdge, (4 * 91) / 36);
+  assert.equal(w.mpAbove, 0);
+  assert.ok(Number(w.alpha) > 1 && Number(w.alphaTail) >= 2);
 });

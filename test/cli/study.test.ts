@@ -30,7 +30,7 @@ test("study agreement prints the scores and, last, where they lie; again it open
   const found = spectral([...args, ...folders]);
   assert.equal(found.status, 0, found.stderr);
   const lines = found.stdout.trim().split("\n");
-  assert.match(lines[1], /^matrix +depth +score$/);
+  assert.match(lines[1], /^matrix +depth +rows +columns +score$/);
   assert.deepEqual(
     lines.slice(2, -1).map((line) => line.split(/ +/).slice(0, 2)),
     model.matrices.map(({ name }, depth) => [name, String(depth)]),
@@ -42,6 +42,7 @@ test("study agreement prints the scores and, last, where they lie; again it open
     status: "finished",
     inputs: [`modular-addition/${id}@0`, `modular-addition/${id}@10`],
     pairs: 5,
+    full: false,
   });
   const record = readFileSync(join(String(folder), "study.json"), "utf8");
   const { code, finished } = JSON.parse(record) as {
@@ -57,12 +58,40 @@ test("study agreement prints the scores and, last, where they lie; again it open
   assert.equal(readFileSync(join(String(folder), "study.json"), "utf8"), record);
 });
 
+test("study barrier evaluates along the line, on the backend that is asked for", () => {
+  const args = ["study", "barrier", `${id}@0`, `${id}@end`, "--set", "points=3", "--backend", "wasm"];
+  const found = spectral([...args, ...folders]);
+  assert.equal(found.status, 0, found.stderr);
+  const lines = found.stdout.trim().split("\n");
+  assert.match(lines[1], /^alpha +metric +value +count$/);
+  assert.deepEqual(
+    lines.slice(2, -1).map((line) => line.trim().split(/ +/).slice(0, 2)),
+    [0, 0.5, 1].flatMap((alpha) => ["loss", "error"].map((metric) => [String(alpha), metric])),
+  );
+  const { folder, kind, points, statistics } = lastJson(found.stdout);
+  assert.deepEqual([kind, points, statistics], ["barrier", 3, "recomputed"]);
+  const record = JSON.parse(readFileSync(join(String(folder), "study.json"), "utf8")) as {
+    backend: string[];
+  };
+  assert.match(record.backend.join(), /^WebAssembly/);
+});
+
+test("study agreement with edited weights: a network and itself masked", () => {
+  const args = ["study", "agreement", `${id}@end`, `${id}@end+magnitude:0.5`, ...folders];
+  const found = spectral(args);
+  assert.equal(found.status, 0, found.stderr);
+  const { inputs } = lastJson(found.stdout);
+  const end = `modular-addition/${id}@10`;
+  assert.deepEqual(inputs, [end, `${end}+magnitude:0.5`]);
+});
+
 test("what cannot be studied is one clear error, and leaves nothing", () => {
   const before = existsSync(studies) ? readdirSync(studies, { recursive: true }) : [];
   const wrong: [args: string[], status: number, message: RegExp][] = [
     [[], 2, /expected KIND RUN@STEP\.\.\., found no argument\nusage: spectral study KIND/],
     [["agreemant", `${id}@0`], 1, /study "agreemant" does not exist; did you mean "agreement"/],
     [["agreement", `${id}@0`], 1, /expected two networks of one task, found 1/],
+    [["agreement", `${id}@0`, `${id}@0+magnitude:2`], 1, /edit "magnitude:2": expected a share/],
     [["agreement", `${id}@0`, `${id}@5`], 1, /expected kept weights of step 5, found those of step 0, 10/],
     [["agreement", `${id}@0`, "ffffff0@5"], 1, /there is no run "ffffff0"/],
     [["agreement", `${id}@0`, `${id}@end`, "--set", "pairs=0"], 1, /"pairs": expected a whole number/],

@@ -1,7 +1,7 @@
 import { crc32, deflateRawSync } from "node:zlib";
 
 /** What a zip says that is not so, for tests of what is refused. */
-interface ZipOptions {
+export interface ZipOptions {
   readonly deflated?: boolean;
   /** CRC-32 of every file. */
   readonly crc?: number;
@@ -12,12 +12,12 @@ interface ZipOptions {
 }
 
 /** A zip archive of uncompressed files, or of deflated ones. */
-export function zipFile(files: Readonly<Record<string, string>>, options: ZipOptions = {}): Buffer {
+export function zipFile(files: Readonly<Record<string, string | Buffer>>, options: ZipOptions = {}): Buffer {
   const locals: Buffer[] = [];
   const centrals: Buffer[] = [];
   let offset = 0;
   for (const [name, text] of Object.entries(files)) {
-    const [path, plain] = [Buffer.from(name), Buffer.from(text)];
+    const [path, plain] = [Buffer.from(name), typeof text === "string" ? Buffer.from(text) : text];
     const data = options.deflated ? deflateRawSync(plain) : plain;
     const common = Buffer.alloc(26); // version, flags, method, time, date, CRC, sizes, name length, extra length
     common.writeUInt16LE(20, 0);

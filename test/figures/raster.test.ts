@@ -21,6 +21,12 @@ test("pictures are taken out with their place on the page and the window they ar
   assert.ok(!rest.includes("<image") && rest.includes('<path d="M0,0"/>'));
 });
 
+test("each line of a text has a height of its own", () => {
+  const lines = `<text style="font-size: 10px"><tspan class="line" dy="0em" x="3" y="20">1</tspan><tspan class="line" dy="1.3em" x="3" y="20">71</tspan></text>`;
+  const expected = `<tspan class="line" x="3" y="20.00">1</tspan><tspan class="line" x="3" y="33.00">71</tspan></text>`;
+  assert.ok(simplifyText(lines).endsWith(expected), simplifyText(lines));
+});
+
 test("text becomes one family and pixels; exponents come back to the line", () => {
   const style = `font-family: &quot;Source Sans 3&quot;, Arial, sans-serif; font-size: 10px;`;
   const power = `<text style="${style}">10\u200b<tspan style="font-size:70%" dy="-0.6em">2</tspan><tspan dy="0.42em">\u200b</tspan></text>`;

@@ -2,6 +2,8 @@ import assert from "node:assert/strict";
 import { join } from "node:path";
 import { before, test } from "node:test";
 import { startBackend } from "spectral-lab/backend/start";
+import { checkAnalyses } from "../../tools/golden/analysis/analyses.js";
+import { analysisInputs } from "../../tools/golden/analysis/inputs.js";
 import { checkModel, checkSchedules } from "../../tools/golden/check.js";
 import { agrees, Comparison } from "../../tools/golden/compare.js";
 import { draws } from "../../tools/golden/draws.js";
@@ -86,4 +88,49 @@ test("draws: the same seed gives the same numbers, in range, and each draw other
   assert.notDeepEqual(a.uniform(1000, 0.5), first);
   assert.ok(first.every((x) => Math.abs(x) <= 0.5));
   assert.ok(a.integers(1000, 5).every((x) => x >= 0 && x < 5));
+});
+
+test("draws of normal numbers, of permutations and inside (0, 1)", () => {
+  const normal = draws(3).normal(20_000);
+  const moment = (power: number): number =>
+    normal.reduce((sum, value) => sum + value ** power, 0) / normal.length;
+  [0, 1, 0, 3].forEach((expected, i) => {
+    assert.ok(Math.abs(moment(i + 1) - expected) < 0.1, `moment ${i + 1}: ${moment(i + 1)}`);
+  });
+  const [permutation, inside] = [draws(3).permutation(50), draws(3).inside(50)];
+  assert.deepEqual(
+    [...permutation].sort((a, b) => a - b),
+    [...permutation.keys()],
+  );
+  assert.ok(permutation.every((index, i) => i === 0 || inside[index] > inside[permutation[i - 1]]));
+  const [first, second] = [draws(3), draws(3)];
+  first.normal(5); // takes two draws
+  second.uniform(5, 1);
+  second.uniform(5, 1);
+  assert.deepEqual(first.integers(5, 100), second.integers(5, 100));
+});
+
+test("of a file of analyses a wrong draw is seen, and what nothing checks is missing", async () => {
+  const { A, host } = analysisInputs("transformer", 3);
+  assert.ok("tokens" in host && A.get("encoder.weight")!.shape[0] === 101);
+  const names = ["A", "near", "far", "rewound", "noise", "ranked"];
+  const checks = Object.fromEntries([...names, "tokenSum"].map((name) => [name, 1]));
+  const transformer = { invented: {}, hiddenMatrices: [], checks };
+  const seen: string[] = [];
+  const good = await checkAnalyses(
+    { seed: 3, torch: "", numpy: "", scipy: "", alphas: [], transformer, more: {} },
+    (name, differences) => {
+      seen.push(name, ...differences.filter((found) => !agrees(found)).map(({ quantity }) => quantity));
+      return true;
+    },
+    (name) => seen.push(`missing ${name}`),
+  );
+  assert.equal(good, false);
+  assert.deepEqual(seen, [
+    "transformer checks",
+    "inputs",
+    "hiddenMatrices",
+    "missing transformer invented",
+    "missing more",
+  ]);
 });

@@ -9,6 +9,7 @@ import { svdSync } from "spectral-lab/linalg/engine";
 import { lstm } from "spectral-lab/models/lstm";
 import { mlp } from "spectral-lab/models/mlp";
 import { modularAddition } from "spectral-lab/models/modular-addition";
+import { resnet } from "spectral-lab/models/resnet";
 import { transformer } from "spectral-lab/models/transformer";
 import { unet } from "spectral-lab/models/unet";
 import { vgg } from "spectral-lab/models/vgg";
@@ -47,6 +48,10 @@ const cases: Readonly<Record<string, Case>> = {
   vgg: {
     model: vgg({ depth: 11, width: 1 / 16 }) as Model<unknown>,
     batch: () => ({ images: randomTensor([2, 32, 32, 3]), labels: tf.tensor1d([0, 9], "int32") }),
+  },
+  resnet: {
+    model: resnet({ depth: 18, stem: "cifar", width: 1 / 16, classes: 10 }) as Model<unknown>,
+    batch: () => ({ images: randomTensor([4, 16, 16, 3]), labels: tf.tensor1d([0, 9, 3, 4], "int32") }),
   },
   unet: {
     model: unet({ channels: [8, 16, 16, 32], embedding: 16 }) as Model<unknown>,
@@ -174,6 +179,8 @@ const paperSized: readonly Model<never>[] = [
   mlp({ inputs: 3072 }),
   vgg(),
   vgg({ depth: 19 }),
+  resnet(),
+  resnet({ depth: 50 }),
   unet(),
   lstm(),
   transformer({ vocabulary: 50257 }),
@@ -212,6 +219,9 @@ test("sizes that do not fit are configuration errors that name the size", () => 
   fails(() => transformer({ vocabulary: 10, layers: 1.5 }), /layers/);
   fails(() => vgg({ depth: 12 as 11 }), /depth.*12/);
   fails(() => vgg({ width: 1 / 1000 }), /Width/);
+  fails(() => resnet({ depth: 20 as 18 }), /depth must be one of 18, 34, 50, 101, 152, found 20/);
+  fails(() => resnet({ stem: "mnist" as "cifar" }), /stem must be "imagenet" or "cifar", found "mnist"/);
+  fails(() => resnet({ width: 1 / 1000 }), /Width/);
   fails(() => unet({ channels: [6, 32, 32, 32] }), /c1 \(6\)/);
   fails(() => unet({ channels: [32, 48, 64, 64] }), /channels \(48\)/);
   fails(() => unet({ embedding: 15 }), /embedding/);

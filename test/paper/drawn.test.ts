@@ -3,6 +3,7 @@ import { test } from "node:test";
 import { faceted, type FacetedRun } from "spectral-lab/analysis/tables";
 import { DataError } from "spectral-lab/core/errors";
 import type { Figure } from "spectral-lab/figures/plotly";
+import { resnet as residualNetwork } from "spectral-lab/models/resnet";
 import { dynamicsOf } from "spectral-lab/paper/dynamics";
 import {
   drawFigure1,
@@ -19,6 +20,7 @@ import {
   lstm,
   mlpLabels,
   modularAddition,
+  resnet,
   transformer,
   unet,
   vgg,
@@ -86,6 +88,19 @@ test("of a task that the paper does not have, the middle matrix and pair are sho
     contact: "layers.1 -> layers.2",
     notes: { matrix: undefined, contact: undefined },
   });
+});
+
+test("of residual networks of every depth the same matrix and pair are shown, of no shortcut", (t) => {
+  for (const depth of [18, 50] as const) {
+    const model = residualNetwork({ depth, width: 1 / 16 });
+    const names = (list: readonly { name: string }[]): string[] => list.map(({ name }) => name);
+    const example = { matrices: names(model.matrices), contacts: names(model.contacts) };
+    assert.deepEqual(shownOf(storeExample(temporaryFolder(t), { task: resnet }, example)), {
+      matrix: "layer3.0.conv1.weight",
+      contact: "layer3.0.conv1 -> layer3.0.conv2",
+      notes: { matrix: undefined, contact: undefined },
+    });
+  }
 });
 
 test("figures 3 to 5: columns in the paper's order, absent tasks named, what stands for what said", (t) => {

@@ -8,7 +8,14 @@ import { drawDynamics } from "spectral-lab/paper/dynamics";
 import { plotFigure3 } from "spectral-lab/paper/figure3";
 import { plotFigure4 } from "spectral-lab/paper/figure4";
 import { plotFigure5 } from "spectral-lab/paper/figure5";
+import { plotFigure6 } from "spectral-lab/paper/figure6";
+import { plotFigure7 } from "spectral-lab/paper/figure7";
+import { plotFigure9 } from "spectral-lab/paper/figure9";
+import { plotFigure10 } from "spectral-lab/paper/figure10";
+import { plotFigure14 } from "spectral-lab/paper/figure14";
 import type { Figure } from "spectral-lab/figures/plotly";
+import { stabilityExample, ticketsExample } from "./agreement-example.js";
+import { decayedExample } from "./decayed-example.js";
 import { synthetic, tablesOf, together } from "./synthetic.js";
 
 const grokking = [
@@ -53,6 +60,8 @@ const labels = together(
     generalisesAt: 3,
   }),
 );
+const decayed = decayedExample();
+const decays = { tasks: decayed.tasks, notes: ["One line of notes."] };
 const [, inProjection] = grokking;
 const options = { matrix: inProjection, contact: `${grokking[0]} -> ${inProjection}` };
 
@@ -65,6 +74,11 @@ const figures: Record<string, () => Figure> = {
   figure3: () => plotFigure3(tablesOf(tasks)),
   figure4: () => plotFigure4(tablesOf(tasks)),
   figure5: () => plotFigure5(tablesOf(tasks)),
+  figure6: () => plotFigure6(tablesOf(decayed.rows), decays),
+  figure7: () => plotFigure7(tablesOf(decayed.rows), decays),
+  figure9: () => plotFigure9(stabilityExample()),
+  figure10: () => plotFigure10(ticketsExample()),
+  figure14: () => plotFigure14(tablesOf(decayed.rows), decays),
   figure8: () => drawDynamics("Figure 8", tablesOf(labels), { separate: true }),
 };
 
@@ -89,6 +103,20 @@ test("an experiment without data for a panel is left out and named, never drawn 
   assert.equal(Object.keys(figure.layout).filter((key) => key.startsWith("xaxis")).length, 4);
   const whole = drawDynamics("Figure 2", tablesOf(settings), options);
   assert.equal(Object.keys(whole.layout).filter((key) => key.startsWith("xaxis")).length, 8);
+});
+
+test("a mask without studies is left out of figure 10 and named; without any, one clear error", () => {
+  const tables = ticketsExample();
+  const one = plotFigure10({
+    ...tables,
+    matrices: tables.matrices.filter((row: { edit: string }) => row.edit === "magnitude:0.05"),
+  });
+  const notes = (one.layout.annotations ?? []).map((annotation) => annotation.text);
+  assert.ok(notes.includes("Left out: random 0.05 (no data for agreement when masked)."));
+  assert.throws(() => plotFigure10({ ...tables, kept: tables.kept.slice(0, 0) }), {
+    name: "DataError",
+    message: /^Figure 10: .*magnitude 0\.05 \(no data for score when masked\)/,
+  });
 });
 
 test("two tasks with one setting are two experiments", () => {

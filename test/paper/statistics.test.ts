@@ -7,6 +7,7 @@ import {
   margin,
   mean,
   permutationTest,
+  signFlipTest,
   standardDeviation,
   tQuantile,
 } from "spectral-lab/paper/statistics";
@@ -87,4 +88,19 @@ test("the permutation test's false positives, also where arrangements are drawn"
       sample(9),
     ) < 0.001,
   );
+});
+
+test("the sign-flip test counts the signs that give as much", () => {
+  close(signFlipTest([1, 2, 3]), 1 / 8);
+  close(signFlipTest([3, -1, 2]), 2 / 8); // + + +, and the given one
+  close(signFlipTest([-1, -1]), 1);
+  close(signFlipTest([0, 0]), 1);
+  const many = Array.from({ length: 30 }, () => 1);
+  assert.ok(signFlipTest(many) < 1e-4);
+  const random = randomStream(5, "signs");
+  const small = Array.from({ length: 400 }, () =>
+    signFlipTest(Array.from({ length: 8 }, () => random.normal())),
+  );
+  const share = small.filter((p) => p <= 0.05).length / 400;
+  assert.ok(share > 0.02 && share < 0.08, `${share} of nulls at 5 %`);
 });

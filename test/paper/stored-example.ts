@@ -16,13 +16,20 @@ export interface Example {
   /** Alignment at the end; at the start it is chance. */
   readonly aligned?: number;
   readonly data?: Partial<DataRecord>;
+  /** Of a branch that is held at another run's norms. */
+  readonly held?: { readonly trunk: string; readonly norms: string };
+  /** The step at which it diverged, after 50; default it is finished. */
+  readonly diverged?: number;
 }
 
 /** Writes a finished run of a request under `root`, measured at steps 0, 50 and 100, with invented numbers. */
 export function storeExample(root: string, request: Omit<RunRequest, "runs">, example: Example): RunReader {
   const { matrices, contacts, size = 6, fall = 0.5, aligned = 0.6 } = example;
-  const run = openRun(root, describeRequest(request, example.data));
-  for (const [moment, step] of [0, 50, 100].entries()) {
+  const { held, diverged } = example;
+  const origin = held && { run: held.trunk, step: 0, edit: `norms:${held.norms}` };
+  const run = openRun(root, { ...describeRequest(request, example.data), ...(origin && { origin }) });
+  if (held) run.update({ norms: { run: held.norms, steps: [0, 50, 100], hash: "0123456789ab" } });
+  for (const [moment, step] of (diverged === undefined ? [0, 50, 100] : [0, 50]).entries()) {
     const part = moment / 2;
     const origin = { step, epoch: part * 4 };
     const arrays = new Map<string, NdArray>();
@@ -59,12 +66,14 @@ export function storeExample(root: string, request: Omit<RunRequest, "runs">, ex
       })),
     ]);
   }
-  run.update({
-    status: "finished",
-    step: 100,
-    epoch: 4,
-    finished: "2026-01-01T00:00:00Z",
-  });
+  if (diverged !== undefined) run.update({ status: "failed", failure: "diverged", diverged });
+  else
+    run.update({
+      status: "finished",
+      step: 100,
+      epoch: 4,
+      finished: "2026-01-01T00:00:00Z",
+    });
   run.close();
   return readRun(run.folder);
 }

@@ -15,7 +15,8 @@ import { vgg } from "spectral-lab/models/vgg";
 import type { Model } from "spectral-lab/nn/model";
 import { disposeParameters, toArrays, toTensors } from "spectral-lab/nn/parameters";
 import { flattenedViews, matrixOf } from "spectral-lab/nn/views";
-import { type Half, prunedParameters, pruningProbe } from "spectral-lab/probes/pruning";
+import type { Half } from "spectral-lab/nn/halves";
+import { prunedParameters, pruningProbe } from "spectral-lab/probes/pruning";
 import { mergeRequests, svdKey } from "spectral-lab/train/measure";
 import { distance, jacobiTriplets } from "../linalg/matrices.js";
 

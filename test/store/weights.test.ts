@@ -7,7 +7,8 @@ import { openWeights } from "spectral-lab/store/weights";
 import { f32, writeForeign } from "./foreign-file.js";
 import { temporaryFolder } from "./temporary-folder.js";
 
-const namesOf = (path: string): string[] => openWeights(path).tensors.map(({ name }) => name);
+const namesOf = async (path: string): Promise<string[]> =>
+  (await openWeights(path)).tensors.map(({ name }) => name);
 
 function shards(folder: string, count: number, total = count): void {
   for (let i = 1; i <= count; i++) {
@@ -25,12 +26,12 @@ function writeIndex(folder: string, map: object): string {
 const shard = (i: number, of: number): string => `model-0000${i}-of-0000${of}.safetensors`;
 
 describe("weights in many files", () => {
-  it("are read by their index or folder, in the order of the shards", (t) => {
+  it("are read by their index or folder, in the order of the shards", async (t) => {
     const folder = temporaryFolder(t);
     shards(folder, 2);
     const index = writeIndex(folder, { "layer.2": shard(2, 2), "layer.1": shard(1, 2) });
     for (const path of [index, folder]) {
-      const weights = openWeights(path);
+      const weights = await openWeights(path);
       assert.deepEqual(
         weights.tensors.map(({ name }) => name),
         ["layer.1", "layer.2"],
@@ -42,11 +43,11 @@ describe("weights in many files", () => {
     }
   });
 
-  it("say which shard and which tensor is missing, and give the others", (t) => {
+  it("say which shard and which tensor is missing, and give the others", async (t) => {
     const folder = temporaryFolder(t);
     shards(folder, 2, 3);
     const map = { "layer.1": shard(1, 3), "layer.2": shard(2, 3), "layer.3": shard(3, 3), lost: shard(1, 3) };
-    const { tensors, faults } = openWeights(writeIndex(folder, map));
+    const { tensors, faults } = await openWeights(writeIndex(folder, map));
     assert.deepEqual(
       tensors.map(({ name }) => name),
       ["layer.1", "layer.2"],
@@ -56,31 +57,31 @@ describe("weights in many files", () => {
     assert.match(faults[1], /model-00001-of-00003\.safetensors: expected the tensors .* found no "lost"$/);
   });
 
-  it("say which shard a folder without an index lacks", (t) => {
+  it("say which shard a folder without an index lacks", async (t) => {
     const folder = temporaryFolder(t);
     shards(folder, 2, 3);
-    const { faults } = openWeights(folder);
+    const { faults } = await openWeights(folder);
     assert.equal(faults.length, 1);
     assert.match(faults[0], /the shard .*model-00003-of-00003\.safetensors is missing/);
   });
 
-  it("tell equal names apart by their files, and take what the index says where there is one", (t) => {
+  it("tell equal names apart by their files, and take what the index says where there is one", async (t) => {
     const folder = temporaryFolder(t);
     for (const name of ["a", "b"]) writeForeign(join(folder, `${name}.safetensors`), { w: f32([1, 1], [1]) });
     fs.writeFileSync(join(folder, "._a.safetensors"), "what macOS leaves");
-    assert.deepEqual(namesOf(folder), ["a.safetensors: w", "b.safetensors: w"]);
+    assert.deepEqual(await namesOf(folder), ["a.safetensors: w", "b.safetensors: w"]);
     const index = writeIndex(folder, { w: "b.safetensors" });
     assert.deepEqual(
-      openWeights(index).tensors.map(({ name, file }) => [name, file]),
+      (await openWeights(index)).tensors.map(({ name, file }) => [name, file]),
       [["w", join(folder, "b.safetensors")]],
     );
   });
 
-  it("go on after a shard that is damaged", (t) => {
+  it("go on after a shard that is damaged", async (t) => {
     const folder = temporaryFolder(t);
     shards(folder, 2);
     fs.truncateSync(join(folder, shard(1, 2)), 30);
-    const { tensors, faults } = openWeights(folder);
+    const { tensors, faults } = await openWeights(folder);
     assert.deepEqual(
       tensors.map(({ name }) => name),
       ["layer.2"],
@@ -91,12 +92,15 @@ describe("weights in many files", () => {
     );
   });
 
-  it("are refused with words where there is nothing of the kind", (t) => {
+  it("are refused with words where there is nothing of the kind", async (t) => {
     const folder = temporaryFolder(t);
-    assert.throws(() => openWeights(folder), /expected a folder with \*\.safetensors files .* found none$/);
+    await assert.rejects(
+      openWeights(folder),
+      /expected a folder with \*\.safetensors files, PyTorch checkpoints .* found none$/,
+    );
     fs.mkdirSync(join(folder, "unet"));
     writeForeign(join(folder, "unet", "x.safetensors"), { w: f32([1, 1], [1]) });
-    assert.throws(() => openWeights(folder), /found none; below it, "unet" has some/);
+    await assert.rejects(openWeights(folder), /found none; below it, "unet" has some/);
     const cases: [string, RegExp][] = [
       ['{"hidden_size": 8}', /index of shards .*, found JSON text without one/],
       [
@@ -111,18 +115,18 @@ describe("weights in many files", () => {
     for (const [text, message] of cases) {
       const path = join(folder, "x.json");
       fs.writeFileSync(path, text);
-      assert.throws(
-        () => openWeights(path),
+      await assert.rejects(
+        openWeights(path),
         (error: Error) => error instanceof DataError && message.test(error.message),
         text.slice(0, 40),
       );
     }
   });
 
-  it("notice that a file was changed between header and data", (t) => {
+  it("notice that a file was changed between header and data", async (t) => {
     const path = join(temporaryFolder(t), "a.safetensors");
     writeForeign(path, { w: f32([2, 2], [1, 2, 3, 4]) });
-    const weights = openWeights(path);
+    const weights = await openWeights(path);
     writeForeign(path, { w: f32([1, 2], [1, 2]) });
     assert.throws(() => weights.readPart(weights.tensors[0], 0, 4), /tensor "w": the file was changed/);
     weights.close();

@@ -1,11 +1,12 @@
 import assert from "node:assert/strict";
-import { mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, test } from "node:test";
 import { hiddenMatrices } from "spectral-lab/nn/views";
 import { commandToRemake } from "spectral-lab/store/remake";
-import type { RunReader } from "spectral-lab/store/stored-run";
+import { identityOf, runFolder } from "spectral-lab/store/record";
+import { readRun, type RunReader } from "spectral-lab/store/stored-run";
 import { modularAddition, mnistMlp } from "spectral-lab/tasks/index";
 import { prepareRun, runTask, type RunRequest } from "spectral-lab/tasks/run";
 import { parseEdit } from "spectral-lab/train/edits/edit";
@@ -156,6 +157,66 @@ test("a finished branch is filled from its kept weights, compared with what it s
   assert.deepEqual(agreement(filled), agreement(fresh));
 });
 
+test("a branch stays with the norms that were measured when it began, and says which; others are refused", async () => {
+  const every2 = { ...set, weightDecay: 0, measureEvery: 2 };
+  const keep = ["3it", "9it"] as const;
+  const free = await finish(request({ set: every2, seed: 3, keep }));
+  const edit = `norms:${free.record.id}`;
+  const start = { run: trunk, step: 0, edit: parseEdit(edit) };
+  const whole = await finish(request({ start }));
+  assert.deepEqual(whole.record.norms?.steps, [0, 6, 12]);
+  assert.deepEqual(whole.record.origin, { run: trunk.record.id, step: 0, edit });
+  const short = { ...start, edit: parseEdit(`norms:${free.record.id.slice(0, 7)}`) };
+  assert.deepEqual((await prepareRun(request({ start: short }))).description.origin, whole.record.origin);
+  assert.deepEqual(whole.record.config.weightDecay, trunk.record.config.weightDecay);
+  const at = (run: RunReader, step: number): unknown[] =>
+    run.rows().filter((row) => row.probe === "spectra" && row.step === step);
+  at(free, 12).forEach((row, i) => {
+    const [wanted, found] = [row, at(whole, 12)[i]].map((one) => (one as { frobenius: number }).frobenius);
+    assert.ok(Math.abs(found / wanted - 1) < 2e-6);
+  });
+
+  const kept = await finish(request({ start, order: 8, keep: ["6it"] }));
+  const branch = await finish(request({ start: { run: kept, step: 6 } }));
+  assert.deepEqual(branch.record.norms, whole.record.norms, "a branch of a run that is held stays held");
+  assert.deepEqual(weights(branch), weights(kept));
+
+  const elsewhere = request({ start, runs: join(root, "elsewhere") });
+  const abort = new AbortController();
+  const training = runTask({ ...elsewhere, signal: abort.signal });
+  let next = await training.next();
+  for (; !next.done; next = await training.next()) if (next.value.step >= 4) abort.abort();
+  assert.equal(next.value.outcome.status, "interrupted");
+  const finer = await finish(
+    request({ set: { ...every2, measureEvery: 1 }, seed: 3, probes: ["spectra"], keep }),
+  );
+  assert.equal(at(finer, 3).length, at(free, 0).length, "measured further, from kept weights");
+  const record = join(root, "elsewhere", "modular-addition", whole.record.id, "run.json");
+  const text = readFileSync(record, "utf8");
+  writeFileSync(record, text.replace(whole.record.norms!.hash, "0123456789ab"));
+  await assert.rejects(finish(elsewhere), {
+    name: "StoreError",
+    message:
+      /norms: expected those that this branch was begun with, found others: .* train the branch anew too: --retrain/,
+  });
+  writeFileSync(record, text);
+  const resumed = await finish(elsewhere);
+  assert.deepEqual(resumed.record.norms, whole.record.norms);
+  assert.deepEqual(weights(resumed), weights(whole));
+});
+
+test("a run that diverges is failed at the step that its record names, and keeps what it measured before", async () => {
+  const asked = request({ set: { ...set, learningRate: 1, weightDecay: 1000, epochs: 10 } });
+  const { description } = await prepareRun(asked);
+  await assert.rejects(finish(asked), { name: "TrainingError" });
+  const run = readRun(runFolder(runs, identityOf(description)));
+  const { status, failure, diverged } = run.record;
+  assert.equal(status, "failed");
+  assert.ok(diverged !== undefined && diverged > 0 && diverged < 30, `${diverged}`);
+  assert.match(failure!, new RegExp(`step ${diverged}: `));
+  assert.ok(run.rows().length > 0 && run.rows().every(({ step }) => Number(step) <= diverged));
+});
+
 test("what cannot be branched from is one clear error", async () => {
   const rejects = (asked: RunRequest, message: RegExp): Promise<void> =>
     assert.rejects(finish(asked), (error: Error) => {
@@ -167,6 +228,19 @@ test("what cannot be branched from is one clear error", async () => {
     /expected a run of mnist-mlp, found one of modular-addition/,
   );
   await rejects(request({ seed: 4, start: { run: trunk, step: 6 } }), /expected the trunk's seed 3, found 4/);
+  const unmeasured = await finish(request({ set, seed: 5, probes: ["metrics"] }));
+  const norms = (run: string): RunRequest =>
+    request({ start: { run: trunk, step: 6, edit: parseEdit(`norms:${run}`) } });
+  await rejects(
+    norms(unmeasured.record.id),
+    /steps 6 \.\. 12, found none; measure them with: spectral train/,
+  );
+  await rejects(norms("f".repeat(12)), /there is no run "modular-addition\/ffffffffffff"/);
+  const short = await finish(request({ set: { ...set, epochs: 3 }, seed: 3 }));
+  await rejects(
+    norms(short.record.id),
+    /norms: expected those of steps 6 \.\. 12, found those of 0 \.\. 9; measure them with: spectral train .*--probes spectra/,
+  );
   await rejects(
     request({ start: { run: trunk, step: 5 } }),
     /kept weights of step 5, found those of step 0, 4, 6, 12/,

@@ -4,6 +4,7 @@ import * as tf from "@tensorflow/tfjs";
 import { startBackend } from "spectral-lab/backend/start";
 import { lstm } from "spectral-lab/tasks/lstm";
 import { mlpLabels } from "spectral-lab/tasks/mlp-labels";
+import { resnet } from "spectral-lab/tasks/resnet";
 import type { Task } from "spectral-lab/tasks/task";
 import { transformer } from "spectral-lab/tasks/transformer";
 import { unet } from "spectral-lab/tasks/unet";
@@ -15,6 +16,7 @@ const speech = { hidden: 4, layers: 2, utterances: 4, batchSize: 2, evaluationLi
 const text = { layers: 1, width: 8, heads: 2, hidden: 8, vocabularySize: 20, words: 200, sequenceLength: 9 };
 const smallest: [Task, Record<string, unknown>][] = [
   [vgg, { ...images, depth: 11, channels: 1, learningRate: 1e-3 }],
+  [resnet, { ...images, channels: 1, learningRate: 1e-3 }],
   [unet, { ...images, channels: 4, embedding: 8 }],
   [mlpLabels, { ...images, hidden: 8, learningRate: 1e-3 }],
   [lstm, { ...speech, measureEvery: 50, pruneEvery: 50 }],

@@ -18,13 +18,15 @@ import { metricsProbe } from "spectral-lab/probes/metrics";
 import { spectraProbe } from "spectral-lab/probes/spectra";
 import type { Row } from "spectral-lab/store/rows";
 import type { Run } from "spectral-lab/store/run";
-import { magnitudeMasks } from "spectral-lab/train/edits/masks";
+import { permuteUnits } from "spectral-lab/nn/units";
+import { magnitudeMasks, maskArrays } from "spectral-lab/train/edits/masks";
 import { normOf } from "spectral-lab/train/edits/norms";
 import { asTensors, type Examples } from "spectral-lab/train/examples";
 import type { Experiment } from "spectral-lab/train/experiment";
 import { recalibrate } from "spectral-lab/train/recalibrate";
 import type { Start } from "spectral-lab/train/checkpoint";
 import { startAfter, startFrom } from "spectral-lab/train/start";
+import { type NormCourse, normCourse, normsAt } from "spectral-lab/train/norm-course";
 import { assertSameFiles, newRun, toyExperiment, toyImages, toyModel, trained } from "./toy.js";
 
 before(() => startBackend({ backend: "wasm" }));
@@ -233,6 +235,64 @@ for (const [name, inner] of Object.entries({ descent, adam, clipped: clipByGloba
   });
 }
 
+const finely = [spectraProbe(every("1it"))];
+const decaying = {
+  "SGD with momentum": sgd({ learningRate: 0.1, momentum: 0.9, weightDecay: 0.05 }),
+  AdamW: adamw({ learningRate: 0.02, weightDecay: 2 }),
+};
+
+for (const [name, inner] of Object.entries(decaying)) {
+  test(`matrices are held at another run's norms after every update, also after an interruption: ${name}`, async () => {
+    const free = await trained(toyExperiment({ probes: [spectraProbe(every("4it"))] }));
+    const norms = normCourse("free", free.run.rows(), toyModel);
+    assert.deepEqual(norms.steps, [0, 4, 8, 12]);
+    const trunk = await trained(toyExperiment({ optimiser: inner }));
+    const experiment = toyExperiment({ optimiser: inner, probes: finely });
+    const start = await startAfter({ norms: { run: "free" } }, startFrom(trunk.run, 3, toyModel), {
+      experiment,
+      seed: 9,
+      norms,
+    });
+    const whole = await trained(experiment, { start });
+    const rows = whole.run.rows().filter(({ probe }) => probe === "spectra");
+    assert.deepEqual([...new Set(rows.map(({ step }) => step))], [3, 4, 5, 6, 7, 8, 9, 10, 11, 12]);
+    for (const { step, matrix, frobenius } of rows) {
+      const wanted = normsAt(norms, Number(step)).get(String(matrix))!;
+      assert.ok(
+        Math.abs(Number(frobenius) / wanted - 1) < 2e-6,
+        `${matrix} at ${step}: ${frobenius}, not ${wanted}`,
+      );
+    }
+    const other = `${whole.run.record.task}-stopped`;
+    const abort = new AbortController();
+    const stopped = await trained(experiment, { start, signal: abort.signal }, newRun(other), ({ step }) => {
+      if (step >= 7) abort.abort();
+    });
+    assert.equal(stopped.outcome.status, "interrupted");
+    const resumed = await trained(experiment, { start }, newRun(other));
+    assertSameFiles(resumed.run, whole.run, 0);
+  });
+}
+
+test("held at its own norms a run changes little: by rounding where they were measured at every step", async () => {
+  const off = async (measured: "1it" | "6it"): Promise<number> => {
+    const experiment = toyExperiment({ optimiser: descent, probes: [spectraProbe(every(measured))] });
+    const { run } = await trained(experiment);
+    const norms: NormCourse = normCourse("itself", run.rows(), toyModel);
+    const held = await trained(experiment, { start: { step: 0, weights: run.readWeights(0), norms } });
+    const distances = toyModel.matrices.map(({ parameter }) => {
+      const [own, other] = [run, held.run].map(
+        (of) => of.readWeights(12).get(parameter)!.data as Float32Array,
+      );
+      return normOf(own.map((value, i) => value - other[i])) / normOf(own);
+    });
+    return Math.max(...distances);
+  };
+  const [exact, interpolated] = [await off("1it"), await off("6it")];
+  assert.ok(exact < 1e-4, `${exact}`);
+  assert.ok(interpolated < 0.05 && interpolated > exact, `${interpolated}`);
+});
+
 test("an edited start has the statistics of its weights, keeps norms and the memory, and leaves no tensor", async () => {
   const experiment = experiments["running statistics"];
   const { run } = await trained(experiment);
@@ -257,6 +317,44 @@ test("an edited start has the statistics of its weights, keeps norms and the mem
   disposeParameters(recomputed);
   const again = await startAfter({ perturb: 0.5, seed: 3 }, before, { experiment, seed: 2 });
   assert.deepEqual(again, start, "the noise is of the edit's own seed");
+});
+
+for (const [name, optimiser] of Object.entries({ descent, adam })) {
+  test(`units in another order train on as they would have, with their moments and masks: ${name}`, async () => {
+    const trunk = await trained(toyExperiment({ optimiser }));
+    const order = Int32Array.of(4, 2, 0, 5, 1, 3);
+    const shuffle = (weights: Start["weights"]): Start["weights"] =>
+      permuteUnits(toyModel.units!, weights, new Map([["layers.0", order]]));
+    for (const masked of [false, true]) {
+      const before = startFrom(trunk.run, 4, toyModel);
+      const masks = masked ? magnitudeMasks(toyModel, before.weights, 0.5) : undefined;
+      const start = { ...before, masks };
+      const there = shuffle(maskArrays(before.weights, masks));
+      const edit = { align: { run: "abc", step: 4 } } as const;
+      const own = { ...start, weights: maskArrays(start.weights, masks) };
+      const edited = await startAfter(edit, own, { experiment: toyExperiment(), seed: 1, other: there });
+      assert.deepEqual(edited.weights, there);
+      const [plain, moved] = [
+        await trained(toyExperiment({ optimiser }), { start: own }),
+        await trained(toyExperiment({ optimiser }), { start: edited }),
+      ];
+      const [expected, found] = [shuffle(plain.run.readWeights(12)), moved.run.readWeights(12)];
+      for (const [key, { data }] of expected) {
+        data.forEach((x, i) => {
+          const y = Number(found.get(key)!.data[i]);
+          assert.ok(Math.abs(Number(x) - y) < 1e-4 && (x === 0) === (y === 0), `${key}[${i}]: ${x}, ${y}`);
+        });
+      }
+    }
+  });
+}
+
+test("fresh moments: only the weights are read", async () => {
+  const { run } = await trained(toyExperiment({ checkpoints: at("0", "4it", "end") }));
+  const fresh = startFrom(run, 4, toyModel, { memory: false });
+  assert.deepEqual(fresh, { step: 4, weights: run.readWeights(4) });
+  assert.equal(startFrom(run, 4, toyModel, { memory: true }).memory!.count, 4);
+  assert.deepEqual(startFrom(run, 12, toyModel, { memory: false }).step, 12); // where no memory was kept
 });
 
 test("what was not kept is an error that names the run, the step and what is there", async () => {

@@ -121,7 +121,7 @@ function checkMatrices(
 }
 
 /** The alignment of each pair of a contact. */
-function align(
+export function align(
   contact: Contact,
   decompose: (side: Block) => Svd,
 ): { diagonal: Float64Array; score: number }[] {
@@ -144,10 +144,10 @@ function compareDiagonal(
   compare.value(`${quantity}Score`, name, score, expected.score, 1);
 }
 
-type Block = Pick<ContactSide, "matrix" | "rows" | "columns">;
+export type Block = Pick<ContactSide, "matrix" | "rows" | "columns">;
 
 /** Full decompositions of matrices and blocks of them, each computed once. */
-function decomposer(model: Model<unknown>, arrays: NamedArrays): (side: Block) => Svd {
+export function decomposer(model: Model<unknown>, arrays: NamedArrays): (side: Block) => Svd {
   const engine = openEngine({ engine: "wasm" });
   const known = new Map<string, Svd>();
   return ({ matrix: name, rows, columns }) => {

@@ -7,14 +7,18 @@ export interface Format {
 }
 
 const DOWNLOAD = "open the address in a browser, or log in, and download the file again";
-const CONVERT =
-  "convert it, in Python: safetensors.torch.save_file(torch.load(FILE, weights_only=True), NEW_FILE)";
+/** What to do with a PyTorch file that cannot be read here. Loading executes what a pickle asks for. */
+export const CONVERT_TORCH =
+  "convert it, in Python, if you trust whoever made it: import torch, safetensors.torch; " +
+  "w = torch.load(FILE, map_location='cpu', weights_only=False); " +
+  "w = w.state_dict() if hasattr(w, 'state_dict') else w.get('state_dict', w.get('model', w)); " +
+  "safetensors.torch.save_file({k: v.clone().contiguous() for k, v in w.items() if torch.is_tensor(v)}, NEW_FILE)";
 const UNPACK = "unpack it";
 
 const BINARY: readonly (readonly [start: string, name: string, description: string, advice?: string])[] = [
-  ["PK\x03\x04", "zip", "a zip archive (perhaps a PyTorch .pt or .bin file, or NumPy's .npz)", CONVERT],
+  ["PK\x03\x04", "zip", "a zip archive (perhaps a PyTorch .pt or .bin file, or NumPy's .npz)", CONVERT_TORCH],
   ["PK\x05\x06", "zip", "an empty zip archive"],
-  ["\x80\x02", "pickle", "a Python pickle (perhaps an old PyTorch .pt or .bin file)", CONVERT],
+  ["\x80\x02", "pickle", "a Python pickle (perhaps an old PyTorch .pt or .bin file)", CONVERT_TORCH],
   ["\x80\x03", "pickle", "a Python pickle"],
   ["\x80\x04", "pickle", "a Python pickle"],
   ["\x80\x05", "pickle", "a Python pickle"],

@@ -1,5 +1,6 @@
 import { crc32 } from "node:zlib";
-import { type Entry, type ZipFile, openPromise } from "yauzl";
+import type { Entry, ZipFile } from "yauzl";
+import { openZip } from "../../core/files/zip.js";
 import { printable } from "../../core/printable.js";
 import { type ArchiveEntry, MOST_ENTRIES, entryPath } from "./entry.js";
 
@@ -9,7 +10,7 @@ import { type ArchiveEntry, MOST_ENTRIES, entryPath } from "./entry.js";
  * @throws Error if it is damaged, promises more than `limit`, or holds a link or a name that leaves the folder
  */
 export async function* zipEntries(archive: string, limit: number): AsyncGenerator<ArchiveEntry> {
-  const zip = await openPromise(archive, { strictFileNames: true }); // it checks lengths, and names in its way too
+  const zip = await openZip(archive); // it checks lengths, and names in its way too
   try {
     if (zip.entryCount > MOST_ENTRIES) throw new Error(`it has more than ${MOST_ENTRIES} entries`);
     let promised = 0;

@@ -3,6 +3,7 @@ import { unknownName } from "../../core/config.js";
 import { hashOf } from "../../core/hash.js";
 import type { Edit, EditContext, Edited, EditKind, WeightsRead } from "./kind.js";
 import { align } from "./align.js";
+import { heldNorms } from "./held-norms.js";
 import { magnitude } from "./magnitude.js";
 import { perturb } from "./perturb.js";
 import { random } from "./random.js";
@@ -16,6 +17,7 @@ export type {
   EditContext,
   Edited,
   MaskEdit,
+  NormsEdit,
   PerturbEdit,
   RescaleEdit,
   WeightsRead,
@@ -29,6 +31,7 @@ const KINDS = {
   perturb,
   rescale,
   align,
+  norms: heldNorms,
 } as unknown as Record<string, EditKind>;
 
 /** The text forms of all edits, for usage lines. */
@@ -69,9 +72,14 @@ export function weightsReadBy(edit: Edit): WeightsRead | undefined {
   return KINDS[nameOf(edit)].reads?.(edit);
 }
 
+/** Which run's measured norms must be given to apply an edit; undefined if none. */
+export function normsReadBy(edit: Edit): string | undefined {
+  return KINDS[nameOf(edit)].readsNorms?.(edit);
+}
+
 /**
  * Edits weights: a function of its arguments. Running statistics stay the old ones; `startAfter` recomputes them.
- * @throws ConfigError for an edit out of range or without the other weights that it reads
+ * @throws ConfigError for an edit out of range or without the other weights or norms that it reads
  * @throws SpectralError naming a matrix that the weights lack or have in another shape
  */
 export function applyEdit(edit: Edit, context: EditContext): Edited {

@@ -1,6 +1,7 @@
 import type { NamedArrays } from "../../core/array.js";
 import { ConfigError } from "../../core/errors.js";
 import type { Model } from "../../nn/model.js";
+import type { NormCourse } from "../norm-course.js";
 
 /**
  * Keeps a share of the weights of all matrices but the last layer's and holds the others at 0: those of largest magnitude,
@@ -14,6 +15,8 @@ export type MaskEdit = {
   readonly rankedAt: number | "end";
   /** Another run whose weights rank magnitudes: in iterative pruning, the round before. */
   readonly rankedBy?: string;
+  /** Of what is drawn; absent: the branch's order. Magnitude masks draw nothing. */
+  readonly seed?: number;
 };
 
 /** Adds noise to every hidden matrix and rescales it to its old norm. */
@@ -30,8 +33,11 @@ export type RescaleEdit = { readonly rescale: { readonly run: string; readonly s
 /** Gives hidden units the order in which they are most like another run's. */
 export type AlignEdit = { readonly align: { readonly run: string; readonly step: number | "end" } };
 
+/** Holds every matrix, from here on and after every update, at the norm that it has in another run at the same step. */
+export type NormsEdit = { readonly norms: { readonly run: string } };
+
 /** What is done to weights before training goes on from them: a value, with a text form, that JSON can hold. */
-export type Edit = MaskEdit | PerturbEdit | RescaleEdit | AlignEdit;
+export type Edit = MaskEdit | PerturbEdit | RescaleEdit | AlignEdit | NormsEdit;
 
 /** What an edit works on and draws from. Host arrays; none is changed. */
 export interface EditContext {
@@ -45,6 +51,9 @@ export interface EditContext {
   readonly seed: number;
   /** The weights that `weightsReadBy(edit)` names. */
   readonly other?: NamedArrays;
+  /** The norms of the run that `normsReadBy(edit)` names, and the step at which the edit is made. */
+  readonly norms?: NormCourse;
+  readonly step?: number;
 }
 
 /** Weights after an edit, in the order of those before. Running statistics are the old ones. */
@@ -52,6 +61,8 @@ export interface Edited {
   readonly weights: NamedArrays;
   /** 0/1 by parameter name, if training is to hold weights at 0. */
   readonly masks?: NamedArrays;
+  /** The norms that training is to hold matrices at. */
+  readonly norms?: NormCourse;
   /** What becomes of arrays that belong to the parameters entry by entry (moments, masks), if they do not stay as they are. */
   alongside?(arrays: NamedArrays): NamedArrays;
 }
@@ -71,6 +82,8 @@ export interface EditKind<E extends Edit = Edit> {
   /** The inverse of `parse`. */
   print(edit: E): string;
   reads?(edit: E): WeightsRead;
+  /** The run whose measured norms the edit reads. */
+  readsNorms?(edit: E): string;
   /** The same edit that reads another run; where `reads` may name one. */
   reading?(edit: E, run: string): E;
   apply(edit: E, context: EditContext): Edited;
@@ -92,6 +105,11 @@ export function numberIn(
 export function stepIn(text: string, place: string): number | "end" {
   if (text === "end") return text;
   return numberIn(text, place, 'a step (a whole number >= 0, or "end") after "@"', Number.isSafeInteger);
+}
+
+/** A stream's seed. @throws ConfigError */
+export function seedIn(text: string, place: string): number {
+  return numberIn(text, place, 'a whole number after "#"', Number.isSafeInteger);
 }
 
 /** RUN@STEP as an edit's text has it. @throws ConfigError */

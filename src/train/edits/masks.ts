@@ -9,32 +9,41 @@ import {
   numberIn,
   otherWeights,
   runAndStepIn,
+  seedIn,
   stepIn,
 } from "./kind.js";
 
-/** A kind of masks: what `edit` makes of the weights, given the masks of the largest magnitudes. */
+/**
+ * A kind of masks: what `edit` makes of the weights, given the masks of the largest magnitudes.
+ * @param draws whether `edit` draws from the context's seed, in place of which the text may have "#SEED"
+ */
 export function maskKind(
   mask: MaskEdit["mask"],
+  { draws }: { readonly draws: boolean },
   edit: (magnitude: NamedArrays, context: EditContext) => Edited & { masks: NamedArrays },
 ): EditKind<MaskEdit> {
   return {
-    form: `${mask}:SHARE[@[RUN@]STEP]`,
+    form: `${mask}:SHARE[@[RUN@]STEP]${draws ? "[#SEED]" : ""}`,
     parse(rest, place) {
-      const [share, ...ranked] = rest.split("@");
+      const hash = draws ? rest.lastIndexOf("#") : -1;
+      const [text, seed] = hash < 0 ? [rest] : [rest.slice(0, hash), seedIn(rest.slice(hash + 1), place)];
+      const [share, ...ranked] = text.split("@");
       const keep = numberIn(share, place, "a share in (0, 1]", (value) => value > 0 && value <= 1);
-      if (ranked.length < 2) return { mask, keep, rankedAt: stepIn(ranked[0] ?? "end", place) };
+      const drawn = seed === undefined ? {} : { seed };
+      if (ranked.length < 2) return { mask, keep, rankedAt: stepIn(ranked[0] ?? "end", place), ...drawn };
       const { run, step } = runAndStepIn(ranked.join("@"), place);
-      return { mask, keep, rankedAt: step, rankedBy: run };
+      return { mask, keep, rankedAt: step, rankedBy: run, ...drawn };
     },
-    print({ keep, rankedAt, rankedBy }) {
-      if (rankedBy !== undefined) return `${keep}@${rankedBy}@${rankedAt}`;
-      return rankedAt === "end" ? `${keep}` : `${keep}@${rankedAt}`;
+    print({ keep, rankedAt, rankedBy, seed }) {
+      const step = rankedAt === "end" ? "" : `@${rankedAt}`;
+      const ranked = rankedBy === undefined ? step : `@${rankedBy}@${rankedAt}`;
+      return `${keep}${ranked}${seed === undefined ? "" : `#${seed}`}`;
     },
     reads: ({ rankedAt: step, rankedBy: run }) => ({ step, ...(run !== undefined && { run }) }),
     reading: (edit, run) => ({ ...edit, rankedBy: run }),
-    apply({ keep }, context) {
+    apply({ keep, seed }, context) {
       const ranked = otherWeights(context, "the weights that magnitudes are ranked by");
-      return edit(magnitudeMasks(context.model, ranked, keep), context);
+      return edit(magnitudeMasks(context.model, ranked, keep), { ...context, seed: seed ?? context.seed });
     },
   };
 }

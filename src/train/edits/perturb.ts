@@ -1,6 +1,6 @@
 import { randomStream } from "../../core/random.js";
 import { hiddenMatrices } from "../../nn/views.js";
-import { type EditKind, numberIn, type PerturbEdit } from "./kind.js";
+import { type EditKind, numberIn, type PerturbEdit, seedIn } from "./kind.js";
 import { normOf, withMatrices } from "./norms.js";
 
 /**
@@ -13,7 +13,7 @@ export const perturb: EditKind<PerturbEdit> = {
     const [eta, seed = "0", ...more] = rest.split("#");
     return {
       perturb: numberIn(eta, place, "the size of the noise, a number >= 0", (value) => value < Infinity),
-      seed: numberIn([seed, ...more].join("#"), place, 'a whole number after "#"', Number.isSafeInteger),
+      seed: seedIn([seed, ...more].join("#"), place),
     };
   },
   print: ({ perturb: eta, seed }) => (seed === 0 ? `${eta}` : `${eta}#${seed}`),

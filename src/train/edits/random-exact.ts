@@ -6,7 +6,7 @@ import { maskArrays, maskKind } from "./masks.js";
  * `random` without its spread: of every matrix exactly as many weights as the magnitude masks keep, each set of that many equally
  * probable, drawn from the branch's stream `edit/mask/<parameter>`.
  */
-export const randomExact = maskKind("random-exact", (magnitude, { weights, seed }) => {
+export const randomExact = maskKind("random-exact", { draws: true }, (magnitude, { weights, seed }) => {
   const masks = new Map(
     [...magnitude].map(([name, mask]): [string, NdArray] => {
       const kept = (mask.data as Float32Array).reduce((sum, x) => sum + x, 0);

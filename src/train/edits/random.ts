@@ -6,7 +6,7 @@ import { maskArrays, maskKind } from "./masks.js";
  * The control of lottery tickets: each weight of a matrix is kept with the probability that is that matrix' density under
  * the magnitude masks, drawn from the branch's stream `edit/mask/<parameter>`.
  */
-export const random = maskKind("random", (magnitude, { weights, seed }) => {
+export const random = maskKind("random", { draws: true }, (magnitude, { weights, seed }) => {
   const masks = new Map(
     [...magnitude].map(([name, mask]): [string, NdArray] => {
       const kept = mask.data as Float32Array;

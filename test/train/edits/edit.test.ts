@@ -10,6 +10,7 @@ import {
   type Edit,
   type EditContext,
   hashEdit,
+  normsReadBy,
   parseEdit,
   printEdit,
   readingFrom,
@@ -31,11 +32,14 @@ const edits: [string, Edit][] = [
     "random-exact:0.05@vgg/829c@1760",
     { mask: "random-exact", keep: 0.05, rankedAt: 1760, rankedBy: "vgg/829c" },
   ],
+  ["random:0.05#3", { mask: "random", keep: 0.05, rankedAt: "end", seed: 3 }],
+  ["reinit:0.1@829c@0#0", { mask: "reinit", keep: 0.1, rankedAt: 0, rankedBy: "829c", seed: 0 }],
   ["reinit:1e-7@0", { mask: "reinit", keep: 1e-7, rankedAt: 0 }],
   ["perturb:0.25", { perturb: 0.25, seed: 0 }],
   ["perturb:0#7", { perturb: 0, seed: 7 }],
   ["rescale:829cc263db1a@40", { rescale: { run: "829cc263db1a", step: 40 } }],
   ["rescale:vgg/829cc263db1a@end", { rescale: { run: "vgg/829cc263db1a", step: "end" } }],
+  ["norms:829cc263db1a", { norms: { run: "829cc263db1a" } }],
   ["align:829cc263db1a@end", { align: { run: "829cc263db1a", step: "end" } }],
 ];
 
@@ -57,6 +61,8 @@ test("a text that is no edit is an error that names it, what was expected and wh
     ["magnitude:0", /found "0"/],
     ["magnitude:", /found ""/],
     ["random:0x1", /found "0x1"/],
+    ["random:0.1#x", /expected a whole number after "#", found "x"/],
+    ["magnitude:0.1#1", /expected a share in \(0, 1\], found "0.1#1"/],
     ["random:0.1@1.5", /expected a step \(a whole number >= 0, or "end"\) after "@", found "1.5"/],
     ["random:0.1@1@x", /expected a step .* found "x"/],
     ["random:0.1@1@2@3", /expected RUN@STEP, found "1@2@3"/],
@@ -67,6 +73,9 @@ test("a text that is no edit is an error that names it, what was expected and wh
     ["rescale:abc", /edit "rescale:abc": expected RUN@STEP, found "abc"/],
     ["rescale:@3", /found "@3"/],
     ["rescale:a@", /found ""/],
+    ["norms:", /expected a run after "norms:", found ""/],
+    ["norms:829cc263db1a@3", /found "829cc263db1a@3"/],
+    ["norms:a b", /found "a b"/],
   ];
   for (const [text, message] of cases) assert.throws(() => parseEdit(text), { name: "ConfigError", message });
 });
@@ -86,6 +95,10 @@ test("an edit says which other weights it reads", () => {
     assert.equal(printEdit(readingFrom(edit, "def")), text.replace("abc", "def"));
   }
   assert.equal(weightsReadBy(parseEdit("perturb:1")), undefined);
+  assert.equal(normsReadBy(parseEdit("norms:829cc263db1a")), "829cc263db1a");
+  assert.equal(printEdit(readingFrom(parseEdit("norms:vgg/82"), "829cc263db1a")), "norms:829cc263db1a");
+  assert.equal(normsReadBy(parseEdit("rescale:abc@7")), undefined);
+  assert.equal(weightsReadBy(parseEdit("norms:829cc263db1a")), undefined);
 });
 
 const weights = toyModel.init(1);
@@ -236,6 +249,8 @@ test("random, exact: of each matrix as many as magnitude masks keep, from the br
   }
   assert.deepEqual(masksOf(1), masksOf(1));
   assert.notDeepEqual(masksOf(1), masksOf(2));
+  assert.deepEqual(apply("random-exact:0.3#2", { seed: 1 }).masks, masksOf(2));
+  assert.deepEqual(apply("random:0.3#2", { seed: 1 }).masks, apply("random:0.3", { seed: 2 }).masks);
   const { weights: edited, masks } = apply("random-exact:0.3");
   for (const name of hidden) assert.deepEqual(data(edited, name), data(weights, name).map((x, i) => x * data(masks!, name)[i])); // prettier-ignore
 });
@@ -342,6 +357,30 @@ test("an edit out of range is refused however it was made, and changes nothing t
   const wrong = { mask: "magnitude", keep: 1.5, rankedAt: "end" } as const;
   assert.throws(() => applyEdit(wrong, { model: toyModel, weights, seed: 0, other }), /found "1.5"/);
   const before = structuredClone([weights, other]);
-  for (const [text] of edits) apply(text);
+  const norms = {
+    run: "a",
+    steps: [0],
+    norms: new Map(toyModel.matrices.map(({ parameter }) => [parameter, [1]])),
+  };
+  for (const [text] of edits) apply(text, { norms });
   assert.deepEqual([weights, other], before);
+});
+
+test("norms: every matrix points where it did and has the norm of that step, from here on", () => {
+  const sizes = toyModel.matrices.map(({ parameter }, i): [string, number[]] => [
+    parameter,
+    [i + 1, 4 * (i + 1)],
+  ]);
+  const norms = { run: "a", steps: [0, 10], norms: new Map(sizes) };
+  const edited = apply("norms:829cc263db1a", { norms, step: 5 });
+  assert.equal(edited.norms, norms);
+  assert.equal(edited.masks, undefined);
+  for (const [i, { parameter }] of toyModel.matrices.entries()) {
+    const [old, now] = [data(weights, parameter), data(edited.weights, parameter)];
+    assert.ok(Math.abs(normOf(now) / (2 * (i + 1)) - 1) < 1e-6);
+    const factor = normOf(now) / normOf(old);
+    now.forEach((value, j) => assert.ok(Math.abs(value - factor * old[j]) < 1e-6));
+  }
+  assert.deepEqual(data(edited.weights, "layers.0.bias"), data(weights, "layers.0.bias"));
+  assert.throws(() => apply("norms:829cc263db1a"), { name: "ConfigError", message: /expected the measured norms of 829cc263db1a, found none/ }); // prettier-ignore
 });

@@ -25,7 +25,10 @@ export async function checkAnalyses(
     for (const section of sectionsOf(expected)) {
       const check = MODEL_SECTIONS[section];
       if (!check) missing(`${name} ${section}`, "nothing checks this section");
-      good = check !== undefined && report(name, (await check(expected, inputs)).differences()) && good;
+      good =
+        check !== undefined &&
+        report(`${name} ${section}`, (await check(expected, inputs)).differences()) &&
+        good;
     }
   }
   for (const section of sectionsOf(file)) {

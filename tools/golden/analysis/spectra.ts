@@ -7,8 +7,10 @@ import {
   type NoiseBulk,
 } from "spectral-lab/linalg/marchenko-pastur";
 import { fitPowerLaw, type PowerLaw } from "spectral-lab/linalg/power-law";
-import { Comparison, type Difference } from "../compare.js";
+import { Comparison } from "../compare.js";
 import { draws, type Draws } from "../draws.js";
+import type { AnalysisFile } from "./file.js";
+import { TOLERANCE } from "./tolerances.js";
 
 /** What a reference file says of one matrix. */
 interface ReferenceSpectrum {
@@ -23,82 +25,89 @@ const NAMES = ["gaussian", "spiked", "heavy", "decayed"] as const;
 type Name = (typeof NAMES)[number];
 
 /** The part of a reference file that is about fits of spectra. */
-export interface SpectraReference {
-  readonly seed: number;
-  readonly spectra: { readonly medianOfLaw: number } & Readonly<Record<Name, ReferenceSpectrum>>;
-}
+type SpectraReference = { readonly medianOfLaw: number } & Readonly<Record<Name, ReferenceSpectrum>>;
 
 const [ROWS, COLUMNS] = [300, 200];
 
 /** Of fits of the reference's own eigenvalues, which have 12 digits, and of what is made by the formula: float64. */
 const EXACTLY = 5e-9;
 
-/** A few times what float32 itself moves; counts not at all. */
-const LIMITS: Readonly<Record<string, number>> = {
-  eigenvalues: 1e-5,
-  variance: 4e-6,
-  edge: 4e-6,
-  above: 0,
-  alpha: 2e-5,
-  xmin: 2e-5,
-  tail: 0,
-  distance: 1e-4,
-  runnerUp: 1e-4,
-};
+/** What our float32 decomposition may change. */
+const LIMITS = {
+  variance: TOLERANCE.bulk,
+  edge: TOLERANCE.bulk,
+  above: TOLERANCE.exact,
+  alpha: TOLERANCE.powerLaw,
+  xmin: TOLERANCE.powerLaw,
+  tail: TOLERANCE.exact,
+  distance: TOLERANCE.distance,
+  runnerUp: TOLERANCE.distance,
+} as const;
 
 /**
  * Compares the fits of four spectra (Marchenko-Pastur edge, power law) with a reference file's. First the fits of the
  * reference's own eigenvalues, in float64; then those of matrices made by the formula and decomposed by us, in float32.
  */
-export function checkSpectra({ seed, spectra }: SpectraReference, compare = new Comparison()): Difference[] {
-  const made = matrices(seed);
+export function checkSpectra(file: AnalysisFile): Comparison {
+  const compare = new Comparison();
+  const reference = file.spectra as SpectraReference;
+  const made = matrices(file.seed);
   const engine = openEngine({ engine: "wasm" });
-  compare.value("medianOfLaw", "", marchenkoPasturMedian(COLUMNS / ROWS), spectra.medianOfLaw);
+  compare.value("medianOfLaw", "", marchenkoPasturMedian(COLUMNS / ROWS), reference.medianOfLaw, 0, EXACTLY);
   for (const name of NAMES) {
-    const expected = spectra[name];
-    checkFits(compare, "float64 ", name, expected.eigenvalues, expected);
+    const expected = reference[name];
+    checkFits(compare, "float64", name, expected.eigenvalues, expected);
     const data = made[name];
-    compare.value("norm", name, Math.hypot(...data), expected.norm);
+    compare.value("norm", name, Math.hypot(...data), expected.norm, 0, EXACTLY);
     const corner = [data[0], data[1], data[COLUMNS], data[COLUMNS + 1]];
-    compare.values("corner", corner, expected.corner.flat(), 1, name);
+    compare.values("corner", corner, expected.corner.flat(), 1, name, EXACTLY);
     const matrix = { data: Float32Array.from(data), rows: ROWS, columns: COLUMNS };
     const { s } = svdSync(matrix, { name }, engine);
     const eigenvalues = eigenvaluesOf(s, ROWS, COLUMNS);
-    compare.values("eigenvalues", eigenvalues, expected.eigenvalues, expected.eigenvalues[0], name);
-    checkFits(compare, "", name, eigenvalues, expected);
+    const [most] = expected.eigenvalues;
+    compare.values("eigenvalues", eigenvalues, expected.eigenvalues, most, name, TOLERANCE.eigenvalue);
+    checkFits(compare, "float32", name, eigenvalues, expected);
     const fits = fitsOf(s, ROWS, COLUMNS);
-    compare.value("alpha", `${name}, as printed`, fits.alpha, expected.powerLaw.alpha);
-    compare.value("edge", `${name}, as printed`, fits.mpEdge, expected.marchenkoPastur.bulkMean.edge);
-    compare.value("above", `${name}, as printed`, fits.mpAbove, expected.marchenkoPastur.bulkMean.above);
+    const { bulkMean } = expected.marchenkoPastur;
+    const printed = [
+      ["alpha", fits.alpha, expected.powerLaw.alpha],
+      ["edge", fits.mpEdge, bulkMean.edge],
+      ["above", fits.mpAbove, bulkMean.above],
+    ] as const;
+    for (const [field, found, value] of printed)
+      compare.value(field, `${name}, as printed`, found, value, 0, LIMITS[field]);
   }
-  return compare.differences().map((found) => ({ ...found, limit: LIMITS[found.quantity] ?? EXACTLY }));
+  return compare;
 }
 
 function checkFits(
   compare: Comparison,
-  /** In front of the quantities. */
-  prefix: "" | "float64 ",
-  at: string,
+  precision: "float64" | "float32",
+  name: string,
   eigenvalues: ArrayLike<number>,
   { marchenkoPastur, powerLaw }: ReferenceSpectrum,
 ): void {
+  const exactly = precision === "float64";
+  const check = (field: keyof typeof LIMITS, at: string, found: number | undefined, expected: number): void =>
+    compare.value(
+      exactly ? `${field} (float64)` : field,
+      at,
+      found,
+      expected,
+      0,
+      exactly ? EXACTLY : LIMITS[field],
+    );
   for (const estimate of ["bulkMean", "median"] as const) {
     const found = fitNoise(eigenvalues, COLUMNS / ROWS, estimate);
     for (const field of ["variance", "edge", "above"] as const)
-      compare.value(
-        `${prefix}${field}`,
-        `${at}, ${estimate}`,
-        found[field],
-        marchenkoPastur[estimate][field],
-      );
+      check(field, `${name}, ${estimate}`, found[field], marchenkoPastur[estimate][field]);
   }
-  const fields = ["alpha", "xmin", "tail", "distance"] as const;
   const [oneSided, twoSided] = [false, true].map((both) => fitPowerLaw(eigenvalues, { twoSided: both }));
-  for (const field of fields) {
-    compare.value(`${prefix}${field}`, at, oneSided?.[field], powerLaw[field]);
-    compare.value(`${prefix}${field}`, `${at}, two-sided`, twoSided?.[field], powerLaw.twoSided[field]);
+  for (const field of ["alpha", "xmin", "tail", "distance"] as const) {
+    check(field, name, oneSided?.[field], powerLaw[field]);
+    check(field, `${name}, two-sided`, twoSided?.[field], powerLaw.twoSided[field]);
   }
-  compare.value(`${prefix}runnerUp`, at, oneSided?.runnerUp, powerLaw.runnerUp);
+  check("runnerUp", name, oneSided?.runnerUp, powerLaw.runnerUp);
 }
 
 /** The four matrices, in the order of their draws. */

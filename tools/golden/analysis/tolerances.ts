@@ -36,16 +36,21 @@ const MARGIN = 1e-4;
  * Compares shares of wrong examples: exactly, or but for one example.
  * @param margin the smallest between two logits
  * @param count examples that were counted
+ * @param at where, for the report
  */
 export function compareErrors(
   compare: Comparison,
   quantity: string,
   found: ArrayLike<number>,
   expected: readonly number[],
-  { margin = Infinity, count }: { readonly margin?: number; readonly count: number },
+  {
+    margin = Infinity,
+    count,
+    at = "",
+  }: { readonly margin?: number; readonly count: number; readonly at?: string },
 ): void {
   const one = margin < MARGIN ? 1 / count : 0;
-  compare.values(quantity, found, expected, 1, "", one + 1e-9); // the file has 12 digits
+  compare.values(quantity, found, expected, 1, at, one + 1e-9); // the file has 12 digits
 }
 
 /** Compares the first entries of a diagonal, relative to the largest of them, and the score. */
