@@ -1,5 +1,8 @@
 /** The figures of the paper: each says which runs it needs, draws them, and checks what the paper says of it. */
 import { unknownName } from "../core/config.js";
+import type { Plan } from "../sweep/plan.js";
+import type { ProfileName } from "../tasks/task.js";
+import { decayArmsPlan } from "./decay-plan.js";
 import type { PaperFigure } from "./figure.js";
 import { figure1 } from "./figure1.js";
 import { figure2 } from "./figure2.js";
@@ -50,6 +53,11 @@ export const PAPER_FIGURES: readonly PaperFigure[] = [
   figure13,
   figure14,
 ];
+
+/** Plans beyond the paper's figures, by name: of its open questions. */
+export const OPEN_PLANS: Readonly<Record<string, (profile: ProfileName) => Plan>> = {
+  "decay-arms": decayArmsPlan,
+};
 
 /** The figure of a number. @throws ConfigError if there is none */
 export function paperFigure(number: number): PaperFigure {
