@@ -14,6 +14,9 @@ import { figure7 } from "./figure7.js";
 import { figure8 } from "./figure8.js";
 import { figure9 } from "./figure9.js";
 import { figure10 } from "./figure10.js";
+import { figure11 } from "./figure11.js";
+import { figure12 } from "./figure12.js";
+import { figure13 } from "./figure13.js";
 import { figure14 } from "./figure14.js";
 
 export { drawFigure1 } from "./figure1.js";
@@ -26,11 +29,14 @@ export { drawFigure7, figure7 } from "./figure7.js";
 export { drawFigure8 } from "./figure8.js";
 export { drawFigure9, figure9 } from "./figure9.js";
 export { drawFigure10, figure10 } from "./figure10.js";
+export { drawFigure11, figure11 } from "./figure11.js";
+export { drawFigure12, figure12 } from "./figure12.js";
+export { drawFigure13, figure13 } from "./figure13.js";
 export { drawFigure14, figure14 } from "./figure14.js";
 export { drawDecayArms } from "./decay-arms.js";
 export { decayArmsPlan, decayPlan } from "./decay-plan.js";
 
-/** The figures that can be drawn so far, in the order of the paper. */
+/** The figures, in the order of the paper. */
 export const PAPER_FIGURES: readonly PaperFigure[] = [
   figure1,
   figure2,
@@ -42,6 +48,9 @@ export const PAPER_FIGURES: readonly PaperFigure[] = [
   figure8,
   figure9,
   figure10,
+  figure11,
+  figure12,
+  figure13,
   figure14,
 ];
 
