@@ -1,5 +1,9 @@
 /** The figures of the paper: each says which runs it needs, draws them, and checks what the paper says of it. */
 import { unknownName } from "../core/config.js";
+import type { Plan } from "../sweep/plan.js";
+import type { ProfileName } from "../tasks/task.js";
+import { connectivityPlan } from "./connectivity-plan.js";
+import { decayArmsPlan } from "./decay-plan.js";
 import type { PaperFigure } from "./figure.js";
 import { figure1 } from "./figure1.js";
 import { figure2 } from "./figure2.js";
@@ -11,6 +15,9 @@ import { figure7 } from "./figure7.js";
 import { figure8 } from "./figure8.js";
 import { figure9 } from "./figure9.js";
 import { figure10 } from "./figure10.js";
+import { figure11 } from "./figure11.js";
+import { figure12 } from "./figure12.js";
+import { figure13 } from "./figure13.js";
 import { figure14 } from "./figure14.js";
 
 export { drawFigure1 } from "./figure1.js";
@@ -23,7 +30,13 @@ export { drawFigure7, figure7 } from "./figure7.js";
 export { drawFigure8 } from "./figure8.js";
 export { drawFigure9, figure9 } from "./figure9.js";
 export { drawFigure10, figure10 } from "./figure10.js";
+export { drawFigure11, figure11 } from "./figure11.js";
+export { drawFigure12, figure12 } from "./figure12.js";
+export { drawFigure13, figure13 } from "./figure13.js";
 export { drawFigure14, figure14 } from "./figure14.js";
+export { alignedTable, dataPartsTable, drawComponents } from "./beyond-connectivity.js";
+export { connectivityPlan } from "./connectivity-plan.js";
+export { drawPrediction } from "./prediction.js";
 export { drawDecayArms } from "./decay-arms.js";
 export { decayArmsPlan, decayPlan } from "./decay-plan.js";
 
@@ -39,8 +52,20 @@ export const PAPER_FIGURES: readonly PaperFigure[] = [
   figure8,
   figure9,
   figure10,
+  figure11,
+  figure12,
+  figure13,
   figure14,
 ];
+
+/** The plans by name: of figures, and of what goes beyond them. */
+export const PLANS: Readonly<Record<string, (profile: ProfileName) => Plan>> = {
+  ...Object.fromEntries(
+    PAPER_FIGURES.flatMap(({ number, plan }) => (plan ? [[`figure${number}`, plan] as const] : [])),
+  ),
+  connectivity: (profile) => connectivityPlan("connectivity", profile),
+  "decay-arms": decayArmsPlan,
+};
 
 /** The figure of a number. @throws ConfigError if there is none */
 export function paperFigure(number: number): PaperFigure {
