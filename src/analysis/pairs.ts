@@ -36,11 +36,12 @@ type Pair = Record<(typeof COLUMNS)[number], Facet>;
  * - agreement: mean over matrices of the agreement score; distance: as `distancesTable` has it;
  * - group: equal for pairs that differ in nothing but the order of examples.
  * @param runs that studies read, and their trunks
- * @param studies of the kinds barrier, agreement and distance; others are passed over
+ * @param studies of the kinds barrier, agreement and distance; others are passed over, and one that comes twice counts once
  */
 export function pairsTable(runs: readonly FacetedRun[], studies: readonly FacetedStudy[]): ColumnTable {
   const known = new Map(runs.map(({ run }) => [run.record.id, run]));
-  const of = (kind: string): FacetedStudy[] => studies.filter(({ study }) => study.record.kind === kind);
+  const once = [...new Map(studies.map((one) => [one.study.record.id, one])).values()];
+  const of = (kind: string): FacetedStudy[] => once.filter(({ study }) => study.record.kind === kind);
   const agreements = new Map(of("agreement").map(({ study }) => [networksOf(study.record), study]));
   const distances = distancesByNetworks(of("distance").map(({ study }) => study));
   const untrained = new Map<string, number | null>();

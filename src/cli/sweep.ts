@@ -3,7 +3,7 @@ import { startBackend } from "../backend/start.js";
 import { unknownName } from "../core/config.js";
 import { ConfigError } from "../core/errors.js";
 import { printable } from "../core/printable.js";
-import { OPEN_PLANS, PAPER_FIGURES } from "../paper/index.js";
+import { PAPER_FIGURES, PLANS } from "../paper/index.js";
 import { dryRun } from "../sweep/dry-run.js";
 import { expand } from "../sweep/expand.js";
 import { joined, type Plan } from "../sweep/plan.js";
@@ -107,14 +107,11 @@ function plansNamed(name: string, profile: ProfileName | undefined): Plan {
     const plan = loadPlan(name);
     return profile === undefined ? plan : { ...plan, profile };
   }
-  const figure = PAPER_FIGURES.find(({ number }) => `figure${number}` === name);
-  if (figure?.plan) return figure.plan(profile ?? "quick");
-  if (Object.hasOwn(OPEN_PLANS, name)) return OPEN_PLANS[name](profile ?? "quick");
-  const figures = PAPER_FIGURES.flatMap(({ number, plan }) => (plan ? [`figure${number}`] : []));
-  const known = [...figures, ...Object.keys(OPEN_PLANS)];
+  if (Object.hasOwn(PLANS, name)) return PLANS[name](profile ?? "quick");
+  const known = Object.keys(PLANS);
   const found = printable(name, 200);
   throw new ConfigError(
-    `expected a plan's file (its name has a "/" or a ".") or a figure with a plan (${known.join(", ") || "none yet"}), ` +
+    `expected a plan's file (its name has a "/" or a ".") or a plan of the paper's (${known.join(", ")}), ` +
       `found "${found}"`,
   );
 }

@@ -89,7 +89,7 @@ export function meanCurves(
 
 /** Ticks of a logarithmic axis, every label in full: powers of ten; 2 and 5 times them within two decades; 1 to 9 times
  * them where fewer than two of these lie among the values. */
-function logTicks(values: readonly number[]): Ticks {
+export function logTicks(values: readonly number[]): Ticks {
   const positive = values.filter((value) => value > 0);
   const [low, high] = [smallest(positive), largest(positive)];
   const decades = Math.max(0, Math.ceil(Math.log10(high)) - Math.floor(Math.log10(low)) + 1);

@@ -18,8 +18,8 @@ export interface Grid {
   readonly rowTitles?: readonly string[];
   /** Where panels share a key. */
   readonly keys: "columns" | "rows";
-  /** Panels whose horizontal axes zoom together. */
-  readonly link: "columns" | "rows";
+  /** Panels whose horizontal axes zoom together; "none": each has one of its own. */
+  readonly link: "columns" | "rows" | "none";
   /** Title of the horizontal axes, under the last row; a panel's own takes its place. */
   readonly xTitle: string;
   /** Lines of the labels at the ticks of the horizontal axes; default 1. */
@@ -118,7 +118,7 @@ function placePanel(
 ): void {
   const [left, top, width] = [places.left(c), places.top(r), places.panelWidth(c)];
   const last = !panel.drawing && grid.panels.slice(r + 1).every((row) => !row[c] || row[c].drawing);
-  const group = grid.link === "rows" ? r : c;
+  const group = { rows: r, columns: c, none: letter }[grid.link];
   const suffix = parts.axes(panel, { left, top, width, height: places.panelHeight }, group);
   const label = { font: { size: textSize.labels } };
   const extra = gap.tickLine * ((grid.tickLines ?? 1) - 1);

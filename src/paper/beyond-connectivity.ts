@@ -93,7 +93,13 @@ export function alignedTable(runs: readonly FacetedRun[], studies: readonly Face
     half: "full",
     split: "train",
   });
-  return summary(whole, ["task", "aligned"]);
+  // Whichever of two runs is permuted, the line between them has the same barrier: one pair.
+  const once = new Map((whole.objects() as PairRow[]).map((pair) => [twoOf(pair), pair]));
+  return summary(tableOf(whole.columnNames(), [...once.values()]), ["task", "aligned"]);
+}
+
+function twoOf({ run1, run2, aligned }: PairRow): string {
+  return JSON.stringify([[run1, run2].map(String).sort(), aligned]);
 }
 
 /**

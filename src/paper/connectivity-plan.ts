@@ -51,21 +51,22 @@ const PROFILES: Readonly<Record<ProfileName, readonly Branching[]>> = {
         channels: 4,
         trainingExamples: 256,
         epochs: 4,
-        milestones: "2,3",
+        milestones: "",
         evaluationLimit: 128,
       },
       seeds: [0, 1],
       orders: [3, 4],
-      splits: ["0", "1ep", "3ep"],
+      splits: ["0", "1ep", "2ep"],
       barrier: { points: 5 },
-      noise: { at: "3ep", sizes: [0.5, 2.5], readings: BOTH },
-      halves: { examples: 128, splits: ["3ep"] },
+      noise: { at: "2ep", sizes: [0.5, 2.5], readings: BOTH },
+      halves: { examples: 128, splits: ["2ep"] },
     },
   ],
-  // Of nine thousand images, which is what there is without the whole of CIFAR-10, an epoch has 71 steps.
+  // An epoch has 71 steps.
   lab: [
     {
       task: "vgg",
+      set: { trainingExamples: 9000 },
       seeds: [0, 1],
       orders: [3, 4, 5],
       splits: ["0", "0.2ep", "0.5ep", "1ep", "2ep", "4ep", "8ep", "14ep"],

@@ -2,6 +2,7 @@
 import { unknownName } from "../core/config.js";
 import type { Plan } from "../sweep/plan.js";
 import type { ProfileName } from "../tasks/task.js";
+import { connectivityPlan } from "./connectivity-plan.js";
 import { decayArmsPlan } from "./decay-plan.js";
 import type { PaperFigure } from "./figure.js";
 import { figure1 } from "./figure1.js";
@@ -33,6 +34,9 @@ export { drawFigure11, figure11 } from "./figure11.js";
 export { drawFigure12, figure12 } from "./figure12.js";
 export { drawFigure13, figure13 } from "./figure13.js";
 export { drawFigure14, figure14 } from "./figure14.js";
+export { alignedTable, dataPartsTable, drawComponents } from "./beyond-connectivity.js";
+export { connectivityPlan } from "./connectivity-plan.js";
+export { drawPrediction } from "./prediction.js";
 export { drawDecayArms } from "./decay-arms.js";
 export { decayArmsPlan, decayPlan } from "./decay-plan.js";
 
@@ -54,8 +58,12 @@ export const PAPER_FIGURES: readonly PaperFigure[] = [
   figure14,
 ];
 
-/** Plans beyond the paper's figures, by name: of its open questions. */
-export const OPEN_PLANS: Readonly<Record<string, (profile: ProfileName) => Plan>> = {
+/** The plans by name: of figures, and of what goes beyond them. */
+export const PLANS: Readonly<Record<string, (profile: ProfileName) => Plan>> = {
+  ...Object.fromEntries(
+    PAPER_FIGURES.flatMap(({ number, plan }) => (plan ? [[`figure${number}`, plan] as const] : [])),
+  ),
+  connectivity: (profile) => connectivityPlan("connectivity", profile),
   "decay-arms": decayArmsPlan,
 };
 

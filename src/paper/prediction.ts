@@ -4,6 +4,7 @@ import { pairsTable, wholePairs } from "../analysis/pairs.js";
 import { predictBarrier, PREDICTORS } from "../analysis/predict-barrier.js";
 import type { FacetedRun } from "../analysis/tables.js";
 import { where } from "../core/facets.js";
+import { logTicks } from "../figures/curves.js";
 import { drawGrid } from "../figures/grid.js";
 import type { ColorKey, Panel } from "../figures/panels.js";
 import type { Figure } from "../figures/plotly.js";
@@ -84,7 +85,8 @@ export function plotPrediction(
       }),
     );
     const row = found.find((one) => String(one.predictor) === predictor);
-    const panel = scatter(groups, { type: "linear" }, { type: "log", title: "barrier" });
+    const ticks = logTicks(groups.flatMap(({ y }) => y));
+    const panel = scatter(groups, { type: "linear" }, { type: "log", title: "barrier", ticks });
     if (!panel || !row) return undefined;
     const { correlation, low, high } = row;
     const title = `${TITLES[predictor]}: rank correlation ${signed(correlation)} [${signed(low)}, ${signed(high)}]`;
@@ -95,11 +97,11 @@ export function plotPrediction(
     description: "The barrier between two networks against what may predict it, a panel per predictor",
     panels: [panels.slice(0, 2), panels.slice(2)],
     keys: "rows",
-    link: "columns",
+    link: "none",
     xTitle: "",
     panelHeight: 190,
     notes: [
-      `${count} pairs; circles: branches of one trunk, crosses: of different ones. Barriers below ${FLOOR} are drawn there.`,
+      `${count} pairs; circles: branches of one trunk, crosses: of different ones, and whole runs. Barriers below ${FLOOR} are drawn there.`,
       `In brackets: 95 % interval by bootstrap over ${units} ${String(over) === "trunks" ? "trunks" : "splits of these trunks"}.`,
       ...notes,
     ],

@@ -181,7 +181,8 @@ export class Resolver {
       const step = await this.step(name, at);
       if (run === undefined || step === undefined) return undefined;
       const { task, seed, data } = run.description;
-      const printed = edit === undefined ? undefined : printEdit(parseEdit(edit));
+      const printed = edit === undefined ? undefined : await this.edit(edit);
+      if (edit !== undefined && printed === undefined) return undefined;
       inputs.push({
         ...{ run: run.id, task, step, seed, data },
         ...(printed !== undefined && { edit: printed }),

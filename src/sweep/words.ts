@@ -91,7 +91,9 @@ export async function studyWords(
     const run = await resolver.run(member);
     if (run === undefined) return undefined;
     const step = (await resolver.step(member, at)) ?? "end";
-    texts.push(`${run.description.task}/${run.id}@${step}${edit === undefined ? "" : `+${edit}`}`);
+    const made = edit === undefined ? undefined : await resolver.edit(edit);
+    if (edit !== undefined && made === undefined) return undefined;
+    texts.push(`${run.description.task}/${run.id}@${step}${made === undefined ? "" : `+${made}`}`);
   }
   const { runs, studies } = resolver;
   const options: Option[] = [

@@ -94,4 +94,5 @@ test("runs that are not at hand: what the study's record says of them; no studie
   const found = row(pairsTable([], studies));
   assert.deepEqual([found.between, found.untrained, found.order1], ["runs", null, 0]);
   assert.deepEqual(pairsTable([], []).numRows(), 0);
+  assert.deepEqual(pairsTable([], [...studies, ...studies]).numRows(), 1, "a study counts once");
 });

@@ -12,9 +12,13 @@ import { plotFigure6 } from "spectral-lab/paper/figure6";
 import { plotFigure7 } from "spectral-lab/paper/figure7";
 import { plotFigure9 } from "spectral-lab/paper/figure9";
 import { plotFigure10 } from "spectral-lab/paper/figure10";
+import { drawFigure11 } from "spectral-lab/paper/figure11";
+import { drawFigure12 } from "spectral-lab/paper/figure12";
+import { drawFigure13 } from "spectral-lab/paper/figure13";
 import { plotFigure14 } from "spectral-lab/paper/figure14";
 import type { Figure } from "spectral-lab/figures/plotly";
 import { stabilityExample, ticketsExample } from "./agreement-example.js";
+import { connected, invention, perturbed } from "./connectivity-example.js";
 import { decayedExample } from "./decayed-example.js";
 import { synthetic, tablesOf, together } from "./synthetic.js";
 
@@ -65,6 +69,13 @@ const decays = { tasks: decayed.tasks, notes: ["One line of notes."] };
 const [, inProjection] = grokking;
 const options = { matrix: inProjection, contact: `${grokking[0]} -> ${inProjection}` };
 
+const branched = [invention("vgg", connected(2)), invention("lstm", connected(3, [0, 2]))];
+const both = {
+  runs: branched.flatMap(({ runs }) => runs),
+  studies: branched.flatMap(({ studies }) => studies),
+};
+const noisy = invention("vgg", perturbed());
+
 const figures: Record<string, () => Figure> = {
   figure1: () => {
     const experiment = { where: { task: "decay 1", setting: null }, title: "decay 1" };
@@ -78,6 +89,9 @@ const figures: Record<string, () => Figure> = {
   figure7: () => plotFigure7(tablesOf(decayed.rows), decays),
   figure9: () => plotFigure9(stabilityExample()),
   figure10: () => plotFigure10(ticketsExample()),
+  figure11: () => drawFigure11(both.runs, both.studies).figure,
+  figure12: () => drawFigure12(both.runs, both.studies).figure,
+  figure13: () => drawFigure13(noisy.runs, noisy.studies).figure,
   figure14: () => plotFigure14(tablesOf(decayed.rows), decays),
   figure8: () => drawDynamics("Figure 8", tablesOf(labels), { separate: true }),
 };
