@@ -18,10 +18,11 @@ const rule = {
  * @param pairs as `pairsTable` has them: branches of one trunk, and for the first claim's control of different trunks
  */
 export function claimsOfBranches(pairs: ColumnTable, facets: Facets): Claim[] {
-  const all = pairsOf(pairs, facets).filter(({ noise }) => noise === null);
-  const branches = all.filter(({ between }) => between === "branches");
-  const across = all.filter(({ between }) => between === "trunks");
-  return [fallsToNone(branches, across, facets), moreAgreementLowerBarrier(branches, facets)];
+  return [barrierFalls(pairs, facets), moreAgreementLowerBarrier(pairs, facets)];
+}
+
+function unperturbed(pairs: ColumnTable, facets: Facets, between: string): Pair[] {
+  return pairsOf(pairs, facets).filter((pair) => pair.noise === null && pair.between === between);
 }
 
 /** The barrier and agreement of one trunk's branches at the first and at the last split. */
@@ -36,7 +37,9 @@ interface Course {
  * across trunks with the same splits are the control: on the same clock, they must keep a high barrier where branches of one trunk
  * have none.
  */
-function fallsToNone(branches: readonly Pair[], across: readonly Pair[], facets: Facets): Claim {
+export function barrierFalls(pairs: ColumnTable, facets: Facets): Claim {
+  const branches = unperturbed(pairs, facets, "branches");
+  const across = unperturbed(pairs, facets, "trunks");
   const courses = [...grouped(branches, ({ trunk1 }) => trunk1).values()].map(courseOf);
   const [firsts, lasts, rises] = (["first", "last", "rise"] as const).map((name) =>
     courses.map((course) => course[name]),
@@ -92,7 +95,8 @@ function courseOf(pairs: readonly Pair[]): Course {
 }
 
 /** At a fixed split no clock runs: pairs of branches from one point of one trunk, told apart by their orders of examples alone. */
-function moreAgreementLowerBarrier(branches: readonly Pair[], facets: Facets): Claim {
+export function moreAgreementLowerBarrier(pairs: ColumnTable, facets: Facets): Claim {
+  const branches = unperturbed(pairs, facets, "branches");
   const known = branches.filter((pair) => Number.isFinite(pair.barrier + pair.agreement));
   const groups = [...grouped(known, ({ group }) => group).values()].filter(({ length }) => length > 1);
   const lists = groups.map((own): [number[], number[]] => [
