@@ -14,9 +14,17 @@ export interface Speed {
   readonly run: string;
   /** Training fields in which it differs from the run that is estimated. */
   readonly differs: readonly string[];
+  /** Its profile, where none of the same is stored: then its speed is scaled by what a step trains on. */
+  readonly scaledFrom?: string;
 }
 
-/** Says how fast runs train, from stored runs of their task and profile: those of a folder, and the committed results. */
+/** Fields whose product is what a step trains on. */
+const STEP_FIELDS = ["batchSize", "accumulation", "sequenceLength"] as const;
+
+/**
+ * Says how fast runs train, from stored runs of their task and profile, else of another profile: those of a folder, and the
+ * committed results.
+ */
 export class Speeds {
   readonly #stored: readonly RunRecord[];
   readonly #known = new Map<string, Speed | undefined>();
@@ -28,7 +36,7 @@ export class Speeds {
       .filter(({ stretches }) => longest(stretches) !== undefined);
   }
 
-  /** The speed of the stored run of the task and profile that differs in the fewest training fields; undefined if none is stored. */
+  /** The speed of the stored run of the task that differs in the fewest training fields; undefined if none is stored. */
   of({ description: { task, profile, config, measuring } }: ResolvedRun): Speed | undefined {
     const trains = (all: Config): Config =>
       Object.fromEntries(Object.entries(all).filter(([key]) => !measuring.includes(key)));
@@ -39,16 +47,29 @@ export class Speeds {
   }
 
   #nearest(task: string, profile: string | undefined, asked: Config): Speed | undefined {
+    const all = this.#stored.filter((record) => record.task === task);
+    const same = all.filter((record) => record.profile === profile);
+    const others = profile === "quick" ? [] : all.filter(isLarge);
     let best: Speed | undefined;
-    for (const { id, config, stretches, ...record } of this.#stored) {
-      if (record.task !== task || record.profile !== profile) continue;
+    // A quick run is no measure of another profile: its networks are other ones.
+    for (const { id, config, stretches, ...record } of same.length > 0 ? same : others) {
       const differs = Object.keys(asked).filter((key) => config[key] !== asked[key]);
       if (best && best.differs.length <= differs.length) continue;
       const { from, to, seconds, device } = longest(stretches)!;
-      best = { secondsPerStep: seconds / (to - from), device, run: id, differs };
+      const scale = same.length > 0 ? 1 : sizeOfStep(asked) / sizeOfStep(config);
+      const scaledFrom = same.length > 0 ? undefined : record.profile;
+      best = { secondsPerStep: (scale * seconds) / (to - from), device, run: id, differs, scaledFrom };
     }
     return best;
   }
+}
+
+function isLarge({ profile }: RunRecord): boolean {
+  return profile !== undefined && profile !== "quick";
+}
+
+function sizeOfStep(config: Config): number {
+  return STEP_FIELDS.reduce((product, name) => product * (Number(config[name]) || 1), 1);
 }
 
 type Timed = Stretch & { readonly seconds: number };

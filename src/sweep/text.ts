@@ -60,7 +60,7 @@ export interface DryRunSummary {
   readonly bytes: ReturnType<typeof sumOf>;
   /** Of what is still to be trained, as far as it is known. */
   readonly hours: number;
-  /** Hours by device that they were measured on. */
+  /** Hours by device that they were measured on, and the profile where that is another. */
   readonly devices: Readonly<Record<string, number>>;
   /** Runs whose time is unknown, because no run of their task and profile is stored. */
   readonly unknown: number;
@@ -74,9 +74,12 @@ export function dryRunSummary(planned: readonly PlannedMember[], profile: string
   for (const { standing, seconds, speed, steps = 0, member } of planned) {
     members[standing] = (members[standing] ?? 0) + 1;
     hours += (seconds ?? 0) / 3600;
-    if (speed) devices[speed.device] = (devices[speed.device] ?? 0) + (seconds ?? 0) / 3600;
     const undone = standing === "unknown" || standing === "lacking" || steps > 0;
     if (member.what === "run" && undone && seconds === undefined) unknown++;
+    if (!speed) continue;
+    const { device, scaledFrom } = speed;
+    const by = scaledFrom === undefined ? device : `${device} (scaled from runs of profile ${scaledFrom})`;
+    devices[by] = (devices[by] ?? 0) + (seconds ?? 0) / 3600;
   }
   const bytes = sumOf(planned.flatMap(({ kept }) => kept ?? []));
   return { profile, members, bytes, hours, devices, unknown };
@@ -86,7 +89,7 @@ function summaryLines(planned: readonly PlannedMember[], profile: string): strin
   const { members, bytes, devices, unknown } = dryRunSummary(planned, profile);
   const counts = Object.entries(members).map(([standing, count]) => `${count} ${standing}`);
   const times = Object.entries(devices).map(([device, hours]) => `${timeText(3600 * hours)} on ${device}`);
-  if (unknown > 0) times.push(`${unknown} runs unknown (no run of their task and profile is stored)`);
+  if (unknown > 0) times.push(`${unknown} runs unknown (no run of their task is stored that says it)`);
   return [
     `profile ${profile}: ${planned.length} members: ${counts.join(", ")}`,
     `kept once all are finished: ${bytesText(bytes.total)} (weights ${bytesText(bytes.weights)}, the optimiser's memory ` +

@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import { spawnSync } from "node:child_process";
 import {
   existsSync,
   mkdirSync,
@@ -23,7 +24,7 @@ after(async () => {
   rmSync(root, { recursive: true, force: true });
 });
 
-const EPOCHS = 400; // of 5 steps
+const EPOCHS = 600; // of 5 steps
 const set = { standIn: true, trainingExamples: 300, hidden: 8 };
 const plan: Plan = {
   name: "slurm",
@@ -114,6 +115,14 @@ async function until(what: string, done: () => boolean, seconds = 120): Promise<
   }
 }
 
+/** All that members and SLURM printed. */
+function logs(): string {
+  const place = join(root, "slurm", "sweeps", "slurm", "logs");
+  return readdirSync(place)
+    .map((name) => `${name}: ${readFileSync(join(place, name), "utf8")}`)
+    .join("\n");
+}
+
 /** Waits until the task is requeued, and lets it begin at once, not after SLURM's two minutes. */
 async function begunAgain(task: string, restarts: number): Promise<void> {
   const shown = (): string => cluster!.slurm("scontrol", "show", "job", task);
@@ -121,10 +130,14 @@ async function begunAgain(task: string, restarts: number): Promise<void> {
     "the requeued task",
     () => shown().includes(`Restarts=${restarts}`) && shown().includes("PENDING"),
   );
+  // The delay is for what of the task is still on its node: begun before that is gone, it fails.
+  await until("its node", () => cluster!.slurm("sinfo", "--noheader", "--format=%T") === "idle");
+  await setTimeout(2000);
   const begun = (): boolean => {
-    if (shown().includes("RUNNING")) return true;
-    // Until its node is free again SLURM may put the time off once more.
-    cluster!.slurm("scontrol", "update", `JobId=${task}`, "StartTime=now");
+    const now = shown();
+    if (now.includes("RUNNING")) return true;
+    assert.ok(now.includes("PENDING"), `${now}\n${logs()}`);
+    spawnSync("scontrol", ["update", `JobId=${task}`, "StartTime=now"], { env: cluster!.env });
     return false;
   };
   await until("it to run", begun);

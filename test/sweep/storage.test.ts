@@ -103,6 +103,9 @@ test("the sizes of public sets are known without reading them", async (t) => {
   assert.equal(steps.get("lstm"), 50 * Math.ceil(28_539 / 32));
   const vgg = planned[2].kept!;
   assert.ok(Math.abs(vgg.weights / (4 * 14_728_266) - 1) < 0.01, `${vgg.weights} bytes of VGG-16's weights`);
+  const { speed } = planned[2]; // by the committed results
+  assert.equal(speed?.scaledFrom, "lab");
+  assert.ok(speed.secondsPerStep > 0 && speed.secondsPerStep < 10);
 });
 
 test("bytes and times as words", () => {
