@@ -68,7 +68,7 @@ test("what is wrong is one message", () => {
   };
   fails([bad], /bad\.json: runs\[0\] \("trunk"\): task "modular" does not exist/);
   fails([join(root, "none.json")], /none\.json: expected a plan's file, found none/);
-  fails(["figure99"], /expected a plan's file .* or a figure with a plan \(.*\), found "figure99"/);
+  fails(["figure99"], /expected a plan's file .* or a plan of the paper's \(.*\), found "figure99"/);
   writeFileSync(bad, "{");
   fails([bad], /bad\.json: expected JSON/);
   fails([file, "--engine", "cluster"], /--engine: expected local or slurm, found "cluster"/, 2);
