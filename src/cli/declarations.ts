@@ -75,7 +75,7 @@ export const study = {
   positionals: {
     KIND: "what to compute, such as agreement (another word is answered with the list)",
     "RUN@STEP...":
-      'a run (its id or the beginning of it, task/id, or a folder) at a step, or at its "end"; +EDIT behind it for edited weights',
+      'a run (the beginning of its id, task/id, or a folder) at a step, or its "end"; +EDIT edits it',
   },
   options: {
     set: { value: "KEY=VALUE", text: "a parameter of the kind of study", multiple: true },
@@ -94,7 +94,7 @@ export const sweep = {
   name: "sweep",
   summary: "trains and compares all members of a plan; finished ones are reused",
   positionals: {
-    "PLAN...": "a JSON file, a figure that has a plan, such as figure11, or figures: all of them",
+    "PLAN...": "a JSON file, a figure that has a plan, such as figure11, figures: all of them, or decay-arms",
   },
   options: {
     "dry-run": { text: "prints members, what will be kept and how long it takes, and trains nothing" },
@@ -104,7 +104,7 @@ export const sweep = {
       default: "local",
     },
     jobs: { value: "N", text: "members at the same time (default: 1; with slurm no limit)" },
-    slurm: { value: "OPTIONS", text: 'of sbatch, such as "--partition=gpu --gres=gpu:1 --time=4:00:00"' },
+    slurm: { value: "OPTIONS", text: 'of sbatch: --slurm="--partition=gpu --gres=gpu:1 --time=4:00:00"' },
     profile: { value: "P", text: "quick, lab or paper: in place of the plan's own" },
     backend: { value: "B", text: "what computes (default: SPECTRAL_BACKEND, else the first that starts)" },
     svd,
@@ -128,11 +128,11 @@ export const spectra = {
     "ranks, singular values and fits of every matrix in files of weights, of one model or along its training",
   positionals: {
     "FILE...":
-      "weights: a safetensors file, a PyTorch checkpoint (.pt, .pth, .bin), an index.json of shards, or a folder of them",
+      "safetensors, a PyTorch checkpoint (.pt, .pth, .bin), an index.json of shards, or their folder",
   },
   options: {
     "over-steps": {
-      text: "the FILEs (or all in one folder) are steps of one training, by the numbers in their names; compared with the last",
+      text: "FILEs (or all in one folder) are steps of one training, by the numbers in their names",
     },
     output: { value: "DIR", text: "draws figures over steps there, as SVG, PNG and CSV" },
     stack: {

@@ -9,7 +9,8 @@ import { expand } from "../sweep/expand.js";
 import { joined, type Plan } from "../sweep/plan.js";
 import { processes } from "../sweep/processes.js";
 import { resolverOf } from "../sweep/resolve.js";
-import { type MemberResult, schedule } from "../sweep/schedule.js";
+import { schedule } from "../sweep/schedule.js";
+import { type SlurmMember, submit } from "../sweep/slurm.js";
 import { loadPlan, sweepFolder, writePlan } from "../sweep/sweep-folder.js";
 import { dryRunSummary, dryRunText, progressText } from "../sweep/text.js";
 import { PROFILES, type ProfileName } from "../tasks/task.js";
@@ -36,27 +37,46 @@ export async function run({ values, positionals }: Given<typeof sweep>, stop: St
     if (values.json) console.log(JSON.stringify({ sweep: plan.name, ...dryRunSummary(planned, profile) }));
     return 0;
   }
+  if (values.engine !== "local" && values.engine !== "slurm")
+    throw new UsageError(`--engine: expected local or slurm, found "${values.engine}"`);
+  if (values.slurm !== undefined && values.engine !== "slurm")
+    throw new UsageError("--slurm: expected --engine slurm with it");
+  const jobs = jobsOf(values.jobs);
   const folder = sweepFolder(plan);
   writePlan(folder, plan);
   const resolver = await resolverOf(members, folders);
   const common = { backend: values.backend, svd: values.svd };
   log(`${plan.title ?? plan.name}: ${members.length} members, profile ${profile}; logs in ${folder}`);
-  const options = { jobs: jobsOf(values.jobs), signal: stop.signal };
+  if (values.engine === "slurm") {
+    const given = values.slurm?.split(/\s+/).filter((word) => word !== "");
+    const members = await submit(resolver, folder, { ...common, options: given, jobs });
+    for (const one of members) log(slurmText(one));
+    console.log(JSON.stringify({ sweep: plan.name, ...countsOf(members.map(({ what }) => what)), folder }));
+    return members.some(({ what }) => what === "failed") ? 1 : 0;
+  }
+  const options = { jobs, signal: stop.signal };
   const carrying = schedule(resolver, processes(resolver, folder, common), options);
   let next = await carrying.next();
   for (; !next.done; next = await carrying.next()) log(progressText(next.value));
   const results = next.value;
   for (const { member, ending, why } of results)
     if (ending === "failed" || ending === "waiting") console.error(`${member.name}: ${ending}: ${why}`);
-  console.log(JSON.stringify({ sweep: plan.name, ...countsOf(results), folder }));
+  console.log(JSON.stringify({ sweep: plan.name, ...countsOf(results.map(({ ending }) => ending)), folder }));
   if (stop.signal.aborted) return stop.status;
   return results.every(({ ending }) => ending === "finished" || ending === "reused") ? 0 : 1;
 }
 
-function countsOf(results: readonly MemberResult[]): Record<MemberResult["ending"], number> {
-  const counts = { finished: 0, reused: 0, failed: 0, waiting: 0, stopped: 0 };
-  for (const { ending } of results) counts[ending]++;
+/** How often each word comes. */
+function countsOf(words: readonly string[]): Record<string, number> {
+  const counts: Record<string, number> = {};
+  for (const word of words) counts[word] = (counts[word] ?? 0) + 1;
   return counts;
+}
+
+/** "branch/seed=0: queued (12_3 RUNNING)" */
+function slurmText({ member, what, job, why }: SlurmMember): string {
+  const words = what === "elsewhere" ? "another process works on it" : what;
+  return `${member.name}: ${words}${job === undefined ? "" : ` (${job})`}${why === undefined ? "" : `: ${why}`}`;
 }
 
 function profileOf({ profile }: Values): ProfileName | undefined {
@@ -65,8 +85,8 @@ function profileOf({ profile }: Values): ProfileName | undefined {
   throw unknownName("profile", printable(profile, 100), PROFILES);
 }
 
-function jobsOf(text: string | undefined): number {
-  if (text === undefined) return 1;
+function jobsOf(text: string | undefined): number | undefined {
+  if (text === undefined) return undefined;
   if (!/^[1-9]\d{0,3}$/.test(text)) throw new UsageError(`--jobs: expected a number >= 1, found "${text}"`);
   return Number(text);
 }

@@ -77,7 +77,10 @@ export function list(rule: Rule, most = 100_000): Rule {
     if (value.length > most) {
       return { place: "", expected: `a list of at most ${most} entries`, found: `${value.length} entries` };
     }
-    return first(value, (entry: unknown, i) => inside(`[${i}]`, rule(entry)));
+    return first(value as unknown[], (entry, i) => {
+      const flaw = rule(entry);
+      return flaw && inside(`[${i}]`, flaw);
+    });
   };
 }
 
@@ -85,27 +88,32 @@ export function list(rule: Rule, most = 100_000): Rule {
 export function named(rule: Rule, most = 100_000): Rule {
   return (value) => {
     if (!isObject(value)) return { place: "", expected: "an object", found: excerpt(value) };
-    const entries = Object.entries(value);
-    if (entries.length > most) {
-      return { place: "", expected: `an object of at most ${most} names`, found: `${entries.length} names` };
+    const names = Object.keys(value);
+    if (names.length > most) {
+      return { place: "", expected: `an object of at most ${most} names`, found: `${names.length} names` };
     }
-    return first(entries, ([name, entry]) => {
+    return first(names, (name) => {
       if (name.length > 200) {
         return { place: "", expected: "names of at most 200 characters", found: `one of ${name.length}` };
       }
-      return inside(`["${printable(name)}"]`, rule(entry));
+      const flaw = rule(value[name]);
+      return flaw && inside(`["${printable(name)}"]`, flaw);
     });
   };
 }
 
 /** The rules of an object's fields. A field with "?" behind its name may be missing; fields that are not named are ignored. */
 export function fields(rules: Readonly<Record<string, Rule>>): Rule {
+  const all = Object.entries(rules).map(([key, rule]) => {
+    return { name: key.replace("?", ""), optional: key.endsWith("?"), rule };
+  });
   return (value) => {
     if (!isObject(value)) return { place: "", expected: "an object", found: excerpt(value) };
-    return first(Object.entries(rules), ([key, rule]) => {
-      const name = key.replace("?", "");
+    return first(all, ({ name, optional, rule }) => {
       const there = Object.hasOwn(value, name) && value[name] !== undefined; // which no file holds, but code may
-      return !there && key.endsWith("?") ? undefined : inside(name, rule(there ? value[name] : undefined));
+      if (!there && optional) return undefined;
+      const flaw = rule(there ? value[name] : undefined);
+      return flaw && inside(name, flaw);
     });
   };
 }
@@ -151,22 +159,24 @@ export function isObject(value: unknown): value is Record<string, unknown> {
 /** Whether objects and lists lie in each other more than `levels` deep. */
 export function isDeeper(value: unknown, levels: number): boolean {
   if (typeof value !== "object" || value === null) return false;
-  return levels === 0 || Object.values(value).some((inner) => isDeeper(inner, levels - 1));
+  if (levels === 0) return true;
+  // Of records with thousands of entries: no list of the values is made.
+  for (const name in value) if (isDeeper((value as Record<string, unknown>)[name], levels - 1)) return true;
+  return false;
 }
 
 function first<T>(
   values: readonly T[],
   flawOf: (value: T, index: number) => Flaw | undefined,
 ): Flaw | undefined {
-  for (const [i, value] of values.entries()) {
-    const flaw = flawOf(value, i);
+  for (let i = 0; i < values.length; i++) {
+    const flaw = flawOf(values[i], i);
     if (flaw) return flaw;
   }
   return undefined;
 }
 
-function inside(name: string, flaw: Flaw | undefined): Flaw | undefined {
-  if (flaw === undefined) return undefined;
+function inside(name: string, flaw: Flaw): Flaw {
   const joined = flaw.place === "" || flaw.place.startsWith("[") ? flaw.place : `.${flaw.place}`;
   return { ...flaw, place: `${name}${joined}` };
 }

@@ -14,12 +14,12 @@ import { dataNotes } from "./experiments.js";
 import type { Drawn } from "./figure.js";
 import { mean } from "./statistics.js";
 
-/** The four arms: decay or not, at its own norms or at those of the run that differs in decay. */
+/** The four arms: decay or not, each at its own norms, or at the other's ("undone": decay; "only norms": no decay). */
 export const ARMS = {
   free: "no decay",
   decay: "decay",
-  undone: "decay, norms as without",
-  only: "no decay, norms as with",
+  undone: "undone",
+  only: "only norms",
 } as const;
 
 export type Arm = keyof typeof ARMS;
@@ -49,7 +49,7 @@ export function drawDecayArms(given: readonly FacetedRun[]): Drawn {
   if (fours.length === 0) {
     const found = left.length > 0 ? left.join("; ") : `${given.length} runs, no branch at another's norms`;
     throw new DataError(
-      `decay arms: expected runs without and with decay and the branches held at each other's norms, found ${found}`,
+      `decay arms: expected runs without and with decay and the branches held at each other's norms, found ${found}; spectral sweep decay-arms makes them`,
     );
   }
   const measures = measuresTable(fours);
@@ -62,6 +62,7 @@ export function drawDecayArms(given: readonly FacetedRun[]): Drawn {
     return `${SHORT[task] ?? task}: decay ${String(decay.record.config.weightDecay)}, ${own.length} ${own.length > 1 ? "seeds" : "seed"}`;
   });
   const notes = [
+    '"undone": decay, held at the norms of the run without; "only norms": no decay, held at the norms of the run with it.',
     "Rank and norm: means over matrices; norms relative to the initialisation. Bands: one standard deviation over seeds.",
     `${about.join("; ")}.`,
     ...dataNotes(runs),
@@ -156,7 +157,7 @@ export function plotArms(measures: ColumnTable, tasks: readonly string[], notes:
     ),
     columnTitles: columns,
     rowTitles: tasks.map((task) => SHORT[task] ?? task),
-    keys: "columns",
+    keys: "rows",
     link: "rows",
     xTitle: "epoch",
     notes,

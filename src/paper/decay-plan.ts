@@ -52,15 +52,23 @@ function runsOf({ name }: Task, profile: ProfileName): DecayRuns {
 const seedsOf = (profile: ProfileName): readonly number[] => (profile === "quick" ? [0] : PAPER_SEEDS);
 
 /**
- * The runs of figures 6, 7 and 14: each of the four tasks with each decay. Three seeds; the quick profile has one, fewer
- * decays and smaller networks.
+ * The runs of figures 6, 7 and 14: each of the four tasks with each decay; those that the arms below start from keep their
+ * initialisation. Three seeds; the quick profile has one, fewer decays and smaller networks.
  */
 export function decayPlan(name: string, title: string, profile: ProfileName): Plan {
-  const runs = FOUR_TASKS.map((task): RunGroup => {
-    const { decays, set } = runsOf(task, profile);
-    return { name: task.name, task: task.name, seeds: seedsOf(profile), grid: { weightDecay: decays }, set };
+  const runs = FOUR_TASKS.flatMap((task): RunGroup[] => {
+    const { decays, arms, set } = runsOf(task, profile);
+    const group = (own: string, values: readonly number[]): RunGroup => ({
+      name: own,
+      task: task.name,
+      seeds: seedsOf(profile),
+      grid: { weightDecay: values },
+      ...(set && { set }),
+    });
+    const others = decays.filter((decay) => decay !== 0 && decay !== arms);
+    return [{ ...group(task.name, [0, arms]), keep: ["0"] }, group(`${task.name}-others`, others)];
   });
-  return { name, title, profile, runs: runs.map(defined) };
+  return { name, title, profile, runs };
 }
 
 /**
@@ -92,8 +100,4 @@ export function decayArmsPlan(profile: ProfileName, tasks: readonly Task[] = FOU
     profile,
     runs,
   };
-}
-
-function defined({ set, ...group }: RunGroup): RunGroup {
-  return set ? { ...group, set } : group;
 }

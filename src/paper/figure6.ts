@@ -50,9 +50,13 @@ export function plotFigure6(
   { spectra, ranks }: { readonly spectra: ColumnTable; readonly ranks: ColumnTable },
   { tasks, notes }: Pick<DecayedRuns, "tasks" | "notes">,
 ): Figure {
-  const shown = tasks.map(({ title, shown: { matrix, notes: { matrix: why } } }) => `${title}: ${why ?? shortName(matrix)}`); // prettier-ignore
+  const shown = tasks.map((task) => `${task.title}: ${shortName(task.shown.matrix)}`);
+  const standing = tasks.flatMap((task) => {
+    const why = task.shown.notes.matrix;
+    return why === undefined ? [] : [`${task.title}: ${why}.`];
+  });
   const about = "Figure 6: singular values of one matrix and effective rank of all";
-  const more = [`Singular values: ${shown.join("; ")}.`, ...notes];
+  const more = [`Singular values: ${shown.join("; ")}.`, ...standing, ...notes];
   return drawDecays(about, { tasks, notes: more }, ({ shown: { matrix } }): DecayRow[] => [
     {
       title: "values",

@@ -49,9 +49,13 @@ export function plotFigure7(
   { alignment, scores }: { readonly alignment: ColumnTable; readonly scores: ColumnTable },
   { tasks, notes }: Pick<DecayedRuns, "tasks" | "notes">,
 ): Figure {
-  const shown = tasks.map(({ title, shown: { contact, notes: { contact: why } } }) => `${title}: ${why ?? shortName(contact)}`); // prettier-ignore
+  const shown = tasks.map((task) => `${task.title}: ${shortName(task.shown.contact)}`);
+  const standing = tasks.flatMap((task) => {
+    const why = task.shown.notes.contact;
+    return why === undefined ? [] : [`${task.title}: ${why}.`];
+  });
   const about = "Figure 7: alignment of neighbouring layers";
-  const more = [`Alignment: ${shown.join("; ")}.`, ...notes];
+  const more = [`Alignment: ${shown.join("; ")}.`, ...standing, ...notes];
   return drawDecays(about, { tasks, notes: more }, ({ task, shown: { contact } }): DecayRow[] => {
     const diagonals = where(alignment, { task, contact });
     const all = where(scores, { task });

@@ -40,7 +40,7 @@ export { drawPrediction } from "./prediction.js";
 export { drawDecayArms } from "./decay-arms.js";
 export { decayArmsPlan, decayPlan } from "./decay-plan.js";
 
-/** The figures that can be drawn so far, in the order of the paper. */
+/** The figures, in the order of the paper. */
 export const PAPER_FIGURES: readonly PaperFigure[] = [
   figure1,
   figure2,

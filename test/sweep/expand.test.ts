@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { expand, type Member, type RunMember, type StudyMember } from "spectral-lab/sweep/expand";
+import { pruningRounds } from "spectral-lab/train/edits/rounds";
 import type { Plan, RunGroup, StudyGroup } from "spectral-lab/sweep/plan";
 
 const trunk: RunGroup = { name: "trunk", task: "mnist-mlp", settings: [null, "decay"], seeds: [0, 1] };
@@ -258,4 +259,20 @@ test("a plan of millions of members is refused before they are made", () => {
     () => membersOf([{ name: "a", task: "mnist-mlp", seeds: many, orders: many }]),
     /plan "p": expected at most 100000 members, found more/,
   );
+});
+
+test("rounds of iterative pruning: each branches from the trunk and ranks by the round before, of its own trunk", () => {
+  const rounds = pruningRounds({ rounds: 3, share: 0.8, from: { group: "trunk", at: ["1ep"] } });
+  const seeds: RunGroup = { name: "trunk", task: "mnist-mlp", seeds: [0, 1] };
+  const members = runsIn(membersOf([seeds, ...rounds.map((round) => ({ task: "mnist-mlp", ...round }))]));
+  const of = (group: string): RunMember[] => members.filter(({ facets }) => facets.group === group);
+  for (const seed of [0, 1]) {
+    const [first, second, third] = [1, 2, 3].map((i) => of(`round-${i}`)[seed]);
+    for (const round of [first, second, third]) assert.equal(round.from!.trunk, of("trunk")[seed].name);
+    assert.deepEqual(
+      [first, second, third].map(({ from }) => from!.edit),
+      ["magnitude:0.8", `magnitude:0.64@{${first.name}}@end`, `magnitude:0.512@{${second.name}}@end`],
+    );
+    assert.ok(second.needs.includes(first.name) && third.needs.includes(second.name));
+  }
 });
