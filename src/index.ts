@@ -33,6 +33,10 @@ export { runStudy, type StudyProgress, type StudyRequest } from "./analysis/stud
 export { studyTable } from "./analysis/study-table.js";
 export { barrierOf, type Barrier } from "./analysis/barrier-of.js";
 export { barriersTable } from "./analysis/barriers-table.js";
+export { distancesTable } from "./analysis/distance.js";
+export { pairsTable, wholePairs } from "./analysis/pairs.js";
+export { predictBarrier, type PredictionOptions } from "./analysis/predict-barrier.js";
+export * from "./analysis/rank-correlation.js";
 export * from "./analysis/faceted-study.js";
 export { findStudies, type StudyReader } from "./store/study.js";
 export type { RunReader } from "./store/stored-run.js";

@@ -76,6 +76,11 @@ test("a subset is a fixed choice without repeats", () => {
   assert.ok(rows(small).every((row) => rows(training).includes(row)));
   assert.deepEqual(rows(subset(training, 20)), rows(small));
   assert.equal(subset(training, 1000), training);
+  const next = subset(training, 20, 1);
+  assert.equal(new Set([...rows(small), ...rows(next)]).size, 40, "parts have nothing in common");
+  const most = `part 4 of 20 examples each needs 100, found ${training.count}`;
+  assert.throws(() => subset(training, 20, 4), { name: "ConfigError", message: new RegExp(most) });
+  assert.throws(() => subset(training, 0, 1), ConfigError);
   assert.throws(() => small.batch([20]), DataError);
   assert.throws(() => subset(training, 0), ConfigError);
 });

@@ -95,6 +95,20 @@ test("a plan is carried out: trunks, branches, studies; once more, all is reused
   assert.equal(again.said.length, 8);
 });
 
+test("an edit of a study may name the run of its first input", async (t) => {
+  const folders = places(t);
+  const [first, second] = plan.studies![0].inputs.map((input) => ({ ...input, group: "trunk" }));
+  const inputs = [first, { ...second, edit: "align:{1}@end" }];
+  const aligned: Plan = { ...plan, runs: [plan.runs[0]], studies: [{ kind: "distance", inputs }] };
+  const once = await carriedOut(aligned, folders);
+  assert.deepEqual(
+    once.result.results.map(({ ending }) => ending),
+    ["finished", "finished", "finished", "finished"],
+  );
+  const again = await carriedOut(aligned, folders);
+  assert.ok(again.result.results.every(({ ending }) => ending === "reused"));
+});
+
 test("a member that diverges is recorded with its step and stops only those that need it", async (t) => {
   const folders = places(t);
   const runs: Plan["runs"] = [
