@@ -99,7 +99,11 @@ test("an edit of a study may name the run of its first input", async (t) => {
   const folders = places(t);
   const [first, second] = plan.studies![0].inputs.map((input) => ({ ...input, group: "trunk" }));
   const inputs = [first, { ...second, edit: "align:{1}@end" }];
-  const aligned: Plan = { ...plan, runs: [plan.runs[0]], studies: [{ kind: "distance", inputs, differ: ["seed"] }] };
+  const aligned: Plan = {
+    ...plan,
+    runs: [plan.runs[0]],
+    studies: [{ kind: "distance", inputs, differ: ["seed"] }],
+  };
   const once = await carriedOut(aligned, folders);
   assert.deepEqual(
     once.result.results.map(({ ending }) => ending),
