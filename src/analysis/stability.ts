@@ -52,19 +52,14 @@ interface Opened {
   readonly reference: Promise<readonly SingularPairs[]>;
 }
 
-/** By study under way: the reference is read, or decomposed, once. */
-const known = new WeakMap<object, Promise<Opened>>();
-
+/** The reference is read, or decomposed, once. */
 function opened(context: StudyContext<TrajectoryParameters>): Promise<Opened> {
   const { inputs, parameters, signal } = context;
   const [{ run, step }] = inputs;
-  const open = async (): Promise<Opened> => {
+  return context.shared("vectors", async () => {
     const kept = new KeptVectors(run, await context.model(0), parameters.pairs);
     const reference = kept.at(step, () => context.svd, signal);
     reference.catch(() => undefined); // awaited by each part
     return { kept, reference };
-  };
-  const found = known.get(context) ?? open();
-  known.set(context, found);
-  return found;
+  });
 }

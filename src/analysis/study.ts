@@ -42,10 +42,10 @@ export interface StudyContext<C extends Config = Config> {
    */
   experiment(input: number): Promise<Experiment>;
   /**
-   * What several parts need, such as tensors: made when it is first asked for, and disposed of when computing ends, however
-   * it ends.
+   * What several parts need: made when it is first asked for, and disposed of, where it can be (`Disposable`), when computing
+   * ends, however it ends.
    */
-  shared<T extends Disposable>(name: string, make: () => Promise<T>): Promise<T>;
+  shared<T extends object>(name: string, make: () => Promise<T>): Promise<T>;
 }
 
 /** Something that holds memory until it is told to give it back. */
@@ -255,7 +255,7 @@ function openContext(
 ): { readonly context: StudyContext; close(): Promise<void>; release(): Promise<void> } {
   const weights = new Map<number, NamedArrays>();
   const experiments = new Map<string, Promise<OpenedExperiment>>();
-  const shared = new Map<string, Promise<Disposable>>();
+  const shared = new Map<string, Promise<object>>();
   let pool: SvdPool | undefined;
   let started: Promise<void> | undefined;
   const opened = (input: number): Promise<OpenedExperiment> => {
@@ -279,7 +279,7 @@ function openContext(
       await (started ??= start());
       return experiment;
     },
-    shared: <T extends Disposable>(name: string, make: () => Promise<T>) =>
+    shared: <T extends object>(name: string, make: () => Promise<T>) =>
       once(shared, name, make) as Promise<T>,
   };
   return {
@@ -287,7 +287,9 @@ function openContext(
     close: async () => pool?.close(),
     async release() {
       const made = await Promise.allSettled(shared.values());
-      made.forEach((result) => result.status === "fulfilled" && result.value.dispose());
+      for (const result of made)
+        if (result.status === "fulfilled" && "dispose" in result.value)
+          (result.value as Disposable).dispose();
     },
   };
 }

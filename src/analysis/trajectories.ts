@@ -1,9 +1,9 @@
-import { float32, type NdArray } from "../core/array.js";
 import { whole } from "../core/config.js";
 import { ConfigError } from "../core/errors.js";
-import { agreementDiagonal, agreementScore, type SingularPairs } from "../linalg/agreement.js";
+import { agreementDiagonal, type SingularPairs } from "../linalg/agreement.js";
 import type { Model } from "../nn/model.js";
 import type { RunAtStep } from "../store/run-at-step.js";
+import { agreementOf } from "../probes/agreement.js";
 import { LEADING } from "../probes/alignment.js";
 import type { RunReader } from "../store/stored-run.js";
 import type { Measurement } from "../train/measure.js";
@@ -42,21 +42,8 @@ export function agreementAt(
 ): Measurement {
   const epoch = epochAt(run, step);
   const diagonals = matrices.map((_, i) => agreementDiagonal(a[i], b[i]));
-  return {
-    rows: matrices.map(({ name }, depth) => ({
-      step,
-      epoch,
-      matrix: name,
-      depth,
-      score: agreementScore(diagonals[depth]),
-    })),
-    arrays: new Map(
-      matrices.map(({ name }, i): [string, NdArray] => [
-        `agreement/${name}`,
-        float32([diagonals[i].length], Float32Array.from(diagonals[i])),
-      ]),
-    ),
-  };
+  const { rows, arrays } = agreementOf(matrices, diagonals);
+  return { rows: rows.map((row) => ({ step, epoch, ...row })), arrays };
 }
 
 /** Unknown of runs that have not reached a step. */

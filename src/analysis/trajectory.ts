@@ -46,13 +46,9 @@ export const trajectory = defineStudy<TrajectoryParameters>({
   },
 });
 
-const known = new WeakMap<object, Promise<readonly KeptVectors[]>>();
-
 function bothOf(context: StudyContext<TrajectoryParameters>): Promise<readonly KeptVectors[]> {
   const { inputs, parameters } = context;
-  const open = async (run: (typeof inputs)[number]["run"], input: number): Promise<KeptVectors> =>
+  const open = async ({ run }: (typeof inputs)[number], input: number): Promise<KeptVectors> =>
     new KeptVectors(run, await context.model(input), parameters.pairs);
-  const found = known.get(context) ?? Promise.all(inputs.map(({ run }, input) => open(run, input)));
-  known.set(context, found);
-  return found;
+  return context.shared("vectors", () => Promise.all(inputs.map(open)));
 }

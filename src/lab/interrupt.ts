@@ -11,6 +11,13 @@ export function interruptSignal(): AbortSignal {
   return (ctrlC ??= nextCtrlC()).signal;
 }
 
+/** The error that a cell ends with that was asked to stop. @param message what was done and how to go on */
+export function interrupted(message: string): Error {
+  const error = new Error(message);
+  error.name = "Interrupted";
+  return error;
+}
+
 const INTERRUPT = Symbol.for("spectral-lab.interrupt");
 
 /** What the next Ctrl-C aborts: one for all that runs, so that there is one listener however many runs there are. */
@@ -20,9 +27,7 @@ function nextCtrlC(): AbortController {
   const controller = new AbortController();
   process.once("SIGINT", () => {
     ctrlC = undefined;
-    const reason = new Error("stopped by Ctrl-C");
-    reason.name = "Interrupted";
-    controller.abort(reason);
+    controller.abort(interrupted("stopped by Ctrl-C"));
   });
   return controller;
 }

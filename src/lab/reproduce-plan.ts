@@ -7,7 +7,7 @@ import { resultsFolder } from "../store/paths.js";
 import { expand, type Member, type Plan, runPlan } from "../sweep/index.js";
 import type { RunProgress } from "../tasks/run.js";
 import type { ProfileName } from "../tasks/task.js";
-import { interruptSignal } from "./interrupt.js";
+import { interrupted, interruptSignal } from "./interrupt.js";
 import { Markdown, md } from "./markdown-text.js";
 import { markdown } from "./markdown.js";
 import { progress, type Progress } from "./progress.js";
@@ -81,9 +81,7 @@ async function carryOut(plan: Plan, options: Omit<PlanReproduction, "retrain" | 
   }
   if (stopped) {
     bar.stopped("interrupted");
-    const error = new Error(`${printable(name)}: stopped, what is done is kept; run the cell again to go on`);
-    error.name = "Interrupted";
-    throw error;
+    throw interrupted(`${printable(name)}: stopped, what is done is kept; run the cell again to go on`);
   }
   bar.done();
   if (failures.length > 0) markdown(md`Not carried out:\n\n${Markdown.joined(failures, "\n")}`);

@@ -20,7 +20,7 @@ import { resultsFolder, runsFolder } from "../store/paths.js";
 import type { RunReader } from "../store/stored-run.js";
 import { commandOf, runTask, type RunRequest } from "../tasks/run.js";
 import { configOf, type ProfileName, PROFILES, type Task } from "../tasks/task.js";
-import { interruptSignal } from "./interrupt.js";
+import { interrupted, interruptSignal } from "./interrupt.js";
 import { Markdown, md } from "./markdown-text.js";
 import { banner, duration, markdown } from "./markdown.js";
 import { progress, type Progress } from "./progress.js";
@@ -162,9 +162,7 @@ async function trainShown(request: RunRequest): Promise<RunReader> {
       return run;
     }
     shown?.stopped("interrupted");
-    const error = new Error(`stopped at step ${outcome.step}, checkpoint saved; run the cell again to go on`);
-    error.name = "Interrupted";
-    throw error;
+    throw interrupted(`stopped at step ${outcome.step}, checkpoint saved; run the cell again to go on`);
   } finally {
     await training.return(undefined as never); // where showing failed: training stops and frees its tensors
   }

@@ -47,10 +47,26 @@ export function percent(share: number): string {
  * @example overSeeds([0.1]) // "0.1 (one seed: no spread)"
  */
 export function overSeeds(values: readonly number[], write: (value: number) => string = written): string {
+  return meanAndSpread(values, write, { none: "unknown (no seed)", one: "one seed", many: "seeds" });
+}
+
+/** What is said where there is none, one, or many of what a mean is taken over. */
+export interface Units {
+  readonly none: string;
+  readonly one: string;
+  readonly many: string;
+}
+
+/** A mean with its spread over some units, as `overSeeds` writes it. */
+export function meanAndSpread(
+  values: readonly number[],
+  write: (value: number) => string,
+  { none, one, many }: Units,
+): string {
   const count = values.length;
-  if (count === 0) return "unknown (no seed)";
-  if (count === 1) return `${write(values[0])} (one seed: no spread)`;
-  return `${write(mean(values))} ± ${write(standardDeviation(values))} (${count} seeds)`;
+  if (count === 0) return none;
+  if (count === 1) return `${write(values[0])} (${one}: no spread)`;
+  return `${write(mean(values))} ± ${write(standardDeviation(values))} (${count} ${many})`;
 }
 
 /** Where every row of a run is from. */

@@ -1,5 +1,6 @@
 import type { FacetedRun } from "../analysis/tables.js";
 import { type Facets, facetsText, withoutSeed } from "../core/facets.js";
+import { groupBy } from "../core/group-by.js";
 import { describeData } from "../data/provenance.js";
 import type { FigureExperiment } from "../figures/selection.js";
 import { dataTitle } from "./data-title.js";
@@ -14,11 +15,7 @@ export interface ExperimentRuns extends FigureExperiment {
  * Each is titled by the facets in which they differ, one alone by all of its own.
  */
 export function experimentsOf(runs: readonly FacetedRun[]): ExperimentRuns[] {
-  const groups = new Map<string, FacetedRun[]>();
-  for (const run of runs) {
-    const key = JSON.stringify(withoutSeed(run.facets));
-    groups.set(key, [...(groups.get(key) ?? []), run]);
-  }
+  const groups = groupBy(runs, ({ facets }) => JSON.stringify(withoutSeed(facets)));
   const all = [...groups.values()].map((own) => ({ where: withoutSeed(own[0].facets), runs: own }));
   return all.map(({ where, runs: own }) => {
     const differs = (name: string): boolean => all.some((other) => other.where[name] !== where[name]);

@@ -67,6 +67,11 @@ export function margin(values: readonly number[]): number {
   return count < TESTABLE ? 3 * spread : (tQuantile(count - 1) * spread) / Math.sqrt(count);
 }
 
+/** The same, but 0 for fewer than 2 values: where a null lies inside each of them, one can be judged by. */
+export function marginIfAny(values: readonly number[]): number {
+  return values.length > 1 ? margin(values) : 0;
+}
+
 /**
  * Fisher's combination of independent p-values: the probability that as small a product arises by chance.
  * @param probabilities in (0, 1], at least one

@@ -6,7 +6,7 @@ import type { Facets } from "../core/facets.js";
 import { at, type Moment, stepsOf } from "../core/time.js";
 import { warnOnce } from "../store/folder.js";
 import { resultsFolder, runsFolder, studiesFolder, studyResultsFolder } from "../store/paths.js";
-import type { Origin } from "../store/record.js";
+import { originAt } from "../store/record.js";
 import type { RunReader } from "../store/stored-run.js";
 import { findStudy, type StudyReader, verifyStudy } from "../store/study.js";
 import { unlessDamaged } from "../store/find-runs.js";
@@ -117,12 +117,8 @@ class FoundRuns {
     const edit = from?.edit === undefined ? undefined : this.edit(from.edit);
     const request = this.#requestOf(member);
     if ((from && !trunk) || (from?.edit !== undefined && edit === undefined)) return undefined;
-    const origin: Origin | undefined = from && {
-      run: trunk!.record.id,
-      step: stepIn(trunk!, from.at),
-      ...(edit !== undefined && { edit }),
-      ...(from.memory === false && { memory: false }),
-    };
+    const { memory } = from ?? {};
+    const origin = from && originAt({ run: trunk!.record.id, step: stepIn(trunk!, from.at), edit, memory });
     const data = this.#data.get(member.task);
     const run = preferred(candidatesOf(runs, request, this.onLeftOut, origin), data);
     return data === undefined || run?.record.data.fingerprint === data ? run : undefined;

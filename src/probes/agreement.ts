@@ -1,6 +1,7 @@
 import { float32, type NdArray } from "../core/array.js";
 import type { When } from "../core/time.js";
 import { agreementDiagonal, agreementScore, resolved } from "../linalg/agreement.js";
+import type { MatrixView } from "../nn/model.js";
 import type { Measurement, Probe } from "../train/measure.js";
 import { LEADING } from "./alignment.js";
 import { arrayBytes, total } from "./bytes.js";
@@ -33,19 +34,27 @@ export function agreementProbe(when: When): Probe {
           return agreementDiagonal(resolved(now), resolved(then), LEADING);
         }),
       );
-      return {
-        rows: matrices.map(({ name }, depth) => ({
-          matrix: name,
-          depth,
-          score: agreementScore(diagonals[depth]),
-        })),
-        arrays: new Map<string, NdArray>(
-          matrices.map(({ name }, i) => [
-            `agreement/${name}`,
-            float32([diagonals[i].length], Float32Array.from(diagonals[i])),
-          ]),
-        ),
-      };
+      return agreementOf(matrices, diagonals);
     },
+  };
+}
+
+/** Diagonals S_ii of a model's matrices, in their order, as rows (matrix, depth, score) and arrays `agreement/<matrix>`. */
+export function agreementOf(
+  matrices: readonly MatrixView[],
+  diagonals: readonly Float64Array[],
+): Required<Measurement> {
+  return {
+    rows: matrices.map(({ name }, depth) => ({
+      matrix: name,
+      depth,
+      score: agreementScore(diagonals[depth]),
+    })),
+    arrays: new Map<string, NdArray>(
+      matrices.map(({ name }, i) => [
+        `agreement/${name}`,
+        float32([diagonals[i].length], Float32Array.from(diagonals[i])),
+      ]),
+    ),
   };
 }

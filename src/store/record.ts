@@ -37,6 +37,21 @@ export interface Origin {
   readonly memory?: false;
 }
 
+/**
+ * The origin of a branch; the same for all that start with the same weights, memory and edit.
+ * @param from.edit as `printEdit` writes it
+ * @param from.memory whether the optimiser's memory comes along; default true. At step 0 there is none yet
+ */
+export function originAt(from: {
+  readonly run: string;
+  readonly step: number;
+  readonly edit?: string;
+  readonly memory?: boolean;
+}): Origin {
+  const { run, step, edit, memory = true } = from;
+  return { run, step, ...(edit !== undefined && { edit }), ...(!memory && step > 0 && { memory }) };
+}
+
 /** What was measured and kept while a run was trained: recorded, not hashed. */
 export interface Coverage {
   /** When each probe measured, by its name. */

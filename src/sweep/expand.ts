@@ -2,6 +2,7 @@ import { studyNamed } from "../analysis/index.js";
 import type { ConfigValue } from "../core/config.js";
 import { ConfigError } from "../core/errors.js";
 import type { Facet, Facets } from "../core/facets.js";
+import { groupBy } from "../core/group-by.js";
 import type { Moment } from "../core/time.js";
 import { LEADING } from "../probes/alignment.js";
 import type { ProfileName } from "../tasks/task.js";
@@ -283,14 +284,7 @@ function tuplesOf(
 ): readonly (readonly RunMember[])[] {
   const keyOf = (member: RunMember): string =>
     JSON.stringify(same.map((name) => member.facets[name] ?? null));
-  const byKey = inputs.map(({ group }) => {
-    const found = new Map<string, RunMember[]>();
-    for (const member of groups.get(group)!) {
-      const key = keyOf(member);
-      found.set(key, [...(found.get(key) ?? []), member]);
-    }
-    return found;
-  });
+  const byKey = inputs.map(({ group }) => groupBy(groups.get(group)!, keyOf));
   const equivalent = inputs.map((input, i) =>
     inputs.findLastIndex((other, j) => j < i && alike(input, other)),
   );

@@ -49,7 +49,7 @@ export async function* runPlan(
   const { studies } = resolver;
   const executor: Executor = {
     async carryOut(member, signal) {
-      if (member.what === "study") await compute(member, resolver, { studies, svd, signal });
+      if (member.what === "study") await compute(member, resolver, { studies, backend, svd, signal });
       else await trainMember(member, resolver, { backend, svd, signal }, onTraining);
       return undefined;
     },

@@ -1,5 +1,10 @@
 import { parseEdit, printEdit } from "../train/edits/edit.js";
 
+/** The members that an edit of a plan names, in braces. */
+export function membersIn(text: string): string[] {
+  return [...text.matchAll(/\{([^{}]*)\}/g)].map(([, member]) => member);
+}
+
 /**
  * The edit of a member as records have it, with runs in the place of the members that it names.
  * @param text of `MemberStart` or `MemberInput`: `{MEMBER}` stands for the run of a member

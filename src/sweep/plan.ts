@@ -21,6 +21,7 @@ import type { Moment } from "../core/time.js";
 import { taskNamed } from "../tasks/index.js";
 import { configOf, PROFILES, type ProfileName } from "../tasks/task.js";
 import { parseEdit } from "../train/edits/edit.js";
+import { membersIn } from "./member-edit.js";
 
 /**
  * A sweep as data that JSON can hold: groups of runs, each a product of settings, seeds, fields and branches, and studies
@@ -292,7 +293,7 @@ export function groupNamed({ runs }: Plan, name: string): RunGroup {
 
 /** The groups that a group's edits name as `{GROUP}`. */
 export function groupsInEdits({ edits = [] }: Pick<RunGroup, "edits">): string[] {
-  const names = edits.flatMap((edit) => [...(edit ?? "").matchAll(/\{([^{}]*)\}/g)].map(([, name]) => name));
+  const names = edits.flatMap((edit) => membersIn(edit ?? ""));
   return [...new Set(names)].filter((name) => name !== "order");
 }
 

@@ -4,17 +4,17 @@ import { largest } from "../core/extent.js";
 import { type Clock, type Moment, toSteps } from "../core/time.js";
 import type { DataOptions } from "../data/dataset.js";
 import { findRun } from "../store/run.js";
-import { identityOf, type RunDescription, runFolder, runId } from "../store/record.js";
+import { identityOf, originAt, type RunDescription, runFolder, runId } from "../store/record.js";
 import { runsFolder, studiesFolder } from "../store/paths.js";
 import type { RunReader } from "../store/stored-run.js";
 import { type StudyIdentity, studyFolder, studyId } from "../store/study.js";
 import type { Task } from "../tasks/task.js";
 import { taskNamed } from "../tasks/index.js";
 import { type DescribedRun, describeRun, type RunRequest } from "../tasks/run.js";
-import { parseEdit, printEdit } from "../train/edits/edit.js";
 import { clockOf } from "../train/loop.js";
 import { openOutline } from "./outline.js";
 import type { Member, RunMember, StudyMember } from "./expand.js";
+import { memberEdit, membersIn } from "./member-edit.js";
 
 /** A member of which it is known which run it is. */
 export interface ResolvedRun extends DescribedRun {
@@ -132,12 +132,7 @@ export class Resolver {
       const step = await this.step(from.trunk, from.at);
       const edit = from.edit && (await this.edit(from.edit));
       if (trunk === undefined || step === undefined || (from.edit && !edit)) return undefined;
-      const origin = {
-        run: trunk.id,
-        step,
-        ...(edit !== undefined && { edit }),
-        ...(from.memory === false && step > 0 && { memory: false as const }),
-      };
+      const origin = originAt({ run: trunk.id, step, edit, memory: from.memory });
       described = await describeRun(request, { trunk: trunk.description, origin });
     } else described = await describeRun(request);
     const identity = identityOf(described.description);
@@ -147,13 +142,9 @@ export class Resolver {
 
   /** An edit with the runs of the members that it names, as a record has it; undefined where one is not known yet. */
   async edit(text: string): Promise<string | undefined> {
-    let edit = text;
-    for (const [braces, name] of text.matchAll(/\{([^{}]*)\}/g)) {
-      const other = await this.run(name);
-      if (other === undefined) return undefined;
-      edit = edit.replaceAll(braces, other.id);
-    }
-    return printEdit(parseEdit(edit));
+    const ids = new Map<string, string | undefined>();
+    for (const name of membersIn(text)) ids.set(name, (await this.run(name))?.id);
+    return memberEdit(text, (name) => ids.get(name));
   }
 
   /** The step of a moment of a member; undefined for the end of one that may stop early and has not ended yet. */

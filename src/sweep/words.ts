@@ -9,6 +9,13 @@ export interface Common {
   readonly svd?: string;
 }
 
+function given({ backend, svd }: Common): Option[] {
+  return [
+    ["backend", backend],
+    ["svd", svd],
+  ];
+}
+
 /** A value, or true of a flag; undefined where it is not given. */
 type Option = readonly [string, string | number | boolean | undefined];
 
@@ -29,16 +36,9 @@ export async function trainWords(
   resolver: Resolver,
   common: Common = {},
 ): Promise<string[] | undefined> {
-  const { task, from } = member;
   const options = await trainOptions(member, resolver);
   if (options === undefined) return undefined;
-  const fresh = from?.memory === false ? ["--fresh-moments"] : [];
-  return [
-    "train",
-    task,
-    ...wordsOf([...options, ["backend", common.backend], ["svd", common.svd]]),
-    ...fresh,
-  ];
+  return ["train", member.task, ...wordsOf([...options, ...given(common)])];
 }
 
 async function trainOptions(member: RunMember, resolver: Resolver): Promise<Option[] | undefined> {
@@ -84,7 +84,7 @@ export async function retrainCommand(member: RunMember, resolver: Resolver): Pro
 export async function studyWords(
   { kind, set, inputs }: StudyMember,
   resolver: Resolver,
-  common: Pick<Common, "svd"> = {},
+  common: Common = {},
 ): Promise<string[] | undefined> {
   const texts: string[] = [];
   for (const { member, at, edit } of inputs) {
@@ -98,7 +98,7 @@ export async function studyWords(
   const { runs, studies } = resolver;
   const options: Option[] = [
     ...Object.entries(set).map(([key, value]): Option => ["set", `${key}=${String(value)}`]),
-    ["svd", common.svd],
+    ...given(common),
     ["runs", runs === runsFolder() ? undefined : runs],
     ["studies", studies === studiesFolder() ? undefined : studies],
   ];

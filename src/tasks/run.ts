@@ -19,6 +19,7 @@ import { trainCommand } from "../store/remake.js";
 import {
   identityOf,
   type Origin,
+  originAt,
   RUN,
   type RunDescription,
   runFolder,
@@ -174,13 +175,9 @@ function branchOf({ task, set = {}, seed, order }: RunRequest, { trunk }: Planne
 }
 
 /** The origin of a branch: another run that the edit names is named by its whole id. */
-function originOf({ run, step, edit, memory = true }: Branching, runs = runsFolder()): Origin {
-  return {
-    run: run.record.id,
-    step,
-    ...(edit && { edit: printEdit(resolved(edit, run, [runs])) }),
-    ...(!memory && step > 0 && { memory }), // at step 0 there are none yet
-  };
+function originOf({ run, step, edit, memory }: Branching, runs = runsFolder()): Origin {
+  const printed = edit && printEdit(resolved(edit, run, [runs]));
+  return originAt({ run: run.record.id, step, edit: printed, memory });
 }
 
 /**

@@ -98,3 +98,26 @@ test("what of a plan is stored comes with the facets of its members; a branch is
   );
   assert.equal(stored.missing.length, 1 + 6 + 5);
 });
+
+test("at the initialisation there is no optimiser's memory to leave behind: such a branch is found too", async (t) => {
+  const runs = join(temporaryFolder(t), "runs");
+  const trunk = await finish({ runs, set, keep: ["0", "2ep"] });
+  for (const step of [0, 6]) await finish({ runs, start: { run: trunk, step, memory: false }, order: 3 });
+  const fresh: Plan = {
+    name: "fresh",
+    runs: [
+      plan.runs[0],
+      {
+        name: "branch",
+        task: "modular-addition",
+        from: { group: "trunk", at: ["0", "2ep"], memory: false },
+        orders: [3],
+      },
+    ],
+  };
+  const { runs: found } = storedPlan(fresh, { runs });
+  assert.deepEqual(
+    found.map(({ run: { record } }) => record.origin?.memory),
+    [undefined, undefined, false],
+  );
+});

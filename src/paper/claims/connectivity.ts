@@ -1,7 +1,9 @@
 import type { ColumnTable } from "arquero";
 import { type Facets, where } from "../../core/facets.js";
+import { groupBy } from "../../core/group-by.js";
 import { chanceAlignment } from "../chance.js";
-import { margin, mean, standardDeviation } from "../statistics.js";
+import { meanAndSpread } from "../claim.js";
+import { mean } from "../statistics.js";
 
 /** Barriers are compared with what training gained, so that tasks with other losses have the same rule. */
 export const BARRIER = {
@@ -54,42 +56,20 @@ export function pairsOf(pairs: ColumnTable, facets: Facets): Pair[] {
   }));
 }
 
-/** Lists of items with equal keys, in the order of their first appearance. */
-export function grouped<Item, Key>(
-  items: readonly Item[],
-  keyOf: (item: Item) => Key,
-): ReadonlyMap<Key, readonly Item[]> {
-  const groups = new Map<Key, Item[]>();
-  for (const item of items) {
-    const own = groups.get(keyOf(item));
-    if (own) own.push(item);
-    else groups.set(keyOf(item), [item]);
-  }
-  return groups;
-}
-
 /** Means of a number of the items by another, in rising order of that: [[step, mean barrier], ...]. */
 export function meansBy<Item>(
   items: readonly Item[],
   keyOf: (item: Item) => number,
   valueOf: (item: Item) => number,
 ): readonly (readonly [number, number])[] {
-  return [...grouped(items, keyOf)]
+  return [...groupBy(items, keyOf)]
     .map(([key, own]) => [key, mean(own.map(valueOf))] as const)
     .sort(([a], [b]) => a - b);
 }
 
-/** How far a mean over trunks may be off; 0 for one, where the null lies inside it. */
-export function marginIfAny(values: readonly number[]): number {
-  return values.length > 1 ? margin(values) : 0;
-}
-
 /** A mean over trunks, written with their number. */
 export function overTrunks(values: readonly number[], write: (value: number) => string): string {
-  const count = values.length;
-  if (count === 0) return "unknown";
-  if (count === 1) return `${write(values[0])} (one trunk: no spread)`;
-  return `${write(mean(values))} ± ${write(standardDeviation(values))} (${count} trunks)`;
+  return meanAndSpread(values, write, { none: "unknown", one: "one trunk", many: "trunks" });
 }
 
 /**

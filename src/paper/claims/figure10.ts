@@ -1,7 +1,7 @@
 import type { ColumnTable } from "arquero";
 import { type Facet, requireColumns } from "../../core/facets.js";
 import { overSeeds, percent, verdictOf, written, type Claim } from "../claim.js";
-import { margin, mean, signFlipTest } from "../statistics.js";
+import { marginIfAny, mean, signFlipTest } from "../statistics.js";
 
 const rule = {
   /** Mean agreement from which on vectors count as kept. */
@@ -54,7 +54,7 @@ export function magnitudeKeepsMore(scores: ColumnTable, comparison: MaskComparis
   const [ofMagnitude, ofRandom] = [perSeed(([kept]) => kept), perSeed(([, kept]) => kept)];
   const differences = perSeed(([kept, control]) => kept - control);
   const size = mean(differences);
-  const off = differences.length > 1 ? margin(differences) : 0;
+  const off = marginIfAny(differences);
   const probability =
     known.length > 0
       ? signFlipTest(known.map(({ both }) => mean(both.map(([kept, control]) => kept - control))))

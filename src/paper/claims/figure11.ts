@@ -2,9 +2,10 @@ import type { ColumnTable } from "arquero";
 import { withinGroups } from "../../analysis/predict-barrier.js";
 import { largest } from "../../core/extent.js";
 import { type Facets, facetsText } from "../../core/facets.js";
+import { groupBy } from "../../core/group-by.js";
 import { type Claim, percent, verdictOf, written } from "../claim.js";
 import { margin, mean } from "../statistics.js";
-import { AGREEMENT, BARRIER, grouped, meansBy, overTrunks, type Pair, pairsOf } from "./connectivity.js";
+import { AGREEMENT, BARRIER, meansBy, overTrunks, type Pair, pairsOf } from "./connectivity.js";
 
 const rule = {
   /** Rank correlation at a fixed split that is an effect. */
@@ -40,7 +41,7 @@ interface Course {
 export function barrierFalls(pairs: ColumnTable, facets: Facets): Claim {
   const branches = unperturbed(pairs, facets, "branches");
   const across = unperturbed(pairs, facets, "trunks");
-  const courses = [...grouped(branches, ({ trunk1 }) => trunk1).values()].map(courseOf);
+  const courses = [...groupBy(branches, ({ trunk1 }) => trunk1).values()].map(courseOf);
   const [firsts, lasts, rises] = (["first", "last", "rise"] as const).map((name) =>
     courses.map((course) => course[name]),
   );
@@ -98,7 +99,7 @@ function courseOf(pairs: readonly Pair[]): Course {
 export function moreAgreementLowerBarrier(pairs: ColumnTable, facets: Facets): Claim {
   const branches = unperturbed(pairs, facets, "branches");
   const known = branches.filter((pair) => Number.isFinite(pair.barrier + pair.agreement));
-  const groups = [...grouped(known, ({ group }) => group).values()].filter(({ length }) => length > 1);
+  const groups = [...groupBy(known, ({ group }) => group).values()].filter(({ length }) => length > 1);
   const lists = groups.map((own): [number[], number[]] => [
     own.map(({ agreement }) => agreement),
     own.map(({ barrier }) => barrier),

@@ -1,19 +1,10 @@
 import type { ColumnTable } from "arquero";
 import { largest, smallest } from "../../core/extent.js";
 import { type Facets, facetsText } from "../../core/facets.js";
-import { type Claim, percent, verdictOf, written } from "../claim.js";
-import { mean } from "../statistics.js";
-import {
-  AGREEMENT,
-  BARRIER,
-  chanceScore,
-  grouped,
-  marginIfAny,
-  meansBy,
-  overTrunks,
-  type Pair,
-  pairsOf,
-} from "./connectivity.js";
+import { groupBy } from "../../core/group-by.js";
+import { type Claim, meanAndSpread, percent, verdictOf, written } from "../claim.js";
+import { marginIfAny, mean } from "../statistics.js";
+import { AGREEMENT, BARRIER, chanceScore, meansBy, type Pair, pairsOf } from "./connectivity.js";
 
 /**
  * What figure 12 shows of an experiment: between branches of different trunks the barrier is high and agreement none at every split.
@@ -34,7 +25,7 @@ function extremes(
   extreme: (values: readonly number[]) => number,
   valueOf: (pair: Pair) => number,
 ): number[] {
-  return [...grouped(pairs, ({ trunk1, trunk2 }) => `${trunk1} ${trunk2}`).values()].map((own) =>
+  return [...groupBy(pairs, ({ trunk1, trunk2 }) => `${trunk1} ${trunk2}`).values()].map((own) =>
     extreme(meansBy(own, ({ step }) => step, valueOf).map(([, value]) => value)),
   );
 }
@@ -77,5 +68,5 @@ function neverAgree(pairs: readonly Pair[], chance: number, facets: Facets): Cla
 }
 
 function overTrunkPairs(values: readonly number[], write: (value: number) => string): string {
-  return overTrunks(values, write).replace("trunks)", "pairs of trunks)").replace("one trunk", "two trunks");
+  return meanAndSpread(values, write, { none: "unknown", one: "two trunks", many: "pairs of trunks" });
 }

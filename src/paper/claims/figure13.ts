@@ -1,17 +1,9 @@
 import type { ColumnTable } from "arquero";
 import { type Facets, facetsText } from "../../core/facets.js";
+import { groupBy } from "../../core/group-by.js";
 import { type Claim, percent, verdictOf, written } from "../claim.js";
 import { margin, mean } from "../statistics.js";
-import {
-  AGREEMENT,
-  BARRIER,
-  chanceScore,
-  grouped,
-  meansBy,
-  overTrunks,
-  type Pair,
-  pairsOf,
-} from "./connectivity.js";
+import { AGREEMENT, BARRIER, chanceScore, meansBy, overTrunks, type Pair, pairsOf } from "./connectivity.js";
 
 const rule = {
   /** The sizes at which half of the change is reached: equal up to this factor is together. */
@@ -33,7 +25,7 @@ export function claimsOfNoise(
 ): Claim[] {
   const chance = chanceScore(scores, facets);
   const all = pairsOf(pairs, facets).map((pair) => ({ ...pair, agreement: pair.agreement - chance }));
-  const readings = grouped(
+  const readings = groupBy(
     all.filter(({ noise, eta }) => noise !== null && eta !== null),
     ({ noise }) => String(noise),
   );
@@ -54,7 +46,7 @@ interface Course {
 }
 
 function together(noise: string, pairs: readonly Pair[], chance: number, facets: Facets): Claim {
-  const courses = [...grouped(pairs, ({ trunk1 }) => trunk1).values()].map(courseOf);
+  const courses = [...groupBy(pairs, ({ trunk1 }) => trunk1).values()].map(courseOf);
   const [rises, befores, afters, lags] = (["rise", "before", "after", "lag"] as const).map((name) =>
     courses.map((course) => course[name]),
   );
@@ -113,7 +105,7 @@ function halfway(curve: readonly (readonly [number, number])[]): number {
 
 /** At equal sizes no clock runs: own noise against shared noise, trunk by trunk. */
 function atEqualSizes(own: readonly Pair[], shared: readonly Pair[], facets: Facets): Claim {
-  const differences = [...grouped(own, ({ trunk1 }) => trunk1)].flatMap(([trunk, ofOwn]) => {
+  const differences = [...groupBy(own, ({ trunk1 }) => trunk1)].flatMap(([trunk, ofOwn]) => {
     const ofShared = shared.filter(({ trunk1 }) => trunk1 === trunk);
     const between = (valueOf: (pair: Pair) => number): number[] => {
       const eta = (pair: Pair): number => Number(pair.eta);
