@@ -3,7 +3,7 @@ import { startBackend } from "../backend/start.js";
 import { unknownName } from "../core/config.js";
 import { ConfigError } from "../core/errors.js";
 import { printable } from "../core/printable.js";
-import { PAPER_FIGURES, PLANS } from "../paper/index.js";
+import { amongPlans, PAPER_FIGURES, PLANS } from "../paper/index.js";
 import { dryRun } from "../sweep/dry-run.js";
 import { expand } from "../sweep/expand.js";
 import { joined, type Plan } from "../sweep/plan.js";
@@ -107,7 +107,7 @@ function plansNamed(name: string, profile: ProfileName | undefined): Plan {
     const plan = loadPlan(name);
     return profile === undefined ? plan : { ...plan, profile };
   }
-  if (Object.hasOwn(PLANS, name)) return PLANS[name](profile ?? "quick");
+  if (Object.hasOwn(PLANS, name)) return amongPlans(PLANS[name](profile ?? "quick"));
   const known = Object.keys(PLANS);
   const found = printable(name, 200);
   throw new ConfigError(

@@ -2,6 +2,7 @@ import { ConfigError } from "../core/errors.js";
 import { facetsText } from "../core/facets.js";
 import { printable } from "../core/printable.js";
 import type { PaperFigure } from "../paper/figure.js";
+import { amongPlans } from "../paper/index.js";
 import { type StoredChoice, storedPlan, type StoredPlan } from "../paper/stored-plan.js";
 import { resultsFolder } from "../store/paths.js";
 import { expand, type Member, type Plan, runPlan } from "../sweep/index.js";
@@ -49,7 +50,7 @@ export async function reproducePlan(plan: Plan, options: PlanReproduction = {}):
   const { retrain = process.env.SPECTRAL_RETRAIN === "1", backend, ...folders } = options;
   const stored = storedPlan(plan, { ...folders, results: !retrain });
   if (stored.missing.length === 0 || foldersOf(stored).some(isCommitted)) return shown(plan, stored);
-  await carryOut(plan, { ...folders, backend });
+  await carryOut(amongPlans(plan), { ...folders, backend });
   return shown(plan, storedPlan(plan, { ...folders, results: false }));
 }
 

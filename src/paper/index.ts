@@ -1,6 +1,7 @@
 /** The figures of the paper: each says which runs it needs, draws them, and checks what the paper says of it. */
 import { unknownName } from "../core/config.js";
 import type { Plan } from "../sweep/plan.js";
+import { keepingForOthers } from "../sweep/shared-runs.js";
 import type { ProfileName } from "../tasks/task.js";
 import { connectivityPlan } from "./connectivity-plan.js";
 import { decayArmsPlan } from "./decay-plan.js";
@@ -66,6 +67,15 @@ export const PLANS: Readonly<Record<string, (profile: ProfileName) => Plan>> = {
   connectivity: (profile) => connectivityPlan("connectivity", profile),
   "decay-arms": decayArmsPlan,
 };
+
+/** A plan whose trunks keep what every plan of its profile reads of them (`PLANS`), so that one trains for all. */
+export function amongPlans(plan: Plan): Plan {
+  const { profile = "quick" } = plan;
+  return keepingForOthers(
+    plan,
+    Object.values(PLANS).map((planOf) => planOf(profile)),
+  );
+}
 
 /** The figure of a number. @throws ConfigError if there is none */
 export function paperFigure(number: number): PaperFigure {
