@@ -12,7 +12,8 @@ import { interrupted, interruptSignal } from "./interrupt.js";
 import { Markdown, md } from "./markdown-text.js";
 import { markdown } from "./markdown.js";
 import { progress, type Progress } from "./progress.js";
-import { profileFromEnvironment, provenance } from "./reproduce.js";
+import { planProvenance } from "./plan-provenance.js";
+import { profileFromEnvironment } from "./reproduce.js";
 
 /** What a page draws from: the runs and studies of a plan, and the runs of it that diverged. */
 export type PlanParts = Pick<StoredPlan, "runs" | "studies" | "diverged">;
@@ -97,7 +98,7 @@ function shown(plan: Plan, { runs, studies, diverged, missing }: StoredPlan): Pl
       md`**${total - missing.length} of ${total} members of this plan are stored.** The others are not on this page; \`${command}\` makes them, SPECTRAL_RETRAIN=1 does so here.`,
     );
   }
-  if (runs.length > 0) markdown(provenance(runs));
+  if (runs.length > 0) markdown(planProvenance(runs));
   if (diverged.length > 0) {
     const lines = diverged.map(({ facets, run: { record } }) => {
       return md`* **${facetsText(facets)}**, seed ${record.seed}: at step ${record.diverged ?? 0} (run ${record.id})`;

@@ -17,6 +17,7 @@ import {
   sameData,
 } from "../paper/stored.js";
 import { resultsFolder, runsFolder } from "../store/paths.js";
+import type { RunRecord } from "../store/record.js";
 import type { RunReader } from "../store/stored-run.js";
 import { commandOf, runTask, type RunRequest } from "../tasks/run.js";
 import { configOf, type ProfileName, PROFILES, type Task } from "../tasks/task.js";
@@ -180,17 +181,24 @@ function validationOf(rows: readonly Readonly<Record<string, unknown>>[]): Recor
 const LISTED = 200;
 
 /** Where the runs of a page come from, one line each: trained when, on what, from which data. */
-export function provenance(runs: readonly FacetedRun[]): Markdown {
+function provenance(runs: readonly FacetedRun[]): Markdown {
   const lines = runs.slice(0, LISTED).map(({ facets, run: { record } }) => {
-    const { stretches, data, step, epoch, seed, timings, id } = record;
-    const time = timings.training === undefined ? "" : `, ${duration(timings.training)}`;
-    const machines = stretches.map(({ backend, device, to }, i) => {
-      const until = i < stretches.length - 1 ? ` to step ${to}` : "";
-      return `${backend} on ${device}${until}`;
-    });
-    const facts = `${step} steps (epoch ${epoch}) with ${machines.join(", then ")}${time}, on ${describeData(data)}`;
-    return md`* **${facetsText(facets)}**, seed ${seed}: ${facts} (run ${id})`;
+    const { seed, timings, id } = record;
+    return md`* **${facetsText(facets)}**, seed ${seed}: ${trainedOn(record, timings.training)} (run ${id})`;
   });
   if (runs.length > LISTED) lines.push(md`* and ${runs.length - LISTED} others`);
   return md`Runs on this page:\n\n${Markdown.joined(lines, "\n")}`;
+}
+
+/**
+ * How long, on which machines and on what a run was trained: "76 steps (epoch 4) with wasm on CPU, 8.3 s, on CIFAR-10, ...".
+ * @param seconds that it took; left out where they are not given
+ */
+export function trainedOn({ stretches, data, step, epoch }: RunRecord, seconds?: number): string {
+  const time = seconds === undefined ? "" : `, ${duration(seconds)}`;
+  const machines = stretches.map(({ backend, device, to }, i) => {
+    const until = i < stretches.length - 1 ? ` to step ${to}` : "";
+    return `${backend} on ${device}${until}`;
+  });
+  return `${step} steps (epoch ${epoch}) with ${machines.join(", then ")}${time}, on ${describeData(data)}`;
 }
