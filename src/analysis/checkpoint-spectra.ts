@@ -1,6 +1,7 @@
 import * as aq from "arquero";
 import type { ColumnTable } from "arquero";
 import { messageOf, SpectralError } from "../core/errors.js";
+import { groupBy } from "../core/group-by.js";
 import { openWeights } from "../store/weights.js";
 import { stepsOf } from "./checkpoint-steps.js";
 import type { ReadingOptions } from "./readings.js";
@@ -200,13 +201,7 @@ const MOST_NAMED = 5;
  * @param countAt how many matrices each step has
  */
 export function equalities(equal: readonly Equality[], countAt: ReadonlyMap<number, number>): string[] {
-  const pairs = new Map<string, Equality[]>();
-  for (const found of equal) {
-    const key = `${found.equalTo} and ${found.step}`;
-    const pair = pairs.get(key);
-    if (pair === undefined) pairs.set(key, [found]);
-    else pair.push(found);
-  }
+  const pairs = groupBy(equal, ({ equalTo, step }) => `${equalTo} and ${step}`);
   return [...pairs].map(([steps, list]) => {
     const all = countAt.get(list[0].step);
     if (list.length === all) return `steps ${steps}: equal in all ${all} matrices`;

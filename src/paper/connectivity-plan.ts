@@ -83,7 +83,7 @@ const PROFILES: Readonly<Record<ProfileName, readonly Branching[]>> = {
     },
     { ...PAPER, task: "unet" },
     { ...PAPER, task: "lstm", barrier: { examples: 1000 } },
-    // Weights of one branch take half a gigabyte, with the moments that a split needs a gigabyte and a half.
+    // Fewer than the paper has (docs/quirks.md): weights of one branch take half a gigabyte, with the moments that a split needs 1.5.
     {
       task: "transformer",
       seeds: [0, 1],
