@@ -1,18 +1,20 @@
 import type { Tensor, Tensor1D, Tensor3D } from "@tensorflow/tfjs";
 
-/** Hyper-parameters of one AdamW update; `step` counts from 1. */
-export interface AdamWStep {
-  readonly learningRate: number;
+/** A list of numbers on the host and as a tensor (`Scalars` of optim/). */
+export interface NumbersOfUpdate {
+  readonly values: readonly number[];
+  readonly tensor: Tensor1D;
+}
+
+/** Hyper-parameters of AdamW that never change. */
+export interface AdamWConstants {
   readonly beta1: number;
   readonly beta2: number;
   readonly epsilon: number;
-  readonly weightDecay: number;
-  readonly step: number;
 }
 
-/** Hyper-parameters of one SGD update with momentum, PyTorch's form: v = mu v + g + decay p; p = p - lr v. */
-export interface SgdStep {
-  readonly learningRate: number;
+/** Hyper-parameters of SGD with momentum, PyTorch's form: v = mu v + g + decay p; p = p - rate v. */
+export interface SgdConstants {
   readonly momentum: number;
   readonly weightDecay: number;
 }
@@ -22,10 +24,21 @@ export interface SgdStep {
  * the backend offers none and that is its test. All return new tensors and change none.
  */
 export interface FusedOps {
-  /** [p', m', v'] */
-  adamw?(p: Tensor, m: Tensor, v: Tensor, g: Tensor, at: AdamWStep): [Tensor, Tensor, Tensor];
-  /** [p', v'] */
-  sgd?(p: Tensor, v: Tensor, g: Tensor, at: SgdStep): [Tensor, Tensor];
+  /**
+   * [p', m', v'] with m' = beta1 m + (1 - beta1) g, v' = beta2 v + (1 - beta2) g^2 and
+   * p' = decay p - rate m' / (sqrt(correction v') + epsilon).
+   * @param numbers decay, rate, correction
+   */
+  adamw?(
+    p: Tensor,
+    m: Tensor,
+    v: Tensor,
+    g: Tensor,
+    numbers: NumbersOfUpdate,
+    constants: AdamWConstants,
+  ): [Tensor, Tensor, Tensor];
+  /** [p', v']. @param numbers the learning rate */
+  sgd?(p: Tensor, v: Tensor, g: Tensor, numbers: NumbersOfUpdate, constants: SgdConstants): [Tensor, Tensor];
   /**
    * The recurrence of one bidirectional LSTM layer, differentiable in all four arguments.
    * xf, xr: input projections plus both biases, T x B x 4H, gates in the order i, f, g, o, of the forward and the reverse

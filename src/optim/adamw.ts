@@ -1,8 +1,9 @@
 import * as tf from "@tensorflow/tfjs";
 import { fused } from "../backend/chosen.js";
-import type { AdamWStep } from "../backend/fused.js";
+import type { AdamWConstants } from "../backend/fused.js";
 import { get } from "../nn/parameters.js";
 import { at, type Optimiser, type Schedule } from "./optimiser.js";
+import type { Scalars } from "./scalars.js";
 
 export interface AdamWOptions {
   readonly learningRate: Schedule;
@@ -29,21 +30,23 @@ export function adamw(options: AdamWOptions): Optimiser {
         ),
       ),
     }),
-    update(gradients, state, parameters, step) {
-      const count = state.count + 1;
+    scalars(step, count) {
       const rate = at(learningRate, step);
-      const settings = { learningRate: rate, beta1, beta2, epsilon, weightDecay, step: count };
+      return [1 - rate * weightDecay, rate / (1 - beta1 ** (count + 1)), 1 / (1 - beta2 ** (count + 1))];
+    },
+    update(gradients, state, parameters, scalars) {
+      const constants = { beta1, beta2, epsilon };
       const apply = fused().adamw ?? composedAdamW;
       const next = new Map<string, tf.Tensor>();
       const slots = new Map(state.slots);
       for (const [name, p] of parameters) {
         const m = get(state.slots, `m/${name}`);
         const v = get(state.slots, `v/${name}`);
-        const [newP, newM, newV] = apply(p, m, v, get(gradients, name), settings);
+        const [newP, newM, newV] = apply(p, m, v, get(gradients, name), scalars, constants);
         next.set(name, newP);
         slots.set(`m/${name}`, newM).set(`v/${name}`, newV);
       }
-      return { parameters: next, state: { count, slots } };
+      return { parameters: next, state: { count: state.count + 1, slots } };
     },
   };
 }
@@ -54,14 +57,15 @@ export function composedAdamW(
   m: tf.Tensor,
   v: tf.Tensor,
   g: tf.Tensor,
-  { learningRate, beta1, beta2, epsilon, weightDecay, step }: AdamWStep,
+  { values: [decay, rate, correction] }: Scalars,
+  { beta1, beta2, epsilon }: AdamWConstants,
 ): [tf.Tensor, tf.Tensor, tf.Tensor] {
   return tf.tidy(() => {
     const newM = tf.add(tf.mul(m, beta1), tf.mul(g, 1 - beta1));
     const newV = tf.add(tf.mul(v, beta2), tf.mul(tf.square(g), 1 - beta2));
-    const deviation = tf.add(tf.sqrt(tf.div(newV, 1 - beta2 ** step)), epsilon);
-    const change = tf.mul(tf.div(newM, deviation), learningRate / (1 - beta1 ** step));
-    const decayed = weightDecay === 0 ? p : tf.mul(p, 1 - learningRate * weightDecay);
+    const deviation = tf.add(tf.sqrt(tf.mul(newV, correction)), epsilon);
+    const change = tf.mul(tf.div(newM, deviation), rate);
+    const decayed = decay === 1 ? p : tf.mul(p, decay);
     return [tf.sub(decayed, change), newM, newV];
   });
 }

@@ -9,10 +9,11 @@ import type { Optimiser } from "./optimiser.js";
 export function clipByGlobalNorm(maxNorm: number, inner: Optimiser): Optimiser {
   return {
     init: inner.init,
-    update(gradients, state, parameters, step) {
+    scalars: inner.scalars,
+    update(gradients, state, parameters, scalars) {
       const factor = tf.tidy(() => tf.minimum(tf.div(maxNorm, tf.add(globalNorm(gradients), 1e-6)), 1));
       const clipped = new Map([...gradients].map(([name, g]) => [name, tf.mul(g, factor)]));
-      const updated = inner.update(clipped, state, parameters, step);
+      const updated = inner.update(clipped, state, parameters, scalars);
       factor.dispose();
       clipped.forEach((g) => g.dispose());
       return updated;

@@ -2,25 +2,38 @@ import * as tf from "@tensorflow/tfjs";
 import { mapParameters } from "../nn/parameters.js";
 import type { Optimiser } from "./optimiser.js";
 
-/** The Frobenius norms that parameters are to have once a run has made `step` updates; a parameter without one is free. */
+/** The Frobenius norms that parameters are to have once a run has made `step` updates. */
 export type NormsAt = (step: number) => ReadonlyMap<string, number>;
 
 /**
  * Rescales parameters after every update of `inner` to given Frobenius norms: what decay and learning rate make of norms is
  * undone, the direction of the weights is `inner`'s. Moments and momentum are those of `inner`, untouched.
  *
- * @example heldNorms(() => new Map([["fc.weight", 3]]), adamw({ learningRate: 1e-3, weightDecay: 0.1 }))
+ * @param names of the parameters that are held; the others are free
+ * @throws RangeError at an update for which a held parameter has no norm
+ * @example heldNorms(["fc.weight"], () => new Map([["fc.weight", 3]]), adamw({ learningRate: 1e-3, weightDecay: 0.1 }))
  */
-export function heldNorms(normsAt: NormsAt, inner: Optimiser): Optimiser {
+export function heldNorms(names: readonly string[], normsAt: NormsAt, inner: Optimiser): Optimiser {
   return {
     init: inner.init,
-    update(gradients, state, parameters, step) {
-      const updated = inner.update(gradients, state, parameters, step);
+    scalars(step, count) {
       const norms = normsAt(step + 1);
-      const next = mapParameters(updated.parameters, (tensor, name) => {
+      const own = names.map((name) => {
         const norm = norms.get(name);
-        return norm === undefined ? tensor.clone() : scaledTo(norm, tensor);
+        if (norm === undefined) throw new RangeError(`heldNorms: no norm of "${name}" after step ${step}`);
+        return norm;
       });
+      return [...own, ...inner.scalars(step, count)];
+    },
+    update(gradients, state, parameters, scalars) {
+      const [norms, others] = scalars.split(names.length);
+      const updated = inner.update(gradients, state, parameters, others);
+      const next = mapParameters(updated.parameters, (tensor, name) => {
+        const held = names.indexOf(name);
+        return held < 0 ? tensor.clone() : scaledTo(tf.slice(norms.tensor, [held], [1]), tensor);
+      });
+      norms.dispose();
+      others.dispose();
       updated.parameters.forEach((tensor) => tensor.dispose());
       return { parameters: next, state: updated.state };
     },
@@ -31,7 +44,7 @@ export function heldNorms(normsAt: NormsAt, inner: Optimiser): Optimiser {
  * A tensor brought to a Frobenius norm, to the precision of float32; zeros stay zeros. Entries are divided by the largest
  * first, so that no square underflows, and summed row by row: one long float32 sum would lose digits.
  */
-function scaledTo(norm: number, tensor: tf.Tensor): tf.Tensor {
+function scaledTo(norm: tf.Tensor1D, tensor: tf.Tensor): tf.Tensor {
   const largest = tf.maximum(tf.max(tf.abs(tensor)), 1e-37);
   const scaled = tf.div(tensor, largest);
   const rows = tf.reshape(tf.square(scaled), [tensor.shape[0] ?? 1, -1]);

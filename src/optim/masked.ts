@@ -13,9 +13,10 @@ import type { Optimiser } from "./optimiser.js";
 export function masked(masks: Parameters, inner: Optimiser): Optimiser {
   return {
     init: inner.init,
-    update(gradients, state, parameters, step) {
+    scalars: inner.scalars,
+    update(gradients, state, parameters, scalars) {
       const held = applyMasks(gradients, masks);
-      const updated = inner.update(held, state, parameters, step);
+      const updated = inner.update(held, state, parameters, scalars);
       const next = applyMasks(updated.parameters, masks);
       held.forEach((tensor) => tensor.dispose());
       updated.parameters.forEach((tensor) => tensor.dispose());

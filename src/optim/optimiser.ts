@@ -1,5 +1,6 @@
 import type { Tensor } from "@tensorflow/tfjs";
 import type { Parameters } from "../nn/model.js";
+import { Scalars } from "./scalars.js";
 
 /** A number that may change with the run's step: the updates made before this one, 0 for a run's first. */
 export type Schedule = number | ((step: number) => number);
@@ -18,16 +19,35 @@ export interface OptimiserState {
 /**
  * A pair of pure functions, composed by wrapping (as in optax): `clipByGlobalNorm(1, adamw({...}))`.
  * `update` makes new tensors and disposes none; the training loop disposes the old parameters, slots and gradients.
- * Schedules see the run's `step` (from 0), bias correction the state's own `count`.
+ * Schedules see the run's `step` (from 0), bias correction the state's own `count`: both in `scalars` alone, so that an update
+ * is the same operations on the same shapes every time (which is what recording a step needs).
  */
 export interface Optimiser {
   init(parameters: Parameters): OptimiserState;
+  /** The numbers of the update that follows `step` updates of the run and `count` of the state; always as many. */
+  scalars(step: number, count: number): readonly number[];
   update(
     gradients: Parameters,
     state: OptimiserState,
     parameters: Parameters,
-    step: number,
+    scalars: Scalars,
   ): { readonly parameters: Parameters; readonly state: OptimiserState };
+}
+
+/** The update that follows `step` updates of a run. */
+export function updateAt(
+  optimiser: Optimiser,
+  gradients: Parameters,
+  state: OptimiserState,
+  parameters: Parameters,
+  step: number,
+): ReturnType<Optimiser["update"]> {
+  const scalars = new Scalars(optimiser.scalars(step, state.count));
+  try {
+    return optimiser.update(gradients, state, parameters, scalars);
+  } finally {
+    scalars.dispose();
+  }
 }
 
 /** The value of a schedule at a step. */

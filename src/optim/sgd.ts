@@ -1,8 +1,9 @@
 import * as tf from "@tensorflow/tfjs";
 import { fused } from "../backend/chosen.js";
-import type { SgdStep } from "../backend/fused.js";
+import type { SgdConstants } from "../backend/fused.js";
 import { get } from "../nn/parameters.js";
 import { at, type Optimiser, type Schedule } from "./optimiser.js";
+import type { Scalars } from "./scalars.js";
 
 export interface SgdOptions {
   readonly learningRate: Schedule;
@@ -19,13 +20,20 @@ export function sgd({ learningRate, momentum = 0, weightDecay = 0 }: SgdOptions)
       count: 0,
       slots: new Map([...parameters].map(([name, p]) => [`v/${name}`, tf.zeros(p.shape)])),
     }),
-    update(gradients, state, parameters, step) {
-      const settings = { learningRate: at(learningRate, step), momentum, weightDecay };
+    scalars: (step) => [at(learningRate, step)],
+    update(gradients, state, parameters, scalars) {
+      const constants = { momentum, weightDecay };
       const apply = fused().sgd ?? composedSgd;
       const next = new Map<string, tf.Tensor>();
       const slots = new Map<string, tf.Tensor>();
       for (const [name, p] of parameters) {
-        const [newP, newV] = apply(p, get(state.slots, `v/${name}`), get(gradients, name), settings);
+        const [newP, newV] = apply(
+          p,
+          get(state.slots, `v/${name}`),
+          get(gradients, name),
+          scalars,
+          constants,
+        );
         next.set(name, newP);
         slots.set(`v/${name}`, newV);
       }
@@ -39,7 +47,8 @@ export function composedSgd(
   p: tf.Tensor,
   v: tf.Tensor,
   g: tf.Tensor,
-  { learningRate, momentum, weightDecay }: SgdStep,
+  { values: [learningRate] }: Scalars,
+  { momentum, weightDecay }: SgdConstants,
 ): [tf.Tensor, tf.Tensor] {
   return tf.tidy(() => {
     const descent = weightDecay === 0 ? g : tf.add(g, tf.mul(p, weightDecay));

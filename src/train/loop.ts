@@ -189,7 +189,7 @@ export async function* train<Batch>(
 function wrapped(inner: Optimiser, start: Start | undefined, masks: Parameters): Optimiser {
   const sparse = start?.masks ? masked(masks, inner) : inner;
   const { norms } = start ?? {};
-  return norms ? heldNorms((step) => normsAt(norms, step), sparse) : sparse;
+  return norms ? heldNorms([...norms.norms.keys()], (step) => normsAt(norms, step), sparse) : sparse;
 }
 
 function takeRunning(running: RunningLoss): number | undefined {

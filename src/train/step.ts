@@ -1,6 +1,7 @@
 import * as tf from "@tensorflow/tfjs";
 import type { Model, Parameters } from "../nn/model.js";
 import type { Optimiser, OptimiserState } from "../optim/optimiser.js";
+import { Scalars } from "../optim/scalars.js";
 
 /** Everything that training changes. Tensors; `disposeState` frees them. */
 export interface TrainingState {
@@ -62,6 +63,22 @@ export function trainStep<Batch>(
   batches: readonly Batch[],
   step: number,
 ): { readonly state: TrainingState; readonly loss: tf.Scalar } {
+  const scalars = new Scalars(optimiser.scalars(step, state.optimiser.count));
+  try {
+    return updateStep(model, optimiser, state, batches, scalars);
+  } finally {
+    scalars.dispose();
+  }
+}
+
+/** `trainStep` with the optimiser's numbers of this update: the same operations on the same shapes at every step. */
+export function updateStep<Batch>(
+  model: Model<Batch>,
+  optimiser: Optimiser,
+  state: TrainingState,
+  batches: readonly Batch[],
+  scalars: Scalars,
+): { readonly state: TrainingState; readonly loss: tf.Scalar } {
   let total = gradientsOf(model, state.parameters, state.buffers, batches[0]);
   for (const batch of batches.slice(1)) {
     const next = gradientsOf(model, state.parameters, total.buffers, batch);
@@ -75,7 +92,9 @@ export function trainStep<Batch>(
     disposeGradients(total, total.buffers, state.buffers);
     total = mean;
   }
-  const updated = keepMaps(() => optimiser.update(total.gradients, state.optimiser, state.parameters, step));
+  const updated = keepMaps(() =>
+    optimiser.update(total.gradients, state.optimiser, state.parameters, scalars),
+  );
   total.gradients.forEach((tensor) => tensor.dispose());
   return {
     state: { parameters: updated.parameters, buffers: total.buffers, optimiser: updated.state },

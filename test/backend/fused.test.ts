@@ -3,6 +3,7 @@ import { test } from "node:test";
 import * as tf from "@tensorflow/tfjs";
 import { read } from "spectral-lab/backend/read";
 import { startBackend } from "spectral-lab/backend/start";
+import { Scalars } from "spectral-lab/optim/scalars";
 import { randomStream } from "spectral-lab/core/random";
 import { availableBackends } from "./available.js";
 import { composedLstm } from "./models.js";
@@ -161,8 +162,8 @@ for (const backend of names) {
       const [p, m, g] = ["p", "m", "g"].map((name) => uniform(name, [size]));
       const v = tf.square(uniform("v", [size]));
       const before = await Promise.all([p, m, v, g].map(async (tensor) => Array.from(await read(tensor))));
-      const at = { learningRate: 0.1, beta1: 0.9, beta2: 0.98, epsilon: 1e-8, weightDecay: 0.3, step: 4 };
-      const found = fused.adamw(p, m, v, g, at);
+      const numbers = new Scalars([1 - 0.1 * 0.3, 0.1 / (1 - 0.9 ** 4), 1 / (1 - 0.98 ** 4)]);
+      const found = fused.adamw(p, m, v, g, numbers, { beta1: 0.9, beta2: 0.98, epsilon: 1e-8 });
       const expected: number[][] = [[], [], []];
       for (let i = 0; i < size; i++) {
         const [w, m0, v0, gradient] = before.map((values) => values[i]);
@@ -173,7 +174,7 @@ for (const backend of names) {
       }
       for (let k = 0; k < 3; k++)
         assertClose(await read(found[k]), expected[k], 1e-6, `AdamW ${k}, size ${size}`);
-      const moved = fused.sgd(p, m, g, { learningRate: 0.1, momentum: 0.9, weightDecay: 0.3 });
+      const moved = fused.sgd(p, m, g, new Scalars([0.1]), { momentum: 0.9, weightDecay: 0.3 });
       const velocity = before[1].map((m0, i) => 0.9 * m0 + before[3][i] + 0.3 * before[0][i]);
       assertClose(await read(moved[1]), velocity, 1e-6, `velocity, size ${size}`);
       const weight = before[0].map((w, i) => w - 0.1 * velocity[i]);

@@ -1,4 +1,5 @@
 import * as tf from "@tensorflow/tfjs";
+import { Scalars } from "spectral-lab/optim/scalars";
 import { fused } from "spectral-lab/backend/chosen";
 import { randomStream } from "spectral-lab/core/random";
 
@@ -215,8 +216,10 @@ export const composedAdamw: Update = (p, slots, g, step) => {
 export const fusedAdamw: Update = (p, slots, g, step) => {
   const { adamw } = fused();
   if (!adamw) return composedAdamw(p, slots, g, step);
-  const at = { learningRate: 0.01, beta1: 0.9, beta2: 0.98, epsilon: 1e-8, weightDecay: 0.1, step };
-  const next = p.map((parameter, i) => adamw(parameter, slots[0][i], slots[1][i], g[i], at));
+  const numbers = new Scalars([1 - 0.01 * 0.1, 0.01 / (1 - 0.9 ** step), 1 / (1 - 0.98 ** step)]);
+  const constants = { beta1: 0.9, beta2: 0.98, epsilon: 1e-8 };
+  const next = p.map((parameter, i) => adamw(parameter, slots[0][i], slots[1][i], g[i], numbers, constants));
+  numbers.dispose();
   return [next.map((n) => n[0]), [next.map((n) => n[1]), next.map((n) => n[2])]];
 };
 
@@ -233,8 +236,10 @@ export const composedSgd: Update = (p, slots, g) => {
 export const fusedSgd: Update = (p, slots, g, step) => {
   const { sgd } = fused();
   if (!sgd) return composedSgd(p, slots, g, step);
-  const at = { learningRate: 0.02, momentum: 0.9, weightDecay: 0.01 };
-  const next = p.map((parameter, i) => sgd(parameter, slots[0][i], g[i], at));
+  const numbers = new Scalars([0.02]);
+  const constants = { momentum: 0.9, weightDecay: 0.01 };
+  const next = p.map((parameter, i) => sgd(parameter, slots[0][i], g[i], numbers, constants));
+  numbers.dispose();
   return [next.map((n) => n[0]), [next.map((n) => n[1]), slots[1]]];
 };
 

@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
+import { updateAt } from "spectral-lab/optim/optimiser";
 import * as tf from "@tensorflow/tfjs";
 import { startBackend } from "spectral-lab/backend/start";
 import type { Parameters } from "spectral-lab/nn/model";
@@ -19,7 +20,7 @@ for (const backend of ["js", "wasm"]) {
       sgd({ learningRate: rate, momentum: 0.9, weightDecay: 0.2 }),
       adamw({ learningRate: rate, weightDecay: 0.5 }),
     ]) {
-      const optimiser = heldNorms((step) => held(step + 0.5), inner);
+      const optimiser = heldNorms(["w"], (step) => held(step + 0.5), inner);
       let parameters: Parameters = new Map([
         ["w", tf.tensor(numbers(35, "w"), [5, 7])],
         ["b", tf.tensor1d([1, 2])],
@@ -30,8 +31,8 @@ for (const backend of ["js", "wasm"]) {
           ["w", tf.tensor(numbers(35, `g${step}`), [5, 7])],
           ["b", tf.tensor1d([0.5, -1])],
         ]);
-        const free = inner.update(gradients, state, parameters, step);
-        const next = optimiser.update(gradients, state, parameters, step);
+        const free = updateAt(inner, gradients, state, parameters, step);
+        const next = updateAt(optimiser, gradients, state, parameters, step);
         const [w, own] = [next, free].map((of) => of.parameters.get("w")!.dataSync());
         assert.ok(Math.abs(norm(w) / (step + 1.5) - 1) < 1e-6, `${norm(w)} after ${step + 1} updates`);
         const factor = (step + 1.5) / norm(own);
@@ -53,9 +54,8 @@ test("norms of any size are met: no square underflows or overflows, zeros stay, 
   const after = (values: Float32Array, size: number): ArrayLike<number> => {
     const parameters = new Map([["w", tf.tensor(values, [2, values.length / 2])]]);
     const gradients = new Map([["w", tf.zerosLike(parameters.get("w")!)]]);
-    const optimiser = heldNorms(() => held(size), still);
-    return optimiser
-      .update(gradients, optimiser.init(parameters), parameters, 0)
+    const optimiser = heldNorms(["w"], () => held(size), still);
+    return updateAt(optimiser, gradients, optimiser.init(parameters), parameters, 0)
       .parameters.get("w")!
       .dataSync();
   };
@@ -80,10 +80,10 @@ test("an update leaves what it was given, and nothing behind but what it returns
   ];
   const parameters: Parameters = new Map(tensors);
   const gradients = new Map([...parameters].map(([name, tensor]) => [name, tensor.clone()]));
-  const optimiser = heldNorms(() => held(2), adamw({ learningRate: 0.1 }));
+  const optimiser = heldNorms(["w"], () => held(2), adamw({ learningRate: 0.1 }));
   const state = optimiser.init(parameters);
   const before = tf.memory().numTensors;
-  const updated = optimiser.update(gradients, state, parameters, 0);
+  const updated = updateAt(optimiser, gradients, state, parameters, 0);
   const returned = [...updated.parameters.values(), ...updated.state.slots.values()];
   assert.equal(tf.memory().numTensors - before, returned.length);
   returned.forEach((tensor) => tensor.dispose());

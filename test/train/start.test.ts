@@ -164,12 +164,17 @@ test("agreement is measured with the start, if nothing else is given", async () 
   assert.ok((await score(trunk.run.readWeights(12))) < 0.999);
 });
 
-/** An optimiser that tells what each update was given. */
-function spying(inner: Optimiser, each: (...update: Parameters<Optimiser["update"]>) => void): Optimiser {
+/** An optimiser that tells the step of each update, and what it was given. */
+function spying(
+  inner: Optimiser,
+  each: (step: number, ...given: Parameters<Optimiser["update"]>) => void,
+): Optimiser {
+  let at = 0;
   return {
     init: inner.init,
+    scalars: (step, count) => inner.scalars((at = step), count),
     update(...given) {
-      each(...given);
+      each(at, ...given);
       return inner.update(...given);
     },
   };
@@ -178,7 +183,7 @@ function spying(inner: Optimiser, each: (...update: Parameters<Optimiser["update
 test("without memory the optimiser counts from 0, and the schedule goes on", async () => {
   const trunk = await trained(toyExperiment());
   const seen: number[][] = [];
-  const optimiser = spying(adam, (_g, { count, slots }, _p, step) => {
+  const optimiser = spying(adam, (step, _g, { count, slots }) => {
     if (count === 0) for (const slot of slots.values()) assert.ok(slot.dataSync().every((x) => x === 0));
     seen.push([count, step]);
   });
@@ -206,7 +211,7 @@ for (const [name, inner] of Object.entries({ descent, adam, clipped: clipByGloba
       );
     assert.ok(zero(start.weights) && start.memory!.count === 3);
     let updates = 0;
-    const optimiser = spying(inner, (gradients, _state, parameters) => {
+    const optimiser = spying(inner, (_step, gradients, _state, parameters) => {
       updates++;
       const host = new Map(
         [...parameters].map(

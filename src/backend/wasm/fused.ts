@@ -11,25 +11,25 @@ export function fusedOps(kernel: Kernel, heap: WasmHeap): FusedOps {
   return {
     ctc: hostCtc,
     bidirectionalLstm: (xf, xr, whf, whr) => bidirectionalLstm(kernel, heap, xf, xr, whf, whr),
-    adamw(p, m, v, g, step) {
+    adamw(p, m, v, g, { values: [decay, rate, correction] }, { beta1, beta2, epsilon }) {
       const next = [p, m, v].map(({ shape }) => heap.makeOutput(shape, "float32"));
       kernel.adamw(
         p.size,
         ...[p, m, v, g, ...next].map(at),
-        1 - step.learningRate * step.weightDecay,
-        step.learningRate / (1 - step.beta1 ** step.step),
-        1 / (1 - step.beta2 ** step.step),
-        step.epsilon,
-        step.beta1,
-        1 - step.beta1,
-        step.beta2,
-        1 - step.beta2,
+        decay,
+        rate,
+        correction,
+        epsilon,
+        beta1,
+        1 - beta1,
+        beta2,
+        1 - beta2,
       );
       return next.map(wrap) as [tf.Tensor, tf.Tensor, tf.Tensor];
     },
-    sgd(p, v, g, step) {
+    sgd(p, v, g, { values: [rate] }, { momentum, weightDecay }) {
       const next = [p, v].map(({ shape }) => heap.makeOutput(shape, "float32"));
-      kernel.sgd(p.size, ...[p, v, g, ...next].map(at), step.learningRate, step.momentum, step.weightDecay);
+      kernel.sgd(p.size, ...[p, v, g, ...next].map(at), rate, momentum, weightDecay);
       return next.map(wrap) as [tf.Tensor, tf.Tensor];
     },
   };
