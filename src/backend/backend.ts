@@ -1,4 +1,5 @@
 import type { FusedOps } from "./fused.js";
+import type { Recorder } from "./recording.js";
 
 /** What `SPECTRAL_BACKEND` may name, in order of preference. */
 export const backendNames = ["tensorflow-gpu", "webgpu", "tensorflow", "wasm", "js"] as const;
@@ -25,6 +26,8 @@ export interface Backend {
   readonly versions: Readonly<Record<string, string>>;
   /** Single-kernel versions of composed operations. */
   readonly fused: FusedOps;
+  /** Records steps for replaying; absent where the backend cannot. */
+  readonly recorder?: Recorder;
   /** Its name within TensorFlow.js. */
   readonly engineName: string;
   memory(): BackendMemory;

@@ -1,4 +1,5 @@
 import { setImmediate } from "node:timers/promises";
+import { chosenBackend } from "../backend/chosen.js";
 import type { NamedArrays } from "../core/array.js";
 import { DataError } from "../core/errors.js";
 import type { Clock } from "../core/time.js";
@@ -21,7 +22,7 @@ import { normsAt } from "./norm-course.js";
 import { MeasurementQueue } from "./queue.js";
 import { ReferenceSvds } from "./snapshot.js";
 import { initialisation, splitFor, stateOf } from "./start.js";
-import { disposeState, trainStep } from "./step.js";
+import { stepperOf } from "./stepper.js";
 
 /** The seeds of a run's streams of chance. */
 export interface Streams {
@@ -45,6 +46,8 @@ export interface TrainOptions {
    * Least seconds between checkpoints to resume from; more where they would take more than 3 % of the time. Default 20.
    */
   readonly checkpointSeconds?: number;
+  /** Told once, in a sentence, why steps are not recorded though the backend records. Default a process warning. */
+  readonly onComposed?: (why: string) => void;
   /** Keeps the optimiser's memory at the end too, for runs that go on from there. Default false. */
   readonly keepLastMemory?: boolean;
 }
@@ -114,16 +117,23 @@ export async function* train<Batch>(
   const running: RunningLoss = { sum: 0, count: 0, ...from?.running };
   const checkpoints = new CheckpointClock(1000 * (options.checkpointSeconds ?? 20));
   const batches = new Batches(training, batching, streams.order);
-  let state = stateOf(place, split, experiment.optimiser, { memory: from?.memory, masks: start?.masks });
   const masks = toTensors(start?.masks ?? new Map());
   const optimiser = wrapped(experiment.optimiser, start, masks);
+  const initial = stateOf(place, split, experiment.optimiser, { memory: from?.memory, masks: start?.masks });
+  const stepper = stepperOf(
+    model,
+    optimiser,
+    initial,
+    chosenBackend()?.recorder,
+    options.onComposed ?? warnComposed,
+  );
   const first = from?.step ?? 0;
   let step = first;
   let measured = found !== undefined; // a checkpoint is written after the measurement of its step
   let lastReport = -Infinity; // where training begins is reported at once
 
   const settle = async (): Promise<number[]> => {
-    const values = await losses.read(state.parameters);
+    const values = await losses.read(stepper.state.parameters);
     for (const value of values) running.sum += value;
     running.count += values.length;
     return values;
@@ -132,16 +142,20 @@ export async function* train<Batch>(
     await settle();
     await queue.drain(); // training and measuring that is waited for here is no cost of the checkpoint
     await checkpoints.write(async () => {
-      const { arrays, metadata } = await packState(state, running);
+      const { arrays, metadata } = await packState(stepper.state, running);
       run.writeCheckpoint(step, arrays, metadata);
     });
   };
   const keep = async (): Promise<void> => {
     if (step > 0 && (step < queue.end || options.keepLastMemory)) {
-      const { arrays, metadata } = await packMemory(state, running, queue.goalMet ? queue.end : undefined);
+      const { arrays, metadata } = await packMemory(
+        stepper.state,
+        running,
+        queue.goalMet ? queue.end : undefined,
+      );
       run.writeMemory(step, arrays, metadata);
     }
-    run.writeWeights(step, await weightsOf(state));
+    run.writeWeights(step, await weightsOf(stepper.state));
   };
 
   try {
@@ -154,7 +168,7 @@ export async function* train<Batch>(
       const report = losses.count >= LOSSES_IN_FLIGHT || performance.now() - lastReport > REPORT_MS;
       if (due || report || kept.has(step) || step >= queue.end || signal?.aborted) {
         const values = await settle();
-        if (due) await queue.measure(step, epochAt(step), state, takeRunning(running));
+        if (due) await queue.measure(step, epochAt(step), stepper.hold(), takeRunning(running));
         yield { step, totalSteps: queue.end, epoch: epochAt(step), losses: values, rows: queue.takeRows() };
         lastReport = performance.now();
       }
@@ -166,11 +180,8 @@ export async function* train<Batch>(
         if (signal?.aborted) return { status: "interrupted", step, epoch: epochAt(step) };
       }
       const held = batches.of(step);
-      const next = trainStep(model, optimiser, state, held, step);
+      losses.push(step, stepper.step(held, step));
       batches.release(held);
-      losses.push(step, next.loss);
-      disposeState(state, next.state);
-      state = next.state;
       await setImmediate(); // timers, interrupts and worker messages get their turn
     }
     await queue.drain();
@@ -180,7 +191,7 @@ export async function* train<Batch>(
     await queue.close(); // keeps what other measurements found where one failed
     losses.dispose();
     batches.dispose();
-    disposeState(state);
+    stepper.dispose();
     disposeParameters(masks);
   }
 }
@@ -190,6 +201,10 @@ function wrapped(inner: Optimiser, start: Start | undefined, masks: Parameters):
   const sparse = start?.masks ? masked(masks, inner) : inner;
   const { norms } = start ?? {};
   return norms ? heldNorms([...norms.norms.keys()], (step) => normsAt(norms, step), sparse) : sparse;
+}
+
+function warnComposed(why: string): void {
+  process.emitWarning(`training steps are not recorded, and slower: ${why}`);
 }
 
 function takeRunning(running: RunningLoss): number | undefined {

@@ -10,6 +10,8 @@ import { mergeRequests } from "./measure.js";
 import { type ReferenceSvds, takeSnapshot } from "./snapshot.js";
 import type { TrainingState } from "./step.js";
 
+type Weights = Pick<TrainingState, "parameters" | "buffers">;
+
 interface Measured {
   readonly step: number;
   readonly rows: readonly Row[];
@@ -63,16 +65,11 @@ export class MeasurementQueue<Batch> {
   }
 
   /**
-   * Starts what is due at a step. Returns when it may go on in the background, which with a `stop` is when it is done.
+   * Starts what is due at a step. Takes over the weights. Returns when it may go on in the background, which with a `stop` is when it is done.
    * @param meanLoss the mean training-mode loss since the last measurement, if there were steps
    */
-  async measure(
-    step: number,
-    epoch: number,
-    state: TrainingState,
-    meanLoss: number | undefined,
-  ): Promise<void> {
-    const measured = this.#measure(this.#probes(step), step, epoch, state, meanLoss);
+  async measure(step: number, epoch: number, weights: Weights, meanLoss: number | undefined): Promise<void> {
+    const measured = this.#measure(this.#probes(step), step, epoch, weights, meanLoss);
     measured.catch(() => undefined); // awaited in order below; not an unhandled rejection meanwhile
     this.#pending.push(measured);
     const allowed = this.experiment.stop ? 0 : IN_FLIGHT;
@@ -110,13 +107,12 @@ export class MeasurementQueue<Batch> {
     probes: readonly Probe<Batch>[],
     step: number,
     epoch: number,
-    state: TrainingState,
+    { parameters, buffers }: Weights,
     meanLoss: number | undefined,
   ): Promise<Measured> {
     const { reference } = this;
     const { model, training, evaluations } = this.experiment;
     const requests = mergeRequests(probes.flatMap((probe) => probe.needs?.(model) ?? []));
-    const { parameters, buffers } = state;
     const source = { step, epoch, model, training, evaluations, parameters, buffers, reference };
     const snapshot = takeSnapshot(source, requests, this.engine);
     const rows: Row[] = [];

@@ -45,7 +45,7 @@ export class ReferenceSvds {
 }
 
 /**
- * A snapshot of the given weights, whose handles it keeps until `dispose`, so that training may go on meanwhile.
+ * A snapshot of the given weights, which it takes over: `dispose` frees them. They are not to change meanwhile.
  * @param requests what `svd` may be asked for, one merged request per key (see `mergeRequests`)
  */
 export function takeSnapshot<Batch>(
@@ -53,10 +53,7 @@ export function takeSnapshot<Batch>(
   requests: ReadonlyMap<string, Decomposition>,
   engine: Decomposer,
 ): Snapshot<Batch> & { dispose(): void } {
-  const hold = (tensors: Parameters): Parameters =>
-    new Map([...tensors].map(([name, t]) => [name, t.clone()]));
-  const parameters = hold(source.parameters);
-  const buffers = hold(source.buffers);
+  const { parameters, buffers } = source;
   const decompositions = new Map<string, Promise<Svd>>();
   const metrics = new Map<string, Promise<Metrics>>();
   let host: Promise<NamedArrays> | undefined;

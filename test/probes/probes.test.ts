@@ -70,7 +70,6 @@ async function measure(probe: Probe, seed: number, network = model): Promise<Mea
     return await probe.measure(snapshot as never);
   } finally {
     snapshot.dispose();
-    parameters.forEach((tensor) => tensor.dispose());
   }
 }
 

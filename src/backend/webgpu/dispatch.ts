@@ -1,12 +1,17 @@
 import * as tf from "@tensorflow/tfjs";
 import { sizeOf } from "../../core/array.js";
-import { BufferPool, type PoolCounters, type PooledBuffer } from "./pool.js";
+import { BackendError } from "../../core/errors.js";
+import type { Recorder } from "../recording.js";
+import { BufferPool, type PoolCounters, type PooledBuffer, type Store } from "./pool.js";
+import { type Command, differenceOf, WebGpuRecording } from "./recording.js";
 import { declareBindings, flatGrid, words, type Grid, type Shader } from "./shader.js";
 import { Stock, type StockProgram, type StockUniforms, type TensorData } from "./stock.js";
 
 /** A compute pipeline with what we looked up of it once. */
 interface Pipeline {
   readonly serial: number;
+  /** Name for people. */
+  readonly program: string;
   readonly pipeline: GPUComputePipeline;
   readonly layout: GPUBindGroupLayout;
 }
@@ -36,7 +41,7 @@ const stepStride = 256;
  * buffers come from a pool that gives equal steps equal buffers. A freed buffer is used again at once (the queue runs in
  * order); only writes from the host, which overtake commands that are recorded but not submitted, submit those first.
  */
-export class PooledWebGpu extends Stock {
+export class PooledWebGpu extends Stock implements Recorder {
   private readonly pool: BufferPool;
   private readonly pipelines = new Map<GPUComputePipeline | string, Pipeline>();
   private readonly bindGroups = new Map<string, GPUBindGroup>();
@@ -44,6 +49,11 @@ export class PooledWebGpu extends Stock {
   private readonly constants = new Map<number, PooledBuffer>();
   private stepNumbers: GPUBuffer | undefined;
   private boundPipeline: GPUComputePipeline | undefined;
+  private recording: WebGpuRecording | undefined;
+  /** Buffers of what recorded steps compute. */
+  private readonly recordings: Store = new Map();
+  /** Buffers of what they read that came from the host: apart, so that all recordings of a step take the same of the others. */
+  private readonly written: Store = new Map();
   private serials = 0;
   /** Number of submissions made: a buffer whose `submission` equals it is in use by commands not yet submitted. */
   private submission = 0;
@@ -92,13 +102,58 @@ export class PooledWebGpu extends Stock {
     if (shader.stepped) this.provideSteps(Math.max(...steps) + 1);
     const pipeline = this.pipelineOf(shader);
     const uniform = this.uniformBuffer(`raw,${uniforms.join()}`, () => uniforms);
-    const group = this.bindGroup(pipeline, buffers, uniform, shader.stepped === true);
     for (const step of steps) {
-      this.dispatch(pipeline.pipeline, group, grid, shader.stepped ? [step * stepStride] : undefined);
-      for (const buffer of buffers) buffer.submission = this.submission;
+      this.dispatch(pipeline, uniform, buffers, grid, shader.stepped ? [step * stepStride] : undefined);
       this.submitIfDue();
     }
     converted.forEach((tensor, i) => tensor !== inputs[i] && this.disposeData(tensor.dataId));
+  }
+
+  own<T extends tf.Tensor>(tensor: T): T {
+    const info = this.makeTensorInfo(tensor.shape, tensor.dtype);
+    this.uploadToGPU(info.dataId);
+    const copy = tf.engine().makeTensorFromTensorInfo(info) as T;
+    this.assign(copy, tensor);
+    return copy;
+  }
+
+  assign(to: tf.Tensor, from: tf.Tensor): void {
+    const [source, target] = [from, to].map(({ dataId }) => this.tensorMap.get(dataId));
+    if (
+      source.dtype !== target.dtype ||
+      tf.util.sizeFromShape(source.shape) !== tf.util.sizeFromShape(target.shape)
+    )
+      throw new BackendError(
+        `backend "webgpu": expected ${target.dtype} of ${target.shape.join(" x ")}, found ${source.dtype} of ${source.shape.join(" x ")}`,
+      );
+    if (source.values && !this.recording) this.hostWrite(target.resource!, hostWords(source));
+    else this.copy(this.bufferOf(from), target.resource!, 4 * sizeOf(target.shape));
+  }
+
+  record<T>(action: () => T): { result: T; recording: WebGpuRecording } {
+    const recording = new WebGpuRecording((buffer) => this.pool.releaseBuffer(buffer));
+    this.recording = recording;
+    try {
+      return { result: this.pool.within(this.recordings, action), recording };
+    } finally {
+      this.recording = undefined;
+    }
+  }
+
+  difference(one: WebGpuRecording, other: WebGpuRecording): string | undefined {
+    return differenceOf(one, other);
+  }
+
+  replay({ commands }: WebGpuRecording): void {
+    this.submitQueue();
+    for (const command of commands) {
+      if (command.kind === "copy") this.encodeCopy(command.buffers[0], command.buffers[1], command.bytes);
+      else {
+        this.encodeDispatch(command.pipeline, command.group, command.grid, command.offsets);
+        this.submitIfDue();
+      }
+    }
+    this.submitQueue();
   }
 
   /** Submits what is recorded and waits until the device has done it. */
@@ -137,8 +192,11 @@ export class PooledWebGpu extends Stock {
       data.external = true;
       return;
     }
-    data.resource = this.pool.acquireIdle(bytes, usage, this.submission);
+    data.resource = this.acquireForHost(bytes, usage);
     this.hostWrite(data.resource, host);
+    if (!this.recording) return;
+    data.external = true; // the recording keeps it: a replay reads it again
+    this.recording.writes.push({ buffer: data.resource, content: host.slice() });
   }
 
   override recordAndSubmit(
@@ -148,6 +206,7 @@ export class PooledWebGpu extends Stock {
     uniforms: StockUniforms = [],
   ): void {
     if (program.pixelsOpType != null || this.activeTimers != null) {
+      this.unrecordable("an image or a timed operation");
       super.recordAndSubmit(program, output, inputs, uniforms);
       return;
     }
@@ -158,12 +217,12 @@ export class PooledWebGpu extends Stock {
     const uniform = this.uniformBuffer(uniformKey(program, tensors, uniforms), () =>
       packUniforms(stockUniforms(program, output, inputs, uniforms)),
     );
-    this.dispatch(pipeline.pipeline, this.bindGroup(pipeline, buffers, uniform, false), program.dispatch);
-    for (const buffer of buffers) buffer.submission = this.submission;
+    this.dispatch(pipeline, uniform, buffers, program.dispatch);
     this.submitIfDue();
   }
 
   override async read(dataId: object): Promise<tf.backend_util.BackendValues> {
+    this.unrecordable("a read");
     const data = this.tensorMap.get(dataId);
     if (data.values != null || data.dtype === "complex64" || !data.resource) return super.read(dataId);
     const bytes = 4 * sizeOf(data.shape);
@@ -208,21 +267,24 @@ export class PooledWebGpu extends Stock {
     let buffer = this.constants.get(word);
     if (!buffer && this.constants.size < cacheLimit) {
       const usage = GPUBufferUsage.STORAGE | GPUBufferUsage.COPY_SRC | GPUBufferUsage.COPY_DST;
-      buffer = this.pool.acquireIdle(4, usage, this.submission);
+      buffer = this.acquireForHost(4, usage);
       this.hostWrite(buffer, Uint32Array.of(word));
       this.constants.set(word, buffer);
     }
     return buffer;
   }
 
-  /** A few kernels write into a tensor that has content: it must not be a shared constant. */
+  private acquireForHost(bytes: number, usage: number): PooledBuffer {
+    const acquire = (): PooledBuffer => this.pool.acquireIdle(bytes, usage, this.submission);
+    return this.recording ? this.pool.within(this.written, acquire) : acquire();
+  }
+
+  /** A few kernels write into a tensor that has content: it must not be shared. */
   private makeOwn(data: TensorData): void {
     if (!data.external || !data.resource) return;
-    const own = this.pool.acquireBuffer(4, data.resource.usage);
-    this.commandEncoder ??= this.device.createCommandEncoder();
-    this.endComputePassEncoder();
-    this.boundPipeline = undefined;
-    this.commandEncoder.copyBufferToBuffer(data.resource, 0, own, 0, 4);
+    const bytes = 4 * sizeOf(data.shape);
+    const own = this.pool.acquireBuffer(bytes, data.resource.usage);
+    this.copy(data.resource, own, bytes);
     data.resource = own;
     data.external = false;
   }
@@ -234,7 +296,48 @@ export class PooledWebGpu extends Stock {
     this.count.uploads++;
   }
 
-  private dispatch(pipeline: GPUComputePipeline, group: GPUBindGroup, grid: Grid, offsets?: number[]): void {
+  /** Says that what happens now is no part of a recording. */
+  private unrecordable(what: string): void {
+    if (this.recording) this.recording.problem ??= `${what} in the middle of a step`;
+  }
+
+  private copy(from: PooledBuffer, to: PooledBuffer, bytes: number): void {
+    this.encodeCopy(from, to, bytes);
+    from.submission = to.submission = this.submission;
+    this.recording?.commands.push({ kind: "copy", buffers: [from, to], bytes });
+  }
+
+  private encodeCopy(from: GPUBuffer, to: GPUBuffer, bytes: number): void {
+    this.commandEncoder ??= this.device.createCommandEncoder();
+    this.endComputePassEncoder();
+    this.boundPipeline = undefined;
+    this.commandEncoder.copyBufferToBuffer(from, 0, to, 0, bytes);
+  }
+
+  private dispatch(
+    { pipeline, layout, serial, program }: Pipeline,
+    uniform: UniformBuffer,
+    buffers: PooledBuffer[],
+    grid: Grid,
+    offsets?: readonly number[],
+  ): void {
+    const group = this.bindGroup({ layout, serial }, buffers, uniform, offsets !== undefined);
+    this.encodeDispatch(pipeline, group, grid, offsets);
+    for (const buffer of buffers) buffer.submission = this.submission;
+    if (!this.recording) return;
+    const command: Command = {
+      ...{ kind: "dispatch", program, pipeline, uniform: uniform.serial, group, buffers: [...buffers] },
+      ...{ grid: [...grid], ...(offsets && { offsets }) },
+    };
+    this.recording.commands.push(command);
+  }
+
+  private encodeDispatch(
+    pipeline: GPUComputePipeline,
+    group: GPUBindGroup,
+    grid: Grid,
+    offsets?: readonly number[],
+  ): void {
     this.commandEncoder ??= this.device.createCommandEncoder();
     if (!this.computePassEncoder) {
       this.computePassEncoder = this.commandEncoder.beginComputePass();
@@ -242,7 +345,7 @@ export class PooledWebGpu extends Stock {
     }
     const pass = this.computePassEncoder;
     if (this.boundPipeline !== pipeline) pass.setPipeline((this.boundPipeline = pipeline));
-    if (offsets) pass.setBindGroup(0, group, offsets);
+    if (offsets) pass.setBindGroup(0, group, offsets as number[]);
     else pass.setBindGroup(0, group);
     pass.dispatchWorkgroups(grid[0], grid[1], grid[2]);
     this.dispatchCountInPass++;
@@ -256,7 +359,12 @@ export class PooledWebGpu extends Stock {
   private pipelineFrom(pipeline: GPUComputePipeline): Pipeline {
     let known = this.pipelines.get(pipeline);
     if (!known) {
-      known = { serial: ++this.serials, pipeline, layout: pipeline.getBindGroupLayout(0) };
+      known = {
+        serial: ++this.serials,
+        program: pipeline.label || "unnamed",
+        pipeline,
+        layout: pipeline.getBindGroupLayout(0),
+      };
       this.pipelines.set(pipeline, known);
     }
     return known;
@@ -275,7 +383,7 @@ export class PooledWebGpu extends Stock {
           entryPoint: "main",
         },
       });
-      known = { serial: ++this.serials, pipeline, layout };
+      known = { serial: ++this.serials, program: shader.key, pipeline, layout };
       this.pipelines.set(shader.key, known);
     }
     return known;
@@ -300,7 +408,7 @@ export class PooledWebGpu extends Stock {
   }
 
   private bindGroup(
-    pipeline: Pipeline,
+    pipeline: Pick<Pipeline, "serial" | "layout">,
     buffers: PooledBuffer[],
     uniform: UniformBuffer,
     stepped: boolean,

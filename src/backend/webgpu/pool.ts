@@ -21,6 +21,9 @@ interface Bucket {
   lastUse: number;
 }
 
+/** Buffers that are given back to, and taken from, one store. */
+export type Store = Map<number, Bucket>;
+
 /** Counts since start; growth in steady state is a defect. */
 export interface PoolCounters {
   readonly created: number;
@@ -36,7 +39,8 @@ export interface PoolCounters {
  * queue runs in order. Takes the place of the BufferManager of TensorFlow.js's WebGPU backend.
  */
 export class BufferPool {
-  private readonly buckets = new Map<number, Bucket>();
+  private readonly shared: Store = new Map();
+  private buckets = this.shared;
   private clock = 0;
   private serials = 0;
   private destroyed = 0;
@@ -52,6 +56,23 @@ export class BufferPool {
     private readonly device: GPUDevice,
     private readonly beforeDestroy: () => void,
   ) {}
+
+  /** Takes buffers from a store of its own while an action runs; wherever a buffer came from, it goes back there. */
+  within<T>(store: Store, action: () => T): T {
+    const before = this.buckets;
+    this.buckets = store;
+    try {
+      return action();
+    } finally {
+      this.buckets = before;
+    }
+  }
+
+  /** Destroys the free buffers of a store. */
+  drop(store: Store): void {
+    this.beforeDestroy();
+    for (const bucket of store.values()) this.empty(bucket);
+  }
 
   /** A buffer of at least `size` bytes; its content is undefined. */
   acquireBuffer(size: number, usage: number, mappedAtCreation = false): PooledBuffer {
@@ -117,8 +138,7 @@ export class BufferPool {
 
   /** Destroys all free buffers. */
   dispose(): void {
-    this.beforeDestroy();
-    for (const bucket of this.buckets.values()) this.empty(bucket);
+    this.drop(this.shared);
   }
 
   private bucketFor(size: number, usage: number): Bucket {
@@ -146,7 +166,7 @@ export class BufferPool {
   private trim(wanted: number): void {
     const limit = 1.5 * Math.max(this.peak, this.numBytesUsed + wanted) + 64 * 2 ** 20;
     if (this.numBytesAllocated + wanted <= limit) return;
-    const oldestFirst = [...this.buckets.values()]
+    const oldestFirst = [...this.shared.values()]
       .filter((b) => b.free.length > 0)
       .sort((a, b) => a.lastUse - b.lastUse);
     if (oldestFirst.length > 0) this.beforeDestroy();

@@ -2,6 +2,7 @@ import * as tf from "@tensorflow/tfjs";
 import { WebGPUBackend } from "@tensorflow/tfjs-backend-webgpu";
 import { BackendError } from "../../core/errors.js";
 import type { FusedOps } from "../fused.js";
+import type { Recorder } from "../recording.js";
 import { installConvolutions } from "./convolution.js";
 import { PooledWebGpu } from "./dispatch.js";
 import { fusedOps } from "./fused.js";
@@ -12,6 +13,7 @@ import { incompatibility } from "./stock.js";
 
 interface Registered {
   readonly fused: FusedOps;
+  readonly recorder?: Recorder;
   /** What is unusual about it. */
   readonly note?: string;
   counters(): Readonly<Record<string, number>>;
@@ -41,6 +43,7 @@ export async function register(device: GPUDevice, info: GPUAdapterInfo): Promise
   installSegmentSum();
   return {
     fused: fusedOps(pooled),
+    recorder: pooled,
     counters: () => ({ ...pooled.counters() }),
     finish: () => pooled.finish(),
   };

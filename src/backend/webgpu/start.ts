@@ -32,7 +32,7 @@ export async function startWebGpu({ software = false } = {}): Promise<WebGpuBack
   const device = await requestDevice(adapter);
   const watch = new DeviceWatch(device, name);
   const { register } = await import("./register.js");
-  const { fused, note, counters, finish } = await register(device, adapter.info);
+  const { fused, recorder, note, counters, finish } = await register(device, adapter.info);
   return {
     name: "webgpu",
     device: name,
@@ -40,6 +40,7 @@ export async function startWebGpu({ software = false } = {}): Promise<WebGpuBack
     versions: { tfjs: tf.version.tfjs, webgpu: packageVersion("webgpu"), driver },
     engineName: "webgpu",
     fused,
+    recorder,
     gpuDevice: device,
     counters,
     memory: () => {

@@ -1,0 +1,59 @@
+import type * as tf from "@tensorflow/tfjs";
+import type { Recorder } from "../backend/recording.js";
+import type { Model, Parameters } from "../nn/model.js";
+import type { Optimiser } from "../optim/optimiser.js";
+import { RecordedStepper } from "./recorded-stepper.js";
+import { disposeState, type TrainingState, trainStep } from "./step.js";
+
+/** Makes the updates of a run, one after the other. Owns the state; `dispose` frees it. */
+export interface Stepper<Batch> {
+  /** The state now. Its tensors are the stepper's, and may change with the next step. */
+  readonly state: TrainingState;
+  /** Makes the update that follows `step` updates. The loss is the caller's. */
+  step(batches: readonly Batch[], step: number): tf.Scalar;
+  /** The weights as they are now, in tensors that later steps leave alone. The caller disposes them. */
+  hold(): { readonly parameters: Parameters; readonly buffers: Parameters };
+  dispose(): void;
+}
+
+/**
+ * The stepper of a backend: steps are recorded and replayed where it can (`Recorder`), else composed of TensorFlow.js
+ * operations. Takes over the state.
+ * @param onFallback told once why steps are composed though the backend records
+ */
+export function stepperOf<Batch>(
+  model: Model<Batch>,
+  optimiser: Optimiser,
+  state: TrainingState,
+  recorder: Recorder | undefined,
+  onFallback: (why: string) => void,
+): Stepper<Batch> {
+  if (recorder) return new RecordedStepper(model, optimiser, state, recorder, onFallback);
+  return new ComposedStepper(model, optimiser, state);
+}
+
+/** Every step from the operations of TensorFlow.js; each makes a new state. */
+export class ComposedStepper<Batch> implements Stepper<Batch> {
+  constructor(
+    readonly model: Model<Batch>,
+    readonly optimiser: Optimiser,
+    public state: TrainingState,
+  ) {}
+
+  step(batches: readonly Batch[], step: number): tf.Scalar {
+    const next = trainStep(this.model, this.optimiser, this.state, batches, step);
+    disposeState(this.state, next.state);
+    this.state = next.state;
+    return next.loss;
+  }
+
+  hold(): ReturnType<Stepper<Batch>["hold"]> {
+    const cloned = (tensors: Parameters): Parameters =>
+      new Map([...tensors].map(([name, tensor]) => [name, tensor.clone()]));
+    return { parameters: cloned(this.state.parameters), buffers: cloned(this.state.buffers) };
+  }
+
+  dispose(): void {
+    disposeState(this.state);
+  }
+}
