@@ -1,10 +1,10 @@
 /**
  * Measures the chosen backend (SPECTRAL_BACKEND, else the best of this machine) and prints JSON lines.
  *
- *     npm run bench:backend -- [--small] [--sections matmul,convolution,others,models,parity] [--models vgg,lstm] [--steps 25]
+ *     npm run bench:backend -- [--small] [--sections matmul,convolution,others,models,parity] [--models vgg,lstm] [--steps 25] [--composed]
  *
  * parity: losses of the paper's architectures at small sizes, here and on WebAssembly. models: their training step at the
- * paper's sizes (`--small`: small ones), with what the steps did to memory and, on WebGPU, in the driver.
+ * paper's sizes (`--small`: small ones; `--composed`: without recording steps), with what the steps did to memory and, on WebGPU, in the driver.
  */
 import { parseArgs } from "node:util";
 import * as tf from "@tensorflow/tfjs";
@@ -23,6 +23,7 @@ const { values } = parseArgs({
     sections: { type: "string", default: "parity,matmul,convolution,others,models" },
     models: { type: "string" },
     steps: { type: "string", default: "25" },
+    composed: { type: "boolean", default: false },
   },
 });
 const sections = values.sections.split(",");
@@ -108,44 +109,49 @@ async function benchModel(on: Backend, model: string, make: () => Workload): Pro
   let counters = gpu?.counters() ?? {};
   let flying = 0;
   const losses: number[] = [];
-  await trainFor(workload, steps + 10, async (loss) => {
-    const hostMs = round(performance.now() - begin);
-    const step = losses.length + flying;
-    if (step >= steps) {
-      flying++;
-      if (flying < 10) return;
+  await trainFor(
+    workload,
+    steps + 10,
+    async (loss) => {
+      const hostMs = round(performance.now() - begin);
+      const step = losses.length + flying;
+      if (step >= steps) {
+        flying++;
+        if (flying < 10) return;
+        await on.settle();
+        report({
+          section: "model",
+          model,
+          step: "last 10, unbroken",
+          totalMs: round((performance.now() - begin) / 10),
+        });
+        return;
+      }
       await on.settle();
+      const totalMs = round(performance.now() - begin);
+      losses.push(await readScalar(loss));
+      const now = gpu?.counters() ?? {};
+      const made = Object.fromEntries(
+        Object.entries(now).map(([key, value]) => [key, value - (counters[key] ?? 0)]),
+      );
+      const { tensors, deviceBytes } = on.memory();
       report({
         section: "model",
         model,
-        step: "last 10, unbroken",
-        totalMs: round((performance.now() - begin) / 10),
+        step,
+        hostMs,
+        totalMs,
+        loss: losses[step],
+        tensors,
+        deviceBytes,
+        since: made,
+        calls: calls?.(),
       });
-      return;
-    }
-    await on.settle();
-    const totalMs = round(performance.now() - begin);
-    losses.push(await readScalar(loss));
-    const now = gpu?.counters() ?? {};
-    const made = Object.fromEntries(
-      Object.entries(now).map(([key, value]) => [key, value - (counters[key] ?? 0)]),
-    );
-    const { tensors, deviceBytes } = on.memory();
-    report({
-      section: "model",
-      model,
-      step,
-      hostMs,
-      totalMs,
-      loss: losses[step],
-      tensors,
-      deviceBytes,
-      since: made,
-      calls: calls?.(),
-    });
-    counters = gpu?.counters() ?? {};
-    begin = performance.now();
-  });
+      counters = gpu?.counters() ?? {};
+      begin = performance.now();
+    },
+    values.composed ? undefined : on.recorder,
+  );
   disposeBatch(workload);
 }
 

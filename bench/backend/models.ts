@@ -1,4 +1,5 @@
 import * as tf from "@tensorflow/tfjs";
+import type { Recorder } from "spectral-lab/backend/recording";
 import { randomStream } from "spectral-lab/core/random";
 import type { ImageTensors } from "spectral-lab/models/classification";
 import { lstm } from "spectral-lab/models/lstm";
@@ -13,7 +14,7 @@ import { toTensors } from "spectral-lab/nn/parameters";
 import { adamw } from "spectral-lab/optim/adamw";
 import type { Optimiser } from "spectral-lab/optim/optimiser";
 import { sgd } from "spectral-lab/optim/sgd";
-import { disposeState, trainStep, type TrainingState } from "spectral-lab/train/step";
+import { stepperOf } from "spectral-lab/train/stepper";
 
 /** A model, its optimiser and one batch of made-up data. */
 export interface Workload {
@@ -112,24 +113,27 @@ export function workloads(small: boolean): Record<string, () => Workload> {
   };
 }
 
-/** Trains for `steps` updates, calling `after` with each loss, which it disposes of. Leaves no tensors but the batch. */
+/**
+ * Trains for `steps` updates, calling `after` with each loss, which it disposes of. Leaves no tensors but the batch.
+ * @param recorder records the steps; default none: they are composed
+ */
 export async function trainFor(
   { model, optimiser, batch }: Workload,
   steps: number,
   after: (loss: tf.Scalar) => Promise<void>,
+  recorder?: Recorder,
 ): Promise<void> {
   const parameters = toTensors(model.init(3));
-  let state: TrainingState = {
+  const state = {
     parameters,
     buffers: toTensors(model.initBuffers(3)),
     optimiser: optimiser.init(parameters),
   };
+  const stepper = stepperOf(model, optimiser, state, recorder, (why) => process.emitWarning(why));
   for (let step = 0; step < steps; step++) {
-    const next = trainStep(model, optimiser, state, [batch], step);
-    disposeState(state, next.state);
-    state = next.state;
-    await after(next.loss);
-    next.loss.dispose();
+    const loss = stepper.step([batch], step);
+    await after(loss);
+    loss.dispose();
   }
-  disposeState(state);
+  stepper.dispose();
 }
