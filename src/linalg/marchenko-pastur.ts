@@ -66,6 +66,26 @@ export function marchenkoPasturMedian(ratio: number): number {
   return 1 + ratio - 2 * root * Math.cos((low + high) / 2);
 }
 
+/** The Tracy-Widom law of real matrices is exceeded here once in a hundred (Johnstone 2001, table 1). */
+const TRACY_WIDOM_99 = 2.02;
+
+/**
+ * What the largest eigenvalue of noise exceeds once in a hundred matrices, above the edge, since matrices are finite:
+ * v (m + 2.02 s) / N, m = (sqrt(N - 1) + sqrt(p))^2, s = sqrt(m) (1 / sqrt(N - 1) + 1 / sqrt(p))^(1/3), p the shorter side
+ * (Johnstone, Annals of Statistics 29, 2001).
+ * @throws SpectrumError unless both sides are whole and the longer one is at least 2
+ */
+export function noiseLimit(rows: number, columns: number, variance = 1): number {
+  const [longer, shorter] = [Math.max(rows, columns), Math.min(rows, columns)];
+  if (!Number.isInteger(rows) || !Number.isInteger(columns) || shorter < 1 || longer < 2)
+    throw new SpectrumError(
+      `noiseLimit: expected whole sides, one of them 2 or more, found ${rows} x ${columns}`,
+    );
+  const [a, b] = [Math.sqrt(longer - 1), Math.sqrt(shorter)];
+  const spread = (a + b) * Math.cbrt(1 / a + 1 / b);
+  return (variance * ((a + b) ** 2 + TRACY_WIDOM_99 * spread)) / longer;
+}
+
 /**
  * Fits noise to a spectrum. The edge is that of an infinite matrix: one eigenvalue of mere noise may lie just above it.
  *

@@ -49,7 +49,10 @@ function runsOf({ name }: Task, profile: ProfileName): DecayRuns {
   return profile === "quick" ? quick[name] : paper[name];
 }
 
-const seedsOf = (profile: ProfileName): readonly number[] => (profile === "quick" ? [0] : PAPER_SEEDS);
+/** What makes a task's runs small enough for the quick profile of several; of larger profiles nothing. */
+export const smallerSet = (task: Task, profile: ProfileName): DecayRuns["set"] => runsOf(task, profile).set;
+
+export const seedsOf = (profile: ProfileName): readonly number[] => (profile === "quick" ? [0] : PAPER_SEEDS);
 
 /**
  * The runs of figures 6, 7 and 14: each of the four tasks with each decay; those that the arms below start from keep their
