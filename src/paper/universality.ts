@@ -7,7 +7,7 @@ import { groupBy } from "../core/group-by.js";
 import { drawGrid } from "../figures/grid.js";
 import { type MeanCurve, meanCurves, type PanelAxis } from "../figures/panels.js";
 import type { Figure } from "../figures/plotly.js";
-import { palette } from "../figures/theme.js";
+import { ink, palette } from "../figures/theme.js";
 import type { RunReader } from "../store/stored-run.js";
 import type { Plan, RunGroup } from "../sweep/plan.js";
 import { mlpLabels, mnistMlp, resnet } from "../tasks/index.js";
