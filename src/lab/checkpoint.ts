@@ -20,7 +20,7 @@ export function checkpointFromEnvironment(): string | readonly string[] | undefi
 }
 
 /**
- * `spectraOf` with its progress as output of the cell; then how much there is, what cannot be read, and which steps have equal weights.
+ * `spectraOf` with its progress as output of the cell; then how much there is, which files cannot be read, and which steps have equal weights.
  * @param paths one path: one model; a list: the steps of one training
  * @throws DataError if nothing can be read
  */
@@ -44,7 +44,8 @@ export async function showSpectra(
   const steps = ranks.dedupe("step").numRows();
   const matrices = ranks.dedupe("matrix").numRows();
   const left = skipped.dedupe("tensor").numRows();
-  const line = md`**${matrices} matrices${steps > 1 ? ` at ${steps} steps` : ""}**, ${left} tensors without a spectrum.`;
+  const without = left > 0 ? `; tensors without a spectrum: ${left}` : "";
+  const line = md`**${matrices} matrices${steps > 1 ? ` at ${steps} steps` : ""}**${without}.`;
   const lines = [...faults, ...equal].map((sentence) => md`* ${sentence}`);
   markdown(Markdown.joined([line, ...(lines.length > 0 ? [Markdown.joined(lines, "\n")] : [])], "\n\n"));
   return found;

@@ -3,13 +3,13 @@ import type { ColumnTable } from "arquero";
 import type { CheckpointSpectra } from "../analysis/checkpoint-spectra.js";
 import { DataError } from "../core/errors.js";
 import { largest } from "../core/extent.js";
-import { where } from "../core/facets.js";
+import { groupBy } from "../core/group-by.js";
 import { spectraDrawn } from "../figures/checkpoints.js";
 import { drawGrid } from "../figures/grid.js";
 import { type Panel, shortName } from "../figures/panels.js";
 import { type Figure, rounded } from "../figures/plotly.js";
 import { ink, palette, translucent } from "../figures/theme.js";
-import { marchenkoPasturDensity, noiseLimit } from "../linalg/marchenko-pastur.js";
+import { eigenvaluesOf, marchenkoPasturDensity, noiseLimit } from "../linalg/marchenko-pastur.js";
 import type { Drawn } from "./figure.js";
 
 /** A matrix at a step, beside noise of its shape and variance. All but counts are eigenvalues s_i^2 / N, N the longer side. */
@@ -26,7 +26,7 @@ interface NoiseRow {
   /** Where an infinite matrix of the noise ends, and how many eigenvalues are above. */
   readonly edge: number;
   readonly above: number;
-  /** What the largest eigenvalue of the noise exceeds once in a hundred matrices of this shape, and whether this one does. */
+  /** What the largest eigenvalue of noise exceeds once in a hundred matrices of this shape, and whether this one does. */
   readonly limit: number;
   readonly standsOut: boolean;
 }
@@ -39,7 +39,8 @@ interface NoiseRow {
  * @example await present(drawNoise(await spectraOf("model.safetensors")));
  */
 export function drawNoise({ ranks, spectra }: Pick<CheckpointSpectra, "ranks" | "spectra">): Drawn {
-  const rows = (ranks.objects() as RankRow[]).flatMap((row) => noiseOf(row) ?? []);
+  const values = valuesOf(spectra);
+  const rows = (ranks.objects() as RankRow[]).flatMap((row) => noiseOf(row, values.get(keyOf(row))) ?? []);
   const drawn = spectraDrawn([...new Set(spectra.array("matrix") as string[])]);
   if (rows.length === 0 || drawn.length === 0)
     throw new DataError("spectra and noise: expected matrices with a spectrum, found none");
@@ -50,7 +51,7 @@ export function drawNoise({ ranks, spectra }: Pick<CheckpointSpectra, "ranks" | 
     .derive({ byChance: (row: { matrices: number }) => row.matrices / 100 });
   return {
     name: "noise",
-    figure: plotNoise(rows, spectra, drawn),
+    figure: plotNoise(rows, values, drawn),
     tables: { noise, counts },
     claims: [],
   };
@@ -62,26 +63,41 @@ interface RankRow {
   readonly depth: number;
   readonly rows: number;
   readonly columns: number;
-  readonly largest: number;
   readonly mpVariance: number;
   readonly mpEdge: number;
   readonly mpAbove: number;
 }
 
-/** Undefined of a zero matrix and of a single number. */
-function noiseOf({ mpVariance, mpEdge, mpAbove, ...row }: RankRow): NoiseRow | undefined {
+const keyOf = ({ step, matrix }: Pick<NoiseRow, "step" | "matrix">): string => JSON.stringify([step, matrix]);
+
+/** Singular values of each matrix at each step, falling. */
+function valuesOf(spectra: ColumnTable): ReadonlyMap<string, readonly number[]> {
+  type Row = Pick<NoiseRow, "step" | "matrix"> & { readonly value: number };
+  const groups = groupBy(spectra.objects() as Row[], keyOf);
+  return new Map([...groups].map(([key, rows]) => [key, rows.map(({ value }) => value)]));
+}
+
+/** Undefined of a zero matrix, a single number, and what has no singular values in the table. */
+function noiseOf(
+  { mpVariance, mpEdge, mpAbove, ...row }: RankRow,
+  values: readonly number[] = [],
+): NoiseRow | undefined {
   const { step, matrix, depth, rows, columns } = row;
-  if (!(mpVariance > 0) || rows * columns < 2) return undefined;
-  const top = row.largest ** 2 / Math.max(rows, columns);
-  const limit = noiseLimit(rows, columns, mpVariance);
+  if (Number.isNaN(mpVariance) || rows * columns < 2 || values.length === 0) return undefined;
+  const eigenvalues = eigenvaluesOf(values, rows, columns);
+  const limit = noiseLimit(eigenvalues, rows, columns);
   return {
     ...{ step, matrix, depth, rows, columns, variance: mpVariance },
-    ...{ largest: top, edge: mpEdge, above: mpAbove, limit, standsOut: top > limit },
+    ...{ largest: eigenvalues[0], edge: mpEdge, above: mpAbove, limit, standsOut: eigenvalues[0] > limit },
   };
 }
 
 /** Rows: the first and the last step; columns: matrices. */
-function plotNoise(rows: readonly NoiseRow[], spectra: ColumnTable, drawn: readonly string[]): Figure {
+function plotNoise(
+  rows: readonly NoiseRow[],
+  values: ReadonlyMap<string, readonly number[]>,
+  drawn: readonly string[],
+): Figure {
   const steps = [...new Set(rows.map(({ step }) => step))].sort((a, b) => Number(a) - Number(b));
   const shown = steps.length > 1 ? [steps[0], steps[steps.length - 1]] : steps;
   const all = new Set(rows.map(({ matrix }) => matrix)).size;
@@ -90,8 +106,7 @@ function plotNoise(rows: readonly NoiseRow[], spectra: ColumnTable, drawn: reado
     panels: shown.map((step) =>
       drawn.map((matrix) => {
         const row = rows.find((one) => one.step === step && one.matrix === matrix);
-        const values = where(spectra, { step, matrix }).array("value") as number[];
-        return row && noisePanel(row, values);
+        return row && row.edge > 0 ? noisePanel(row, values.get(keyOf(row))!) : undefined;
       }),
     ),
     columnTitles: drawn.map(shortName),
@@ -106,8 +121,8 @@ function plotNoise(rows: readonly NoiseRow[], spectra: ColumnTable, drawn: reado
   });
 }
 
-/** Bars within the bulk, whose width the others have; and where the axis ends, in units of the edge. */
-const [BARS, BEYOND] = [16, 4];
+/** Bars within the bulk, whose width the others have, and the least of it; where the axis ends, in units of the edge. */
+const [BARS, NARROWEST, BEYOND] = [16, 0.01, 4];
 /** Points of the law's line. */
 const POINTS = 100;
 
@@ -117,7 +132,7 @@ function noisePanel({ rows, columns, variance, edge, above }: NoiseRow, values: 
   const unit = Math.sqrt(edge * Math.max(rows, columns));
   const scaled = values.map((value) => Math.min(value / unit, BEYOND));
   const root = Math.sqrt(ratio);
-  const width = (1 - (1 - root) / (1 + root)) / BARS;
+  const width = Math.max(NARROWEST, (1 - (1 - root) / (1 + root)) / BARS);
   const bins = Array.from({ length: Math.floor(Math.max(1, largest(scaled)) / width) + 1 }, () => 0);
   for (const value of scaled) bins[Math.floor(value / width)] += 1 / (values.length * width);
   const at = Array.from({ length: POINTS + 1 }, (_, i) => i / POINTS);
