@@ -69,7 +69,8 @@ export function decayPlan(name: string, title: string, profile: ProfileName): Pl
       ...(set && { set }),
     });
     const others = decays.filter((decay) => decay !== 0 && decay !== arms);
-    return [{ ...group(task.name, [0, arms]), keep: ["0"] }, group(`${task.name}-others`, others)];
+    const kept = (own: string, decay: number): RunGroup => ({ ...group(own, [decay]), keep: ["0"] });
+    return [kept(task.name, 0), kept(`${task.name}-decay`, arms), group(`${task.name}-others`, others)];
   });
   return { name, title, profile, runs };
 }
