@@ -50,7 +50,7 @@ const ALL = { "0": "all" };
 const PAPER_MOMENTS = "start, 5 within epoch 1, every epoch";
 
 const measured: PaperDetail = { field: "measured", label: "spectra measured", paper: PAPER_MOMENTS };
-const pruned: PaperDetail = { field: "pruned", label: "halves evaluated" };
+const pruned: PaperDetail = { field: "pruned", label: "pruned halves evaluated" };
 const network: readonly PaperDetail[] = [
   { field: "parameters", label: "parameters" },
   { field: "matrices", label: "matrices" },

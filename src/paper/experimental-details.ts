@@ -102,7 +102,7 @@ export function momentsText(when: When): string {
 function durationText(duration: string): string {
   const epochs = /^([\d.]+)ep$/.exec(duration)?.[1];
   if (epochs === undefined) return duration;
-  return epochs === "1" ? "epoch" : `${epochs} epochs`;
+  return epochs === "1" ? "epoch" : `${valueText(Number(epochs))} epochs`;
 }
 
 /**
@@ -190,7 +190,7 @@ export function detailsTable(rows: readonly DetailRow[]): ShownDetail[] {
     const cell = (value: ConfigValue | undefined): string => {
       if (value === undefined || value === NONE) return NONE;
       const text = valueText(value, detail.words);
-      return paper === undefined || value === paper ? text : `≠ ${text}`;
+      return paper === undefined || sameAs(paper, value) ? text : `≠ ${text}`;
     };
     const unstated = from === NOT_IN_PAPER ? NOT_IN_PAPER : "not stated";
     return {
@@ -206,11 +206,19 @@ export function detailsTable(rows: readonly DetailRow[]): ShownDetail[] {
   });
 }
 
-function remarkOf({ standing, detail: { differs, note, from } }: DetailRow): string {
+/** Whether a value is the paper's; of several rates those count that lie within the run. */
+function sameAs(paper: ConfigValue, value: ConfigValue): boolean {
+  if (value === paper) return true;
+  if (typeof value !== "string" || typeof paper !== "string" || !value.includes(NONE)) return false;
+  const wanted = paper.split(", ");
+  return value.split(", ").every((part, i) => part === NONE || part === wanted[i]);
+}
+
+function remarkOf({ standing, paper, detail: { differs, note, from, ...detail } }: DetailRow): string {
   const parts = [
     standing === "explained" ? `differs: ${differs!.why}` : "",
     standing === "unexplained" ? "DIFFERS, and no reason is declared" : "",
-    note ?? "",
+    paper === detail.paper ? (note ?? "") : "",
     from === undefined ? "" : `from ${from}`,
   ];
   return parts.filter(Boolean).join("; ");
@@ -220,7 +228,7 @@ function remarkOf({ standing, detail: { differs, note, from } }: DetailRow): str
 export function valueText(value: ConfigValue, words: Readonly<Record<string, string>> = {}): string {
   if (Object.hasOwn(words, String(value))) return words[String(value)];
   if (typeof value === "boolean") return value ? "yes" : "no";
-  if (typeof value === "string") return value.replaceAll(/,(?=\S)/g, ", ");
+  if (typeof value === "string") return /^[\d.,]+$/.test(value) ? value.replaceAll(",", ", ") : value;
   if (value !== 0 && Math.abs(value) < 1e-3) return value.toExponential();
   return value.toLocaleString("en", { maximumFractionDigits: 6 });
 }

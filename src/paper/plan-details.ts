@@ -150,10 +150,11 @@ function rising(values: readonly Facet[]): number[] {
   return different(values.map(Number)).sort((a, b) => a - b);
 }
 
-/** Rows of figures' plans as a table, marked as those of `detailsTable`; tasks of which everything is the same share a row. */
+/** Rows of figures' plans as a table, marked as those of `detailsTable`; tasks of which everything is the same share a row. Rows of several plans say of which. */
 export function gridsTable(rows: readonly GridRow[]): ShownDetail[] {
   const groups = groupBy(rows, ({ figures, task: _, ...row }) => JSON.stringify([figures, row]));
   const quantities = different(rows.map(({ quantity }) => quantity));
+  const several = new Set(rows.map(({ figures }) => figures.join())).size > 1;
   return [...groups.values()]
     .sort(([a], [b]) => quantities.indexOf(a.quantity) - quantities.indexOf(b.quantity))
     .map((own) => {
@@ -169,6 +170,7 @@ export function gridsTable(rows: readonly GridRow[]): ShownDetail[] {
         unexplained: "DIFFERS, and no reason is declared",
       };
       return {
+        ...(several && { figures: own[0].figures.join(", ") }),
         "of the sweep": quantity,
         tasks: own.map(({ task }) => task).join(", "),
         paper: paper ?? "not stated",

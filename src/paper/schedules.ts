@@ -42,7 +42,12 @@ async function schedulePanel(task: string, profile: ProfileName, setting?: strin
   const points = thin(steps, DRAWN)
     .map((step) => ({ step, rate: rateAt(run, step) }))
     .filter(({ rate }) => rate > 0);
-  const rates = points.map(({ rate }) => Math.log10(rate));
+  const exponents = points.map(({ rate }) => Math.log10(rate));
+  const range: [number, number] = [
+    Math.floor(smallest(exponents) - 0.1),
+    Math.ceil(largest(exponents) + 0.1),
+  ];
+  const decades = Array.from({ length: range[1] - range[0] + 1 }, (_, i) => range[0] + i);
   return {
     title: task,
     traces: [
@@ -60,7 +65,8 @@ async function schedulePanel(task: string, profile: ProfileName, setting?: strin
     y: {
       type: "log",
       title: "learning rate",
-      range: [Math.floor(smallest(rates) - 0.1), Math.ceil(largest(rates) + 0.1)],
+      range,
+      ticks: { at: decades.map((decade) => 10 ** decade), text: decades.map((decade) => `1e${decade}`) },
     },
     grid: true,
   };

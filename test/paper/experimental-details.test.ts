@@ -90,7 +90,7 @@ test("what is built is described: networks, optimisers, schedules and moments", 
   const { steps, stepsPerEpoch, training, parameters } = await builtValues(vgg, "paper", null);
   assert.deepEqual([steps, stepsPerEpoch, training, parameters], [57_728, 352, 45_000, 14_728_266]);
   assert.equal(momentsText(paperMoments), "start, 5 within epoch 1, every epoch");
-  assert.equal(momentsText(every("50it")), "every 50it");
+  assert.deepEqual([every("50it"), every("1000ep")].map(momentsText), ["every 50it", "every 1,000 epochs"]);
 });
 
 test("another setting leaves what it changes", async () => {
@@ -126,6 +126,9 @@ test("a table marks what is not the paper's, and says why", () => {
   assert.match(alone.remark, /no reason/);
   const [unstated] = detailsTable([row({ paper: undefined, here, standing: "not stated" })]);
   assert.deepEqual([unstated.paper, unstated.lab], ["not stated", "64"]);
+  const rates = { detail: { field: "rates:1ep,9ep", label: "rates" }, paper: "1, 0.1" };
+  const [short] = detailsTable([row({ ...rates, here: { paper: "1, 0.1", lab: "1, –", quick: "0.5, –" } })]);
+  assert.deepEqual([short.lab, short.quick], ["1, –", "≠ 0.5, –"]); // what lies within the run is compared
   const two = detailsTable([row({}), row({ setting: "decay" })]);
   assert.deepEqual(two.map(({ setting, task }) => [setting, task]), [["", undefined], ["decay", undefined]]); // prettier-ignore
 });
@@ -138,7 +141,7 @@ test("a task that the paper does not have is compared with nothing", async () =>
 
 test("values are read as people write them", () => {
   assert.deepEqual(
-    [40_000, 0.1, 3e-4, 1e-8, 0, true, "82,123,160", 14_728_266].map((value) => valueText(value)),
-    ["40,000", "0.1", "3e-4", "1e-8", "0", "yes", "82, 123, 160", "14,728,266"],
+    [40_000, 0.1, 3e-4, 1e-8, 0, true, "82,123,160", "every 1,000 epochs"].map((value) => valueText(value)),
+    ["40,000", "0.1", "3e-4", "1e-8", "0", "yes", "82, 123, 160", "every 1,000 epochs"],
   );
 });
