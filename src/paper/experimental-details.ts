@@ -5,7 +5,7 @@ import { type OutlinedExperiment, outlinedExperiment } from "../sweep/outline.js
 import { fixedNumbers } from "../tasks/fixed.js";
 import { taskNamed } from "../tasks/index.js";
 import { type ProfileName, PROFILES, type Task } from "../tasks/task.js";
-import { ONLY_MEASURE, PAPER_TASKS, type PaperDetail, type PaperTask } from "./details.js";
+import { type Difference, ONLY_MEASURE, PAPER_TASKS, type PaperDetail, type PaperTask } from "./details.js";
 
 /**
  * How a value of the `paper` profile stands to the paper's: "explained" differs with a declared reason, "unexplained" without
@@ -128,7 +128,7 @@ export async function experimentalDetails(
     return {
       ...{ task: task.name, setting, detail, paper, from },
       here: { quick: of("quick"), lab: of("lab"), paper: of("paper") },
-      standing: standingOf(detail, paper, of("paper")),
+      standing: standingOf(detail.differs, paper, of("paper")),
     };
   });
 }
@@ -144,8 +144,9 @@ function paperTask(task: Task): PaperTask {
 
 const NOT_IN_PAPER = "not in the paper";
 
-function standingOf(
-  { differs }: PaperDetail,
+/** How a value stands to the paper's, given what is declared of their difference. */
+export function standingOf(
+  differs: Difference | undefined,
   paper: ConfigValue | undefined,
   here: ConfigValue | undefined,
 ): Standing {
