@@ -104,7 +104,11 @@ export const sweep = {
       default: "local",
     },
     jobs: { value: "N", text: "members at the same time (default: 1; with slurm no limit)" },
-    slurm: { value: "OPTIONS", text: 'of sbatch: --slurm="--partition=gpu --gres=gpu:1 --time=4:00:00"' },
+    slurm: {
+      value: "OPTIONS",
+      text: 'of sbatch: --slurm "--partition=gpu --gres=gpu:1 --time=4:00:00"',
+      dashed: true,
+    },
     profile: { value: "P", text: "quick, lab or paper: in place of the plan's own" },
     backend: { value: "B", text: "what computes (default: SPECTRAL_BACKEND, else the first that starts)" },
     svd,
