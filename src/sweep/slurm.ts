@@ -222,14 +222,19 @@ case "$SLURM_ARRAY_TASK_ID" in
 ${cases.join("\n")}
 *) echo "no member of task $SLURM_ARRAY_TASK_ID" >&2; exit 2 ;;
 esac
-again=
-trap 'again=1; kill -TERM "$member" 2>/dev/null' USR1
-trap 'kill -TERM "$member" 2>/dev/null' TERM
+again= signalled= member=
+trap 'signalled=1 again=1; kill -TERM "$member" 2>/dev/null' USR1
+trap 'signalled=1; kill -TERM "$member" 2>/dev/null' TERM
 ${quoted(process.execPath)} ${quoted(programFile())} "$@" >>"$log" 2>&1 &
 member=$!
-wait "$member"
-status=$?
-while kill -0 "$member" 2>/dev/null; do wait "$member"; status=$?; done # a signal ends the waiting, not the member
+[ -z "$signalled" ] || kill -TERM "$member" 2>/dev/null # signalled before its number was known
+while :; do # a signal ends the waiting, not the member
+  wait "$member"
+  ended=$?
+  [ "$ended" -eq 127 ] || status=$ended # 127: it was waited for before
+  [ -n "$signalled" ] || break
+  signalled=
+done
 if [ -n "$again" ] && [ "$status" -eq 143 ]; then
   scontrol requeue "\${SLURM_ARRAY_JOB_ID}_\${SLURM_ARRAY_TASK_ID}"
 fi
