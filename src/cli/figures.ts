@@ -17,7 +17,7 @@ export async function run({ values, positionals }: Given<typeof figures>): Promi
   let drawn = 0;
   for (const paper of wanted) {
     const profile = (values.profile as ProfileName | undefined) ?? profileOf(paper, values);
-    const { runs, studies } = storedOf(paper, profile, values);
+    const { runs, studies, left } = storedOf(paper, profile, values);
     const lacking = (what: string): void =>
       console.log(`figure ${paper.number}: ${what}; make them with: ${commandsFor(paper, profile)}`);
     if (runs.length === 0) {
@@ -34,6 +34,7 @@ export async function run({ values, positionals }: Given<typeof figures>): Promi
     const { name, figure, tables, claims } = made;
     const paths = await save(figure, name, { folder: values.output, tables });
     console.log(`figure ${paper.number}: ${paper.title}\n${paths.map((path) => `  ${path}`).join("\n")}`);
+    if (left.length > 0) console.log(`  drawn without ${left.join(" and ")}: ${commandsFor(paper, profile)}`);
     if (claims.length > 0) console.log(claimsText(claims));
     drawn++;
   }
@@ -60,17 +61,26 @@ function profileOf({ plan }: PaperFigure, folders: Pick<StoredChoice, "runs" | "
   return profileFromEnvironment(stored ?? "lab");
 }
 
-/** What a figure is drawn from, as far as it is stored. */
+/** What a figure is drawn from, as far as it is stored, and what of its plan is left out, in words. */
 function storedOf(
   paper: PaperFigure,
   profile: ProfileName,
   folders: Pick<StoredChoice, "runs" | "studies">,
-): Pick<StoredPlan, "runs" | "studies"> {
-  if (paper.plan) {
-    const { runs, diverged, studies } = storedPlan(paper.plan(profile), folders);
-    return { runs: paper.showsDiverged ? [...runs, ...diverged] : runs, studies };
-  }
-  return { runs: storedRuns(paper, profile, folders), studies: [] };
+): Pick<StoredPlan, "runs" | "studies"> & { readonly left: readonly string[] } {
+  if (!paper.plan) return { runs: storedRuns(paper, profile, folders), studies: [], left: [] };
+  const { runs, diverged, studies, missing } = storedPlan(paper.plan(profile), folders);
+  if (paper.showsDiverged)
+    return { runs: [...runs, ...diverged], studies, left: membersText(missing.length) };
+  const lost = diverged.map(
+    ({ run: { record } }) => `${record.task}/${record.id} that diverged at step ${record.diverged}`,
+  );
+  return { runs, studies, left: [...membersText(missing.length), ...lost] };
+}
+
+function membersText(count: number): readonly string[] {
+  return count === 0
+    ? []
+    : [`${count} ${count === 1 ? "member" : "members"} of its plan that are not stored`];
 }
 
 /** The commands that make what a figure is drawn from. */
