@@ -94,8 +94,7 @@ export const sweep = {
   name: "sweep",
   summary: "trains and compares all members of a plan; finished ones are reused",
   positionals: {
-    "PLAN...":
-      "a JSON file, a figure that has a plan, such as figure11, figures: all of them, connectivity, decay-arms or universality",
+    "PLAN...": "a JSON file, figure6, figure11, ..., figures (all), connectivity, decay-arms or universality",
   },
   options: {
     "dry-run": { text: "prints members, what will be kept and how long it takes, and trains nothing" },
