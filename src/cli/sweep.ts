@@ -73,10 +73,12 @@ function countsOf(words: readonly string[]): Record<string, number> {
   return counts;
 }
 
-/** "branch/seed=0: queued (12_3 RUNNING)" */
-function slurmText({ member, what, job, why }: SlurmMember): string {
+/** "branch/seed=0: queued (12_3 RUNNING)", "trunk/seed=0: submitted (14_0), after 12_0 OUT_OF_MEMORY" */
+function slurmText({ member, what, job, why, ended }: SlurmMember): string {
   const words = what === "elsewhere" ? "another process works on it" : what;
-  return `${member.name}: ${words}${job === undefined ? "" : ` (${job})`}${why === undefined ? "" : `: ${why}`}`;
+  const task = job === undefined ? "" : ` (${job})`;
+  const before = ended === undefined ? "" : `, after ${ended}`;
+  return `${member.name}: ${words}${task}${before}${why === undefined ? "" : `: ${why}`}`;
 }
 
 function profileOf({ profile }: Values): ProfileName | undefined {

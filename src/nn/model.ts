@@ -108,6 +108,11 @@ export interface UnitGroup {
   /** Number of units. */
   readonly size: number;
   /**
+   * Sizes of blocks of neighbouring units that stay together (the groups of a group normalisation): whole blocks change places, and
+   * units within a block. The largest first, each made of whole ones of the next. Absent: any unit with any.
+   */
+  readonly blocks?: readonly number[];
+  /**
    * Where the units are: entry `start + i` of an axis of a parameter or buffer belongs to unit i; `start` is 0 if it is not given. A
    * parameter may occur several times (the gates of an LSTM).
    */

@@ -9,6 +9,18 @@ export function commandToRemake(record: RunRecord, keeping: { readonly vectors?:
   return trainCommand(record.task, [...optionsOf(record), ["vectors", keeping.vectors], ["retrain", true]]);
 }
 
+/**
+ * What to do about a step of a stored run whose weights were not kept, for the end of an error: the command that trains it again and
+ * keeps them, and those that it has. Of a run that is not finished, or was never there, nothing.
+ * @param kept steps whose weights it has
+ */
+export function howToKeep(record: RunRecord, kept: readonly number[], step: number): string {
+  if (record.status !== "finished" || step > (record.step ?? 0)) return "";
+  const moments = [...new Set([...kept, step])].sort((a, b) => a - b).map((one) => `${one}it`);
+  const options: Parameters<typeof trainCommand>[1] = [["keep", moments.join(",")], ["retrain", true]]; // prettier-ignore
+  return `; train it again with: ${trainCommand(record.task, [...optionsOf(record), ...options])}`;
+}
+
 /** The command that measures more of a stored run: from its kept weights, or by going on with it. */
 export function commandToMeasure(record: RunRecord, probe: string): string {
   return trainCommand(record.task, [...optionsOf(record), ["probes", probe]]);

@@ -1,13 +1,15 @@
 import { join } from "node:path";
 import { canonicalJson } from "../core/hash.js";
 import { findRuns } from "../store/find-runs.js";
-import { identityOf, type RunRecord } from "../store/record.js";
+import { identityOf, type Origin, originAt, type RunRecord } from "../store/record.js";
+import { stepIn } from "../store/record-clock.js";
 import type { RunReader } from "../store/stored-run.js";
 import { readStudy, studyFolder } from "../store/study.js";
 import { existsSync } from "node:fs";
 import { STUDY } from "../store/study.js";
 import { beyondRepair, missingFrom } from "../tasks/coverage.js";
-import type { Member } from "./expand.js";
+import type { Member, MemberStart } from "./expand.js";
+import { memberEdit } from "./member-edit.js";
 import { type ResolvedRun, type Resolver } from "./resolve.js";
 import { type Speed, Speeds } from "./speed.js";
 import type { Standing } from "./state.js";
@@ -39,7 +41,6 @@ export async function dryRun(resolver: Resolver): Promise<readonly PlannedMember
   const stored = new StoredRuns(resolver.runs);
   const speeds = new Speeds(resolver.runs);
   const seen = new Set<string>();
-  /** By member: the stored runs that may be it. */
   const candidates = new Map<string, readonly RunReader[]>();
   const planned: PlannedMember[] = [];
   for (const member of resolver.members) {
@@ -52,8 +53,7 @@ export async function dryRun(resolver: Resolver): Promise<readonly PlannedMember
       planned.push({ member, standing: "unknown" });
       continue;
     }
-    const trunks = member.from && (candidates.get(member.from.trunk) ?? []).map(({ record }) => record.id);
-    const found = stored.like(run, trunks);
+    const found = stored.like(run, member.from && originsOf(member.from, run, candidates));
     candidates.set(member.name, found);
     if (seen.has(run.folder)) planned.push({ member, standing: "same" });
     else planned.push(planRun(run, found, speeds));
@@ -85,19 +85,60 @@ function planRun(run: ResolvedRun, found: readonly RunReader[], speeds: Speeds):
 async function planStudy(
   member: Member & { readonly what: "study" },
   resolver: Resolver,
-  candidates: ReadonlyMap<string, readonly RunReader[]>,
+  candidates: Candidates,
 ): Promise<PlannedMember> {
   const resolved = await resolver.study(member);
   if (resolved === undefined) return { member, standing: "unknown" };
   const { identity } = resolved;
-  const inputs = identity.inputs.map((input, i) => {
-    const run = candidates.get(member.inputs[i].member)?.find(({ record }) => record.status === "finished");
-    return run && { ...input, run: run.record.id };
+  for (const { data } of finishedOf(candidates.get(member.inputs[0].member))) {
+    const inputs = identity.inputs.flatMap((input, i) => {
+      const { member: name, at, edit: text } = member.inputs[i];
+      const record = storedOf(name, data.fingerprint, candidates);
+      const step = record && stepIn(record, at);
+      const edit = text && storedEdit(text, data.fingerprint, candidates);
+      if (!record || step === undefined || (text !== undefined && edit === undefined)) return [];
+      return { ...input, run: record.id, step, edit };
+    });
+    if (inputs.length < identity.inputs.length) continue;
+    const folder = studyFolder(resolver.studies, { ...identity, inputs });
+    if (existsSync(join(folder, STUDY.file))) return { member, standing: readStudy(folder).record.status };
+  }
+  return { member, standing: "missing" };
+}
+
+/** By member: the stored runs that may be it. */
+type Candidates = ReadonlyMap<string, readonly RunReader[]>;
+
+/**
+ * Where a branch may come from: each stored run that may be its trunk, at the step that the moment is there, which depends on how
+ * many examples that run was trained on.
+ */
+function originsOf(
+  { trunk, at, edit: text, memory }: MemberStart,
+  { description }: ResolvedRun,
+  candidates: Candidates,
+): Origin[] {
+  return (candidates.get(trunk) ?? []).flatMap(({ record }) => {
+    const edit = text && storedEdit(text, record.data.fingerprint, candidates);
+    if (text !== undefined && edit === undefined) return [];
+    const step = record.status === "finished" ? stepIn(record, at) : description.origin?.step;
+    return step === undefined ? [] : originAt({ run: record.id, step, edit, memory });
   });
-  if (inputs.some((input) => input === undefined)) return { member, standing: "missing" };
-  const folder = studyFolder(resolver.studies, { ...identity, inputs: inputs.map((input) => input!) });
-  if (!existsSync(join(folder, STUDY.file))) return { member, standing: "missing" };
-  return { member, standing: readStudy(folder).record.status };
+}
+
+function finishedOf(runs: readonly RunReader[] = []): readonly RunRecord[] {
+  return runs.map(({ record }) => record).filter(({ status }) => status === "finished");
+}
+
+/** The finished run that may be a member, on the data given if there is one. */
+function storedOf(name: string, data: string, candidates: Candidates): RunRecord | undefined {
+  const all = finishedOf(candidates.get(name));
+  return all.find((record) => record.data.fingerprint === data) ?? all[0];
+}
+
+/** An edit with the stored runs of the members that it names. */
+function storedEdit(text: string, data: string, candidates: Candidates): string | undefined {
+  return memberEdit(text, (name) => storedOf(name, data, candidates)?.id);
 }
 
 /** Stored runs by all that names them but their data. */
@@ -106,24 +147,24 @@ class StoredRuns {
 
   constructor(runs: string) {
     for (const run of findRuns(runs, { onLeftOut: () => undefined })) {
-      const key = keyOf(run.record, run.record.origin?.run);
+      const key = keyOf(run.record, run.record.origin);
       this.#byKey.set(key, [...(this.#byKey.get(key) ?? []), run]);
     }
   }
 
-  /** @param trunks ids of the runs that a branch may come from; undefined of no branch */
-  like({ description }: ResolvedRun, trunks: readonly string[] | undefined): readonly RunReader[] {
-    return (trunks ?? [undefined]).flatMap((trunk) => this.#byKey.get(keyOf(description, trunk)) ?? []);
+  /** @param origins where a branch may come from; undefined of no branch */
+  like(
+    { description }: ResolvedRun,
+    origins: readonly (Origin | undefined)[] = [undefined],
+  ): readonly RunReader[] {
+    return origins.flatMap((origin) => this.#byKey.get(keyOf(description, origin)) ?? []);
   }
 }
 
 function keyOf(
-  of: Pick<RunRecord, "task" | "training" | "seed" | "order" | "origin" | "data">,
-  trunk: string | undefined,
+  of: Pick<RunRecord, "task" | "training" | "seed" | "order" | "data">,
+  origin: Origin | undefined,
 ): string {
-  const { data: _, origin, ...identity } = identityOf(of);
-  return canonicalJson({
-    ...{ ...identity, order: identity.order ?? null },
-    origin: origin ? { ...origin, run: trunk ?? null } : null,
-  } as never);
+  const { data: _, order = null, ...identity } = identityOf({ ...of, origin: undefined });
+  return canonicalJson({ ...identity, order, origin: origin ?? null } as never);
 }

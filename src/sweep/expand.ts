@@ -95,7 +95,19 @@ export function expand(plan: Plan): readonly Member[] {
       checkCount(plan, runs.length + studies.length);
     }
   }
-  return [...withReads(runs, studies), ...studies];
+  return [...withReads(runs, studies), ...toldApart(studies)];
+}
+
+/** Studies of several groups that have one name: what they are computed with is added to it. Equal ones are one. */
+function toldApart(studies: readonly StudyMember[]): readonly StudyMember[] {
+  const byName = groupBy(studies, ({ name }) => name);
+  const named = studies.map((study) => {
+    const { name, kind, set, inputs } = study;
+    if (byName.get(name)!.length === 1) return study;
+    const parameters = Object.entries(set).map(([key, value]) => `${key}=${String(value)}`);
+    return { ...study, name: nameOfStudy(kind, parameters, inputs) };
+  });
+  return [...new Map(named.map((study) => [study.name, study])).values()];
 }
 
 function checkCount({ name }: Plan, count: number): void {
@@ -257,7 +269,7 @@ function studyOf(
       .replaceAll(/\{(\d+)\}/g, (_, place: string) => `{${members[Number(place) - 1].name}}`);
     return { member: members[i].name, at, ...(text !== undefined && { edit: text }) };
   });
-  const name = [kind, ...parts].join(" ") + ": " + read.map(inputText).join(", ");
+  const name = nameOfStudy(kind, parts, read);
   const common = Object.entries(members[0].facets).filter(
     ([key, value]) => key !== "member" && members.every(({ facets }) => facets[key] === value),
   );
@@ -270,6 +282,11 @@ function studyOf(
     inputs: read,
     needs: [...new Set(members.map((member) => member.name))],
   };
+}
+
+/** "barrier points=5: branch/seed=0@end, branch/seed=1@end" */
+function nameOfStudy(kind: string, parts: readonly string[], inputs: readonly MemberInput[]): string {
+  return `${[kind, ...parts].join(" ")}: ${inputs.map(inputText).join(", ")}`;
 }
 
 /** "branch/seed=0@end+magnitude:0.05" */
