@@ -1,6 +1,7 @@
 import { studyNamed } from "../analysis/index.js";
 import { configure } from "../core/config.js";
 import { largest } from "../core/extent.js";
+import { groupBy } from "../core/group-by.js";
 import { type Clock, type Moment, toSteps } from "../core/time.js";
 import type { DataOptions } from "../data/dataset.js";
 import { findRun } from "../store/run.js";
@@ -13,8 +14,10 @@ import { taskNamed } from "../tasks/index.js";
 import { type DescribedRun, describeRun, type RunRequest } from "../tasks/run.js";
 import { clockOf } from "../train/loop.js";
 import { openOutline } from "./outline.js";
-import type { Member, RunMember, StudyMember } from "./expand.js";
+import { expand, type Member, type RunMember, type StudyMember } from "./expand.js";
 import { memberEdit, membersIn } from "./member-edit.js";
+import { type Plan, prefixed } from "./plan.js";
+import { sharingOf } from "./transient.js";
 
 /** A member of which it is known which run it is. */
 export interface ResolvedRun extends DescribedRun {
@@ -50,27 +53,51 @@ function outlineOpener(task: Task): Task["open"] {
   return (config, seed) => openOutline(task, config, seed);
 }
 
+/** Members of other plans, which may have the same runs. */
+export interface Others {
+  /** Plans of which some members may be runs of this sweep: these are not let go of before theirs are finished either. */
+  readonly others?: readonly Plan[];
+}
+
 /**
  * A resolver of members of which several may be one run: each of these then asks for what any of them asks for, so that the first
- * to be trained keeps it all. Needs a started backend. @throws ConfigError, DataError as describeRun
+ * to be trained keeps it all. Where runs are transient, members are in an order in which few weights are held, and studies of
+ * other plans join them (`sharingOf`). Needs a started backend. @throws ConfigError, DataError as describeRun
  */
-export async function resolverOf(members: readonly Member[], options: SweepFolders = {}): Promise<Resolver> {
-  const resolver = new Resolver(members, options);
-  const same = new Map<string, RunMember[]>();
-  for (const member of members) {
-    if (member.what === "study") continue;
-    const resolved = await resolver.run(member.name);
-    if (resolved) same.set(resolved.folder, [...(same.get(resolved.folder) ?? []), member]);
+export async function resolverOf(
+  members: readonly Member[],
+  { others = [], ...options }: SweepFolders & Others = {},
+): Promise<Resolver> {
+  const letsGo = members.some((member) => member.what === "run" && member.transient);
+  const outside = letsGo ? others.flatMap(outsidersOf) : [];
+  const all = new Resolver(members, options, { outside });
+  const outsiders = outside.map(({ member }) => member);
+  const places = new Map<string, string>();
+  for (const member of letsGo ? [...members, ...outsiders] : members) {
+    const resolved = member.what === "run" ? await all.run(member.name) : letsGo && (await all.study(member));
+    if (resolved) places.set(member.name, resolved.folder);
   }
-  const several = [...same.values()].filter(({ length }) => length > 1);
-  if (several.length === 0) return resolver;
+  const placeOf = (name: string): string => places.get(name) ?? name;
+  const runs = members.filter((member) => member.what === "run");
+  const several = [...groupBy(runs, ({ name }) => placeOf(name)).values()].filter(({ length }) => length > 1);
+  if (several.length === 0 && !letsGo) return all;
   const united = new Map(
     several.flatMap((alike) => alike.map((one) => [one.name, { ...one, ...allOf(alike) }])),
   );
-  return new Resolver(
-    members.map((member) => united.get(member.name) ?? member),
-    options,
-  );
+  const own = members.map((member) => united.get(member.name) ?? member);
+  if (!letsGo) return new Resolver(own, options);
+  const sharing = sharingOf(own, outsiders, placeOf);
+  return new Resolver(sharing.members, options, { outside, readers: sharing.readers });
+}
+
+/** A member of another plan, under a name that no member of this sweep has. */
+interface Outsider {
+  readonly plan: string;
+  readonly member: Member;
+}
+
+function outsidersOf(plan: Plan, i: number): Outsider[] {
+  return expand(prefixed({ ...plan, name: `other${i}` })).map((member) => ({ plan: plan.name, member }));
 }
 
 /** What several members together ask to be measured and kept. */
@@ -84,6 +111,12 @@ function allOf(alike: readonly RunMember[]): Pick<RunMember, "keep" | "probes" |
   };
 }
 
+/** Of a sweep that lets go of weights: members of other plans, and by a transient run's folder what is made from it. */
+interface Shared {
+  readonly outside?: readonly Outsider[];
+  readonly readers?: ReadonlyMap<string, readonly string[]>;
+}
+
 /**
  * Says which run or study a member is, without its trunk on disk: of what it starts from only the name counts. Needs a
  * started backend, which computes nothing.
@@ -91,16 +124,49 @@ function allOf(alike: readonly RunMember[]): Pick<RunMember, "keep" | "probes" |
 export class Resolver {
   readonly runs: string;
   readonly studies: string;
+  readonly #own: ReadonlySet<string>;
   readonly #members: ReadonlyMap<string, Member>;
+  readonly #plans: ReadonlyMap<string, string>;
+  readonly #readers: ReadonlyMap<string, readonly string[]>;
   readonly #resolved = new Map<string, Promise<ResolvedRun | undefined>>();
 
   constructor(
     readonly members: readonly Member[],
     readonly options: SweepFolders = {},
+    { outside = [], readers = new Map() }: Shared = {},
   ) {
     this.runs = options.runs ?? runsFolder();
     this.studies = options.studies ?? studiesFolder();
-    this.#members = new Map(members.map((member) => [member.name, member]));
+    this.#own = new Set(members.map(({ name }) => name));
+    this.#members = new Map(
+      [...outside.map(({ member }) => member), ...members].map((member) => [member.name, member]),
+    );
+    this.#plans = new Map(outside.map(({ member, plan }) => [member.name, plan]));
+    this.#readers = readers;
+  }
+
+  /** The member of a name, of this sweep or of another plan. */
+  member(name: string): Member {
+    return this.#members.get(name)!;
+  }
+
+  /** The plan of a member that is none of this sweep. */
+  planOf({ name }: Member): string | undefined {
+    return this.#plans.get(name);
+  }
+
+  /**
+   * What is made from a transient run's weights, directly or not; undefined of a run that is not transient.
+   * @param folder of the run
+   */
+  readers(folder: string): { readonly own: readonly Member[]; readonly outside: readonly Member[] } | undefined {
+    const names = this.#readers.get(folder);
+    if (names === undefined) return undefined;
+    const all = names.map((name) => this.#members.get(name)!);
+    return {
+      own: all.filter(({ name }) => this.#own.has(name)),
+      outside: all.filter(({ name }) => !this.#own.has(name)),
+    };
   }
 
   /**

@@ -3,7 +3,7 @@ import type { RunRecord } from "../store/record.js";
 import { readStudy, STUDY, type StudyRecord } from "../store/study.js";
 import { existsSync } from "node:fs";
 import { join } from "node:path";
-import { beyondRepair, missingFrom } from "../tasks/coverage.js";
+import { beyondRepair, butReleased, missingFrom } from "../tasks/coverage.js";
 import type { Member, StudyMember } from "./expand.js";
 import type { Resolver } from "./resolve.js";
 
@@ -43,7 +43,8 @@ async function runState(name: string, resolver: Resolver): Promise<MemberState> 
   const resolved = await resolver.run(name);
   if (resolved === undefined) return { standing: "unknown" };
   const { id, folder, description, experiment } = resolved;
-  return unlessDamaged({ id, folder }, () => {
+  let released: readonly number[] = [];
+  const state = unlessDamaged({ id, folder }, (): MemberState => {
     const run = resolver.find(description);
     if (run === undefined) return { standing: "missing", id, folder };
     const { record } = run;
@@ -51,11 +52,36 @@ async function runState(name: string, resolver: Resolver): Promise<MemberState> 
     if (record.status === "failed") return { ...found, standing: "failed", why: record.failure };
     if (record.status !== "finished") return { ...found, standing: record.status };
     const missing = missingFrom(run, experiment);
-    const lost = beyondRepair(run, missing);
+    const transient = resolver.readers(folder) !== undefined;
+    const lost = beyondRepair(run, transient ? butReleased(run, missing) : missing);
     if (lost !== undefined)
       return { ...found, standing: "lacking", why: `${folder}: this finished run lacks ${lost}` };
+    released = missing.weights;
     return { ...found, standing: missing.probes.size > 0 ? "incomplete" : "finished" };
   });
+  const undone = released.length > 0 ? await firstUndone(resolver.readers(folder)!.own, resolver) : undefined;
+  if (undone === undefined) return state;
+  const why = `${folder}: this finished run let go of the weights of step ${released.join(", ")}, which ${undone} needs`;
+  return { ...state, standing: "lacking", why };
+}
+
+/** The name of the first of some members that is neither finished nor diverged. */
+async function firstUndone(members: readonly Member[], resolver: Resolver): Promise<string | undefined> {
+  for (const member of members) if (!(await isOver(member, resolver))) return member.name;
+  return undefined;
+}
+
+/** Whether a member is finished, or never will be: it diverged, or needs one that did. */
+export async function isOver(member: Member, resolver: Resolver): Promise<boolean> {
+  const { standing, record } = await stateOf(member, resolver);
+  if (standing === "finished" || diverged(record)) return true;
+  for (const name of member.needs)
+    if (diverged((await stateOf(resolver.member(name), resolver)).record)) return true;
+  return false;
+}
+
+function diverged(record: MemberState["record"]): boolean {
+  return (record as RunRecord | undefined)?.diverged !== undefined;
 }
 
 async function studyState(member: StudyMember, resolver: Resolver): Promise<MemberState> {

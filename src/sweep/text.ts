@@ -15,6 +15,7 @@ export function progressText(progress: SweepProgress): string {
     reused: "is finished",
     failed: `failed: ${why}`,
     waiting: `waits for a failed member: ${why}`,
+    released: why === undefined ? "let go of its weights: all that is made from them is finished" : `keeps its weights: ${why}`,
     stopped: "stopped; the same command goes on",
   };
   const left = etaSeconds === undefined || done === total ? "" : `; about ${timeText(etaSeconds)} left`;

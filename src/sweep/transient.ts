@@ -1,0 +1,153 @@
+import { groupBy } from "../core/group-by.js";
+import { inputText, type Member, type StudyMember } from "./expand.js";
+import { membersIn } from "./member-edit.js";
+
+/** The members of a sweep whose transient runs let go of their weights, and what these wait for. */
+export interface Sharing {
+  /** Each behind all that it needs, in an order in which few weights are held at once. */
+  readonly members: readonly Member[];
+  /** By the place of a transient run: names of all that is made from its weights, directly or not, here or outside. */
+  readonly readers: ReadonlyMap<string, readonly string[]>;
+}
+
+/**
+ * Which runs of a sweep are transient, and what is made from them. A run is transient if it is so in every plan that has it. Studies
+ * of other plans that read nothing but runs of this sweep join it: when it is done, their weights are gone.
+ * @param outside members of other plans, under names of their own
+ * @param placeOf what a member is: equal of members that are one run or one study
+ */
+export function sharingOf(
+  own: readonly Member[],
+  outside: readonly Member[],
+  placeOf: (name: string) => string,
+): Sharing {
+  const ownPlaces = groupBy(own, ({ name }) => placeOf(name));
+  const transient = new Set<string>();
+  for (const [place, alike] of groupBy([...own, ...outside], ({ name }) => placeOf(name))) {
+    const all = alike.every((one) => one.what === "run" && one.transient);
+    if (all && ownPlaces.has(place)) transient.add(place);
+  }
+  if (transient.size === 0) return { members: own, readers: new Map() };
+
+  const names = new Set(own.map(({ name }) => name));
+  const joining = new Map<string, StudyMember>();
+  for (const study of outside) {
+    const place = placeOf(study.name);
+    if (study.what === "run" || ownPlaces.has(place) || joining.has(place)) continue;
+    if (!study.needs.some((name) => transient.has(placeOf(name)))) continue;
+    if (!namesIn(study).every((name) => ownPlaces.has(placeOf(name)))) continue;
+    const joined = withNames(study, (name) => ownPlaces.get(placeOf(name))![0].name);
+    let name = joined.name;
+    for (let n = 2; names.has(name); n++) name = `${joined.name} (${n})`; // of other parameters
+    names.add(name);
+    joining.set(place, { ...joined, name });
+  }
+  const members = [...own, ...joining.values()];
+  const others = outside.filter(({ name }) => !ownPlaces.has(placeOf(name)) && !joining.has(placeOf(name)));
+  const graph = new Graph([...members, ...others], placeOf);
+  return {
+    members: inReleasingOrder(members, transient, graph),
+    readers: new Map([...transient].map((place) => [place, graph.madeFrom(place)])),
+  };
+}
+
+/** The members that a study names. */
+function namesIn({ inputs }: StudyMember): string[] {
+  return inputs.flatMap(({ member, edit }) => [member, ...membersIn(edit ?? "")]);
+}
+
+/** A study of the same weights, of members under other names. */
+function withNames(study: StudyMember, nameOf: (name: string) => string): StudyMember {
+  const inputs = study.inputs.map(({ member, at, edit }) => ({
+    ...{ member: nameOf(member), at },
+    ...(edit !== undefined && {
+      edit: edit.replaceAll(/\{([^{}]*)\}/g, (_, name: string) => `{${nameOf(name)}}`),
+    }),
+  }));
+  const [kind] = study.name.split(": ");
+  const name = `${kind}: ${inputs.map(inputText).join(", ")}`;
+  return { ...study, name, inputs, needs: [...new Set(study.needs.map(nameOf))] };
+}
+
+/** What is made from what, by place. */
+class Graph {
+  readonly alike: ReadonlyMap<string, readonly Member[]>;
+  readonly #dependents = new Map<string, Set<string>>();
+
+  constructor(
+    members: readonly Member[],
+    readonly placeOf: (name: string) => string,
+  ) {
+    this.alike = groupBy(members, ({ name }) => placeOf(name));
+    for (const { name, needs } of members) {
+      for (const need of needs.map(placeOf)) {
+        const known = this.#dependents.get(need) ?? new Set();
+        this.#dependents.set(need, known.add(placeOf(name)));
+      }
+    }
+  }
+
+  needs(place: string): readonly string[] {
+    return this.alike.get(place)!.flatMap((member) => member.needs.map(this.placeOf));
+  }
+
+  /** Places of what needs a place itself. */
+  dependents(place: string): readonly string[] {
+    return [...(this.#dependents.get(place) ?? [])];
+  }
+
+  /** Names of all that needs a place, directly or not. */
+  madeFrom(place: string): readonly string[] {
+    const found = new Set<string>();
+    const visit = (one: string): void => {
+      for (const next of this.dependents(one)) {
+        if (found.has(next)) continue;
+        found.add(next);
+        visit(next);
+      }
+    };
+    visit(place);
+    return [...found].map((one) => this.alike.get(one)![0].name);
+  }
+
+  isRun(place: string): boolean {
+    return this.alike.get(place)![0].what === "run";
+  }
+}
+
+/**
+ * Members behind all that they need: a study as soon as its inputs are there; of runs from which nothing is trained, all that are
+ * compared with each other before the next such family; runs that lead to none at last.
+ */
+function inReleasingOrder(
+  members: readonly Member[],
+  transient: ReadonlySet<string>,
+  graph: Graph,
+): readonly Member[] {
+  const own = new Set(members);
+  const placed = new Set<string>();
+  const ordered: Member[] = [];
+  const place = (at: string): void => {
+    if (placed.has(at)) return;
+    graph.needs(at).forEach(place);
+    placed.add(at);
+    ordered.push(...graph.alike.get(at)!.filter((member) => own.has(member)));
+    for (const next of graph.dependents(at)) {
+      const alike = graph.alike.get(next)!;
+      const ready = !graph.isRun(next) && graph.needs(next).every((need) => placed.has(need));
+      if (ready && own.has(alike[0])) place(next);
+    }
+  };
+  const compared = (leaf: string): string[] =>
+    graph.dependents(leaf).flatMap((study) => graph.needs(study)).filter(isLeaf);
+  const isLeaf = (at: string): boolean => transient.has(at) && !graph.dependents(at).some((next) => graph.isRun(next));
+  for (const { name } of members) {
+    const leaf = graph.placeOf(name);
+    if (!isLeaf(leaf) || placed.has(leaf)) continue;
+    const family = new Set([leaf]);
+    for (const one of family) compared(one).forEach((other) => family.add(other));
+    family.forEach(place);
+  }
+  members.forEach(({ name }) => place(graph.placeOf(name)));
+  return ordered;
+}
