@@ -1,5 +1,5 @@
 /**
- * Copies the compact part of finished runs and studies into data/results/, from where notebooks and figures open them:
+ * Copies the compact part of finished runs (and of those that diverged) and studies into data/results/, from where notebooks and figures open them:
  *
  *     node build/tools/export-results.js RUNS... [--studies DIR] [--max-steps 60]
  *
@@ -12,6 +12,7 @@ import { messageOf } from "spectral-lab/core/errors";
 import { shownMatrix, shownOf } from "spectral-lab/paper/shown";
 import { findRuns } from "spectral-lab/store/find-runs";
 import { resultsFolder, studyResultsFolder } from "spectral-lab/store/paths";
+import type { RunRecord } from "spectral-lab/store/record";
 import { exportRun } from "spectral-lab/store/results";
 import { exportStudy, findStudies, type StudyReader } from "spectral-lab/store/study";
 
@@ -20,7 +21,8 @@ const { values, positionals } = parseArgs({
   allowPositionals: true,
 });
 if (positionals.length === 0) throw new Error("expected at least one folder of runs");
-for (const run of findRuns(positionals, { where: ({ status }) => status === "finished" })) {
+const ended = ({ status, diverged }: RunRecord): boolean => status === "finished" || diverged !== undefined;
+for (const run of findRuns(positionals, { where: ended })) {
   const { matrix, contact } = shownOf(run);
   exported(`${run.record.task} ${run.record.id} (seed ${run.record.seed})`, () =>
     exportRun(run, resultsFolder(), {

@@ -152,7 +152,10 @@ export const figures = {
     "draws the paper's figures from finished runs and studies (SVG, PNG, CSV), and says what becomes of its claims",
   positionals: { "[N...]": "numbers of figures (default: all of them)" },
   options: {
-    profile: { value: "P", text: "quick, lab or paper (default: SPECTRAL_PROFILE, else lab)" },
+    profile: {
+      value: "P",
+      text: "quick, lab or paper (default: SPECTRAL_PROFILE; else lab, of a plan the largest stored whole)",
+    },
     runs: runsOption,
     studies: studiesOption,
     output: { value: "DIR", text: "where the files go (default: figures)" },

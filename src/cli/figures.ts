@@ -6,17 +6,17 @@ import { profileFromEnvironment } from "../lab/reproduce.js";
 import { PAPER_FIGURES, paperFigure } from "../paper/index.js";
 import type { PaperFigure } from "../paper/figure.js";
 import { storedRuns } from "../paper/stored.js";
-import { type StoredChoice, storedPlan, type StoredPlan } from "../paper/stored-plan.js";
+import { type StoredChoice, storedPlan, type StoredPlan, storedProfile } from "../paper/stored-plan.js";
 import type { ProfileName } from "../tasks/task.js";
 import type { Given } from "./command.js";
 import type { figures } from "./declarations.js";
 
 /** Draws figures of the paper from stored runs. */
 export async function run({ values, positionals }: Given<typeof figures>): Promise<number> {
-  const profile = (values.profile as ProfileName | undefined) ?? profileFromEnvironment("lab");
   const wanted = positionals.length > 0 ? positionals.map(figureNamed) : PAPER_FIGURES;
   let drawn = 0;
   for (const paper of wanted) {
+    const profile = (values.profile as ProfileName | undefined) ?? profileOf(paper, values);
     const { runs, studies } = storedOf(paper, profile, values);
     if (runs.length === 0) {
       console.log(
@@ -30,8 +30,14 @@ export async function run({ values, positionals }: Given<typeof figures>): Promi
     if (claims.length > 0) console.log(claimsText(claims));
     drawn++;
   }
-  if (drawn === 0) throw new ConfigError(`no figure could be drawn from runs of profile ${profile}`);
+  if (drawn === 0) throw new ConfigError("no figure could be drawn from stored runs");
   return 0;
+}
+
+/** The profile that SPECTRAL_PROFILE names; else of a plan the largest that is stored whole; else "lab". */
+function profileOf({ plan }: PaperFigure, folders: Pick<StoredChoice, "runs" | "studies">): ProfileName {
+  const stored = plan && !process.env.SPECTRAL_PROFILE ? storedProfile(plan, folders) : undefined;
+  return profileFromEnvironment(stored ?? "lab");
 }
 
 /** What a figure is drawn from, as far as it is stored. */

@@ -1,5 +1,5 @@
 import { DataError } from "../core/errors.js";
-import { randomStream } from "../core/random.js";
+import { type Random, randomStream } from "../core/random.js";
 import type { Dataset, FloatArray, HostExamples, IntArray } from "./dataset.js";
 import { allIndices, checkIndices, subset } from "./examples.js";
 import type { DataOrigin } from "./provenance.js";
@@ -85,14 +85,14 @@ export interface ImageParts {
   readonly normalisation: Normalisation;
   readonly classNames: readonly string[];
   readonly origin: DataOrigin;
-  /** Permutes the training labels by the stream `data/labels` of this seed: the random-label task. */
+  /** Permutes labels by the streams `data/labels` and `data/labels/validation` of this seed: the random-label task. */
   readonly permuteLabels?: number;
 }
 
 /**
  * Splits the training images: the last 10 % of a fixed shuffle (seed 42, stream `data/split`) validate.
- * With `permuteLabels` the labels of the training part are permuted among its images, which keeps their
- * frequencies and breaks their meaning; validation and test labels stay true.
+ * With `permuteLabels` the labels of each of these two parts are permuted among its images, which keeps their frequencies and
+ * breaks their meaning, of the validation part too (PAPER.md section 2); test labels stay true.
  * @throws DataError if there are fewer than 10 training images
  */
 export function imageData(parts: ImageParts): ImageData {
@@ -102,12 +102,15 @@ export function imageData(parts: ImageParts): ImageData {
   }
   const order = randomStream(SPLIT_SEED, "data/split").permutation(training.count);
   const trained = training.count - Math.floor(training.count / 10);
-  const members = order.subarray(0, trained);
-  const shown = permuteLabels === undefined ? training : withPermutedLabels(training, members, permuteLabels);
+  const [members, validating] = [order.subarray(0, trained), order.subarray(trained)];
+  const shown = (part: Int32Array, stream: string): ImageSet =>
+    permuteLabels === undefined
+      ? training
+      : withPermutedLabels(training, part, randomStream(permuteLabels, stream));
   return {
     provenance: { ...origin, training: trained, validation: training.count - trained },
-    training: imageExamples(shown, normalisation, members),
-    validation: imageExamples(training, normalisation, order.subarray(trained)),
+    training: imageExamples(shown(members, "data/labels"), normalisation, members),
+    validation: imageExamples(shown(validating, "data/labels/validation"), normalisation, validating),
     test: imageExamples(test, normalisation),
     classNames,
     height: training.height,
@@ -128,8 +131,8 @@ export function withTrainingImages(data: ImageData, count: number, part = 0): Im
   return { ...data, training, provenance: { ...data.provenance, training: training.count } };
 }
 
-function withPermutedLabels(set: ImageSet, members: Int32Array, seed: number): ImageSet {
-  const order = randomStream(seed, "data/labels").permutation(members.length);
+function withPermutedLabels(set: ImageSet, members: Int32Array, random: Random): ImageSet {
+  const order = random.permutation(members.length);
   const labels = Uint8Array.from(set.labels);
   members.forEach((member, i) => (labels[member] = set.labels[members[order[i]]]));
   return { ...set, labels };

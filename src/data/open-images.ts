@@ -12,7 +12,7 @@ import type { PublicSet } from "./sources.js";
 import { areVerified } from "./verified.js";
 
 export interface ImageOptions extends DataOptions {
-  /** Permutes the training labels by this seed, for the random-label task. */
+  /** Permutes the labels of training and validation images by this seed, for the random-label task. */
   readonly permuteLabels?: number;
 }
 

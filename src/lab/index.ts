@@ -11,7 +11,13 @@ export { answerHash, exercise, hashed, nearly, type Exercise, type Judge } from 
 export { claimsHtml, claimsText, showClaims } from "./claim.js";
 export { save } from "./export.js";
 export { present } from "./present.js";
-export { type PlanParts, type PlanReproduction, reproduceFigure, reproducePlan } from "./reproduce-plan.js";
+export {
+  type PlanParts,
+  type PlanReproduction,
+  reproduceFigure,
+  reproducePlan,
+  shownProfile,
+} from "./reproduce-plan.js";
 export { profileFromEnvironment, reproduce, type Reproduction } from "./reproduce.js";
 export { drawSamples, showSamples, type SamplesChoice } from "./samples.js";
 export { currentNotebook, type Bundle, type NotebookOutput } from "./notebook.js";

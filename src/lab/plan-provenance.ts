@@ -1,6 +1,7 @@
 import type { FacetedRun } from "../analysis/tables.js";
 import type { Facets } from "../core/facets.js";
 import { groupBy } from "../core/group-by.js";
+import type { Plan } from "../sweep/index.js";
 import { Markdown, md } from "./markdown-text.js";
 import { trainedOn } from "./reproduce.js";
 
@@ -8,10 +9,10 @@ import { trainedOn } from "./reproduce.js";
 const IDS = 4;
 
 /**
- * Where the runs of a plan come from: a line for all runs of one group that were trained on the same data and machine, with
+ * In which profile the runs of a plan are, and where they come from: a line for all runs of one group that were trained on the same data and machine, with
  * the values of what varies on the page; first, once, what all of them have alike.
  */
-export function planProvenance(runs: readonly FacetedRun[]): Markdown {
+export function planProvenance({ profile = "quick" }: Plan, runs: readonly FacetedRun[]): Markdown {
   const names = [...new Set(runs.flatMap(({ facets }) => Object.keys(facets)))].filter((n) => n !== "group");
   const alike = names.filter((name) => valuesOf(runs, name).length === 1);
   const varied = names.filter((name) => !alike.includes(name));
@@ -28,7 +29,7 @@ export function planProvenance(runs: readonly FacetedRun[]): Markdown {
     return md`* **${String(own[0].facets.group)}**${what && `, ${what}`}: ${facts}`;
   });
   const common = textOf(runs, alike);
-  return md`Runs on this page${common && `, all of them with ${common}`}:\n\n${Markdown.joined(lines, "\n")}`;
+  return md`Runs on this page, in the profile **${profile}**${common && `, all of them with ${common}`}:\n\n${Markdown.joined(lines, "\n")}`;
 }
 
 /** "seed 0, 1; split 1ep, 2ep": the values that some runs have of facets. */

@@ -3,7 +3,7 @@ import { facetsText } from "../core/facets.js";
 import { printable } from "../core/printable.js";
 import type { PaperFigure } from "../paper/figure.js";
 import { amongPlans } from "../paper/index.js";
-import { type StoredChoice, storedPlan, type StoredPlan } from "../paper/stored-plan.js";
+import { type StoredChoice, storedPlan, type StoredPlan, storedProfile } from "../paper/stored-plan.js";
 import { resultsFolder } from "../store/paths.js";
 import { expand, type Member, type Plan, runPlan } from "../sweep/index.js";
 import type { RunProgress } from "../tasks/run.js";
@@ -13,7 +13,7 @@ import { Markdown, md } from "./markdown-text.js";
 import { markdown } from "./markdown.js";
 import { progress, type Progress } from "./progress.js";
 import { planProvenance } from "./plan-provenance.js";
-import { profileFromEnvironment } from "./reproduce.js";
+import { profileFromEnvironment, retrainAsked } from "./reproduce.js";
 
 /** What a page draws from: the runs and studies of a plan, and the runs of it that diverged. */
 export type PlanParts = Pick<StoredPlan, "runs" | "studies" | "diverged">;
@@ -27,17 +27,34 @@ export interface PlanReproduction extends StoredChoice {
 }
 
 /**
- * The runs and studies of a figure's plan, in the profile that is given, else the one that SPECTRAL_PROFILE names. As
- * `reproducePlan`.
+ * The profile in which a page shows a figure, or another plan: the one that SPECTRAL_PROFILE names; else, unless
+ * SPECTRAL_RETRAIN is 1, the largest of which all results are stored, here or in the repository; else "quick".
+ * @throws ConfigError if SPECTRAL_PROFILE names no profile, or the figure has no plan: `reproduce` makes its runs
+ * @example const profile = shownProfile(decayArmsPlan);
+ */
+export function shownProfile(
+  shown: PaperFigure | ((profile: ProfileName) => Plan),
+  { retrain = retrainAsked(), backend: _, ...choice }: PlanReproduction = {},
+): ProfileName {
+  if (process.env.SPECTRAL_PROFILE || retrain) return profileFromEnvironment();
+  return storedProfile(typeof shown === "function" ? shown : planOf(shown), choice) ?? "quick";
+}
+
+function planOf({ number, plan }: PaperFigure): (profile: ProfileName) => Plan {
+  if (!plan) throw new ConfigError(`figure ${number}: expected a figure with a plan, found one without`);
+  return plan;
+}
+
+/**
+ * The runs and studies of a figure's plan, in the profile that is given, else that of `shownProfile`. As `reproducePlan`.
  * @throws ConfigError if the figure has no plan: `reproduce` makes its runs
  * @example const { runs, studies } = await reproduceFigure(figure11, { profile: "quick" });
  */
 export async function reproduceFigure(
-  { number, plan }: PaperFigure,
-  { profile = profileFromEnvironment(), ...options }: PlanReproduction & { profile?: ProfileName } = {},
+  figure: PaperFigure,
+  { profile, ...options }: PlanReproduction & { profile?: ProfileName } = {},
 ): Promise<PlanParts> {
-  if (!plan) throw new ConfigError(`figure ${number}: expected a figure with a plan, found one without`);
-  return reproducePlan(plan(profile), options);
+  return reproducePlan(planOf(figure)(profile ?? shownProfile(figure, options)), options);
 }
 
 /**
@@ -48,7 +65,7 @@ export async function reproduceFigure(
  * @throws ConfigError, BackendError, DataError
  */
 export async function reproducePlan(plan: Plan, options: PlanReproduction = {}): Promise<PlanParts> {
-  const { retrain = process.env.SPECTRAL_RETRAIN === "1", backend, ...folders } = options;
+  const { retrain = retrainAsked(), backend, ...folders } = options;
   const stored = storedPlan(plan, { ...folders, results: !retrain });
   if (stored.missing.length === 0 || foldersOf(stored).some(isCommitted)) return shown(plan, stored);
   await carryOut(amongPlans(plan), { ...folders, backend });
@@ -98,7 +115,7 @@ function shown(plan: Plan, { runs, studies, diverged, missing }: StoredPlan): Pl
       md`**${total - missing.length} of ${total} members of this plan are stored.** The others are not on this page; \`${command}\` makes them, SPECTRAL_RETRAIN=1 does so here.`,
     );
   }
-  if (runs.length > 0) markdown(planProvenance(runs));
+  if (runs.length > 0) markdown(planProvenance(plan, runs));
   if (diverged.length > 0) {
     const lines = diverged.map(({ facets, run: { record } }) => {
       return md`* **${facetsText(facets)}**, seed ${record.seed}: at step ${record.diverged ?? 0} (run ${record.id})`;

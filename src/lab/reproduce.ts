@@ -46,6 +46,11 @@ export function profileFromEnvironment(otherwise: ProfileName = "quick"): Profil
   return name as ProfileName;
 }
 
+/** Whether SPECTRAL_RETRAIN asks to train even what the repository has results of. */
+export function retrainAsked(): boolean {
+  return process.env.SPECTRAL_RETRAIN === "1";
+}
+
 /**
  * The finished runs of a task, or of several, in some settings and seeds: read where they are stored (trained here, or
  * results that came with the repository), trained where not. A stored run on other data than this machine has is shown with
@@ -58,7 +63,7 @@ export async function reproduce(
   task: Task | readonly Task[],
   options: Reproduction = {},
 ): Promise<FacetedRun[]> {
-  const { runs = runsFolder(), retrain = process.env.SPECTRAL_RETRAIN === "1" } = options;
+  const { runs = runsFolder(), retrain = retrainAsked() } = options;
   const profile = options.profile ?? profileFromEnvironment();
   const tasks: readonly Task[] = [task].flat();
   const settings = options.settings ?? (Array.isArray(task) ? [] : undefined);

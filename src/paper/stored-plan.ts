@@ -15,6 +15,7 @@ import { memberEdit } from "../sweep/member-edit.js";
 import type { Plan } from "../sweep/plan.js";
 import { taskNamed } from "../tasks/index.js";
 import type { RunRequest } from "../tasks/run.js";
+import { type ProfileName, PROFILES } from "../tasks/task.js";
 import { candidatesOf, divergedRuns, finishedRuns, type OnLeftOut, preferred } from "./stored.js";
 
 /** What of a plan is stored, on whatever data. */
@@ -71,6 +72,14 @@ export function storedPlan(
     }
   }
   return stored;
+}
+
+/** The largest profile of which every member of a plan is stored; undefined if there is none. */
+export function storedProfile(
+  planOf: (profile: ProfileName) => Plan,
+  choice: StoredChoice = {},
+): ProfileName | undefined {
+  return PROFILES.findLast((profile) => storedPlan(planOf(profile), choice).missing.length === 0);
 }
 
 /** Facets of a run as tables have them: what names it in its plan is left out, and what it has not. */

@@ -21,15 +21,17 @@ export interface ExportChoice {
 }
 
 /**
- * Copies the compact part of a finished run to <root>/<task>/<id>: its record (without the path of its data), all rows,
+ * Copies the compact part of a run that is finished, or that diverged, to <root>/<task>/<id>: its record (without the path of its data), all rows,
  * and chosen arrays in one file, float64 as float32. `readResult` reads it back as the same run.
  * @returns the folder
- * @throws StoreError if the run is not finished or the folder cannot be written
+ * @throws StoreError if the run goes on or the folder cannot be written
  */
 export function exportRun(run: RunReader, root: string, choice: ExportChoice = {}): string {
   const { record } = run;
-  if (record.status !== "finished") {
-    throw new StoreError(`exportRun: expected a finished run, found ${run.folder} ${record.status}`);
+  if (record.status !== "finished" && record.diverged === undefined) {
+    throw new StoreError(
+      `exportRun: expected a finished run, or one that diverged, found ${run.folder} ${record.status}`,
+    );
   }
   const folder = join(root, record.task, record.id);
   const packed = new Map<string, NdArray>();

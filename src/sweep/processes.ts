@@ -1,5 +1,5 @@
 import { spawn } from "node:child_process";
-import { closeSync, mkdirSync, openSync, readFileSync } from "node:fs";
+import { closeSync, existsSync, mkdirSync, openSync, readFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { storeError } from "../core/files/io-error.js";
 import { printable } from "../core/printable.js";
@@ -10,9 +10,10 @@ import type { Executor } from "./schedule.js";
 import { logPath } from "./sweep-folder.js";
 import { type Common, studyWords, trainWords } from "./words.js";
 
-/** The file that `spectral` runs. */
-export function programFile(): string {
-  return join(projectRoot(), "dist", "cli", "main.js");
+/** The file that `spectral` runs: the project's; where all of it is bundled into one file, the program that is running. */
+export function programFile(root = projectRoot()): string {
+  const built = join(root, "dist", "cli", "main.js");
+  return existsSync(built) ? built : process.argv[1];
 }
 
 /** The words behind `spectral` of a member. @returns undefined where a run that it reads is not known yet */
@@ -67,8 +68,10 @@ function openLog(log: string): number {
   }
 }
 
-/** What a process said last. */
+/** What a process said last; where Node ended it for an error that nobody caught, that error. */
 function lastLine(log: string): string {
   const lines = readFileSync(log, "utf8").trim().split("\n");
-  return printable(lines[lines.length - 1], 2000);
+  const last = lines[lines.length - 1];
+  const thrown = /^Node\.js v/.test(last) ? lines.findLast((line) => /^\w*Error\b/.test(line)) : undefined;
+  return printable(thrown ?? last, 2000);
 }

@@ -12,7 +12,7 @@ import { defineTask, standInOf } from "./task.js";
 
 /** Settings of the comparison of true with random labels; the defaults are the paper's, with true ones. */
 export type MlpLabelsConfig = {
-  /** Permute the labels of the training images among them; validation labels stay true. */
+  /** Permute the labels of the training images among them, and those of the validation images. */
   readonly randomLabels: boolean;
   readonly hidden: number;
   /** Linear layers, the last included. */

@@ -80,7 +80,7 @@ function pixelValues(images: { data: ArrayLike<unknown> }): number[] {
   );
 }
 
-test("permuted labels keep their frequencies and change only the training part", async (t) => {
+test("permuted labels keep their frequencies in the training and in the validation part", async (t) => {
   const root = temporaryFolder(t);
   layOut(root);
   const options = { root, allowDownload: false } as const;
@@ -90,7 +90,8 @@ test("permuted labels keep their frequencies and change only the training part",
     Array.from(side.batch(range(side.count)).labels.data, Number);
   assert.notDeepEqual(labels(permuted.training), labels(honest.training));
   assert.deepEqual(labels(permuted.training).sort(), labels(honest.training).sort());
-  assert.deepEqual(labels(permuted.validation), labels(honest.validation));
+  assert.deepEqual(labels(permuted.validation).sort(), labels(honest.validation).sort());
+  assert.deepEqual(labels(permuted.test), labels(honest.test));
   assert.deepEqual(
     pixelValues(permuted.training.batch([0, 1]).images),
     pixelValues(honest.training.batch([0, 1]).images),

@@ -21,9 +21,12 @@ test("a line per group: what varies on the page, once what does not; a run that 
     run("cc", 4, { ...alike, group: "branch", seed: 0, order: 2, split: "1ep" }),
     run("cc", 4, { ...alike, group: "branch", seed: 0, order: 2, split: "2ep" }),
   ];
-  const { plain } = planProvenance(runs);
+  const { plain } = planProvenance({ name: "toys", profile: "lab", runs: [] }, runs);
   const [head, , first, second, ...more] = plain.split("\n");
-  assert.equal(head, "Runs on this page, all of them with task toy; seed 0; hidden 8; milestones none:");
+  assert.equal(
+    head,
+    "Runs on this page, in the profile **lab**, all of them with task toy; seed 0; hidden 8; milestones none:",
+  );
   assert.match(first, /^\* \*\*trunk\*\*: 10 steps \(epoch 2\) with wasm on CPU, 2\.0 s, on .* \(run aa\)$/);
   assert.match(second, /^\* \*\*branch\*\*, order 1, 2; split 1ep, 2ep: 2 runs, 10 steps .*, 7\.0 s, on .* \(run bb, cc\)$/); // prettier-ignore
   assert.deepEqual(more, []);

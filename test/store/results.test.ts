@@ -37,7 +37,7 @@ describe("exportRun", () => {
     const run = makeRun(runs);
     assert.throws(() => exportRun(run, results), {
       name: "StoreError",
-      message: /expected a finished run, found .* running/,
+      message: /expected a finished run, or one that diverged, found .* running/,
     });
     run.update({ status: "finished" });
     run.close();
