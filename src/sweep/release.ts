@@ -1,16 +1,8 @@
 import { LockHeldError } from "../core/files/lock.js";
-import { stepsOf } from "../core/time.js";
 import { holdsAny, releaseWeights } from "../store/release.js";
 import type { Member, RunMember } from "./expand.js";
-import type { ResolvedRun, Resolver } from "./resolve.js";
-import { isOver } from "./state.js";
-
-/** The steps whose weights a transient run lets go of: all that are asked of it, but the last ones of a run that is no branch. */
-export function transientSteps({ experiment, clock, description }: ResolvedRun): number[] {
-  const asked = new Set([...stepsOf(experiment.checkpoints, clock), clock.totalSteps]);
-  if (!description.origin) asked.delete(clock.totalSteps);
-  return [...asked];
-}
+import type { Resolver } from "./resolve.js";
+import { isOver, transientSteps } from "./state.js";
 
 /**
  * Lets a finished transient run go of its weights, if all that is made from them is finished, in this sweep and in other plans,

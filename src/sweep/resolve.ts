@@ -17,6 +17,7 @@ import { openOutline } from "./outline.js";
 import { expand, type Member, type RunMember, type StudyMember } from "./expand.js";
 import { memberEdit, membersIn } from "./member-edit.js";
 import { type Plan, prefixed } from "./plan.js";
+import { keptBy, sumOf } from "./storage.js";
 import { sharingOf } from "./transient.js";
 
 /** A member of which it is known which run it is. */
@@ -86,7 +87,12 @@ export async function resolverOf(
   );
   const own = members.map((member) => united.get(member.name) ?? member);
   if (!letsGo) return new Resolver(own, options);
-  const sharing = sharingOf(own, outsiders, placeOf);
+  const bytes = new Map<string, number>();
+  for (const { name } of runs) {
+    const resolved = await all.run(name);
+    if (resolved) bytes.set(name, sumOf([keptBy(resolved)]).total);
+  }
+  const sharing = sharingOf(own, outsiders, placeOf, (name) => bytes.get(name) ?? 0);
   return new Resolver(sharing.members, options, { outside, readers: sharing.readers });
 }
 
@@ -124,6 +130,8 @@ interface Shared {
 export class Resolver {
   readonly runs: string;
   readonly studies: string;
+  /** Members of other plans that may have runs of this sweep. */
+  readonly outside: readonly Member[];
   readonly #own: ReadonlySet<string>;
   readonly #members: ReadonlyMap<string, Member>;
   readonly #plans: ReadonlyMap<string, string>;
@@ -138,16 +146,10 @@ export class Resolver {
     this.runs = options.runs ?? runsFolder();
     this.studies = options.studies ?? studiesFolder();
     this.#own = new Set(members.map(({ name }) => name));
-    this.#members = new Map(
-      [...outside.map(({ member }) => member), ...members].map((member) => [member.name, member]),
-    );
+    this.outside = outside.map(({ member }) => member);
+    this.#members = new Map([...this.outside, ...members].map((member) => [member.name, member]));
     this.#plans = new Map(outside.map(({ member, plan }) => [member.name, plan]));
     this.#readers = readers;
-  }
-
-  /** The member of a name, of this sweep or of another plan. */
-  member(name: string): Member {
-    return this.#members.get(name)!;
   }
 
   /** The plan of a member that is none of this sweep. */
@@ -223,6 +225,26 @@ export class Resolver {
     if (!experiment.stop) return clock.totalSteps;
     const record = this.find(resolved.description)?.record;
     return record?.status === "finished" ? record.step : undefined;
+  }
+
+  /**
+   * Whether a member reads weights of a run at some steps: a branch that starts there, a study of them. Edits may read any.
+   * @param folder of the run
+   */
+  async reads(member: Member, folder: string, steps: readonly number[]): Promise<boolean> {
+    const isIt = async (name: string): Promise<boolean> => (await this.run(name))?.folder === folder;
+    const read =
+      member.what === "study"
+        ? member.inputs
+        : member.from
+          ? [{ member: member.from.trunk, at: member.from.at, edit: member.from.edit }]
+          : [];
+    for (const { member: name, at, edit } of read) {
+      const step = (await isIt(name)) ? await this.step(name, at) : undefined;
+      if (step !== undefined && (edit !== undefined || steps.includes(step))) return true;
+      for (const named of membersIn(edit ?? "")) if (await isIt(named)) return true;
+    }
+    return false;
   }
 
   /** The stored run of a description, if there is one. @throws as findRun */

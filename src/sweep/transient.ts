@@ -15,11 +15,13 @@ export interface Sharing {
  * of other plans that read nothing but runs of this sweep join it: when it is done, their weights are gone.
  * @param outside members of other plans, under names of their own
  * @param placeOf what a member is: equal of members that are one run or one study
+ * @param bytesOf what a run of this sweep holds until it lets go
  */
 export function sharingOf(
   own: readonly Member[],
   outside: readonly Member[],
   placeOf: (name: string) => string,
+  bytesOf: (name: string) => number,
 ): Sharing {
   const ownPlaces = groupBy(own, ({ name }) => placeOf(name));
   const transient = new Set<string>();
@@ -45,8 +47,9 @@ export function sharingOf(
   const members = [...own, ...joining.values()];
   const others = outside.filter(({ name }) => !ownPlaces.has(placeOf(name)) && !joining.has(placeOf(name)));
   const graph = new Graph([...members, ...others], placeOf);
+  const bytes = (place: string): number => (graph.isRun(place) ? bytesOf(graph.alike.get(place)![0].name) : 0);
   return {
-    members: inReleasingOrder(members, transient, graph),
+    members: inReleasingOrder(members, transient, { graph, bytes }),
     readers: new Map([...transient].map((place) => [place, graph.madeFrom(place)])),
   };
 }
@@ -116,13 +119,13 @@ class Graph {
 }
 
 /**
- * Members behind all that they need: a study as soon as its inputs are there; of runs from which nothing is trained, all that are
- * compared with each other before the next such family; runs that lead to none at last.
+ * Members behind all that they need, a study as soon as its inputs are there. Runs from which nothing is trained come in families:
+ * those that are compared with each other; first the families whose trunks hold most, and at last what belongs to none.
  */
 function inReleasingOrder(
   members: readonly Member[],
   transient: ReadonlySet<string>,
-  graph: Graph,
+  { graph, bytes }: { readonly graph: Graph; readonly bytes: (place: string) => number },
 ): readonly Member[] {
   const own = new Set(members);
   const placed = new Set<string>();
@@ -133,21 +136,39 @@ function inReleasingOrder(
     placed.add(at);
     ordered.push(...graph.alike.get(at)!.filter((member) => own.has(member)));
     for (const next of graph.dependents(at)) {
-      const alike = graph.alike.get(next)!;
       const ready = !graph.isRun(next) && graph.needs(next).every((need) => placed.has(need));
-      if (ready && own.has(alike[0])) place(next);
+      if (ready && own.has(graph.alike.get(next)![0])) place(next);
     }
   };
-  const compared = (leaf: string): string[] =>
-    graph.dependents(leaf).flatMap((study) => graph.needs(study)).filter(isLeaf);
-  const isLeaf = (at: string): boolean => transient.has(at) && !graph.dependents(at).some((next) => graph.isRun(next));
-  for (const { name } of members) {
-    const leaf = graph.placeOf(name);
-    if (!isLeaf(leaf) || placed.has(leaf)) continue;
-    const family = new Set([leaf]);
-    for (const one of family) compared(one).forEach((other) => family.add(other));
-    family.forEach(place);
-  }
+  const families = familiesOf(members, transient, graph);
+  const trunks = (family: readonly string[]): number =>
+    [...new Set(family.flatMap((leaf) => graph.needs(leaf)))].reduce((sum, trunk) => sum + bytes(trunk), 0);
+  const heaviest = [...new Map(families.map((family) => [family, trunks(family)]))].sort(([, a], [, b]) => b - a);
+  for (const [family] of heaviest) family.forEach(place);
   members.forEach(({ name }) => place(graph.placeOf(name)));
   return ordered;
+}
+
+/** Transient runs from which nothing is trained, those together that studies compare. */
+function familiesOf(
+  members: readonly Member[],
+  transient: ReadonlySet<string>,
+  graph: Graph,
+): readonly (readonly string[])[] {
+  const isLeaf = (at: string): boolean => {
+    return transient.has(at) && graph.needs(at).length > 0 && !graph.dependents(at).some((next) => graph.isRun(next));
+  };
+  const known = new Set<string>();
+  const families: (readonly string[])[] = [];
+  for (const leaf of members.map(({ name }) => graph.placeOf(name)).filter(isLeaf)) {
+    if (known.has(leaf)) continue;
+    const family = new Set([leaf]);
+    for (const one of family) {
+      const compared = graph.dependents(one).flatMap((study) => graph.needs(study));
+      compared.filter(isLeaf).forEach((other) => family.add(other));
+    }
+    family.forEach((one) => known.add(one));
+    families.push([...family]);
+  }
+  return families;
 }
