@@ -76,7 +76,9 @@ export async function dryRun(resolver: Resolver): Promise<readonly PlannedMember
       answer[place] = { ...one, standing: "lacking", why, steps: undefined, seconds: undefined };
       continue;
     }
-    const waitsFor = readers.outside.filter((member) => !isDone(member)).map((member) => resolver.planOf(member)!);
+    const waitsFor = readers.outside
+      .filter((member) => !isDone(member))
+      .map((member) => resolver.planOf(member)!);
     const last = Math.max(place, ...readers.own.map(({ name }) => places.get(name)!));
     const freed = sumOf([one.kept!]).total - sumOf([kept]).total;
     const held = { kept: one.kept!, freed, until: members[last].name, waitsFor: [...new Set(waitsFor)] };

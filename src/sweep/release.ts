@@ -1,3 +1,4 @@
+import { messageOf, SpectralError } from "../core/errors.js";
 import { LockHeldError } from "../core/files/lock.js";
 import { holdsAny, releaseWeights } from "../store/release.js";
 import type { Member, RunMember } from "./expand.js";
@@ -7,10 +8,22 @@ import { isOver, transientSteps } from "./state.js";
 /**
  * Lets a finished transient run go of its weights, if all that is made from them is finished, in this sweep and in other plans,
  * or never will be since it diverged. Where another process has the run it keeps them: the same sweep asked again lets go.
- * @returns whether it let go of any now
- * @throws StoreError, DataError as releaseWeights
+ * @returns whether it let go of any now, and what went wrong, which stops no sweep
  */
-export async function letGo(member: RunMember, resolver: Resolver): Promise<boolean> {
+export async function letGo(
+  member: RunMember,
+  resolver: Resolver,
+): Promise<{ readonly released: boolean; readonly why?: string }> {
+  try {
+    return { released: await released(member, resolver) };
+  } catch (error) {
+    if (error instanceof LockHeldError) return { released: false };
+    if (error instanceof SpectralError) return { released: false, why: messageOf(error) };
+    throw error;
+  }
+}
+
+async function released(member: RunMember, resolver: Resolver): Promise<boolean> {
   const resolved = await resolver.run(member.name);
   const readers = resolved && resolver.readers(resolved.folder);
   if (!readers) return false;
@@ -19,12 +32,7 @@ export async function letGo(member: RunMember, resolver: Resolver): Promise<bool
   if (run?.record.status !== "finished" || !holdsAny(run, steps)) return false;
   for (const reader of [...readers.own, ...readers.outside])
     if (!(await isOver(reader, resolver))) return false;
-  try {
-    return releaseWeights(resolved.folder, steps);
-  } catch (error) {
-    if (error instanceof LockHeldError) return false;
-    throw error;
-  }
+  return releaseWeights(resolved.folder, steps);
 }
 
 /** Which transient runs may let go of their weights when members of a sweep end, in whatever order. */

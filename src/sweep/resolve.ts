@@ -69,8 +69,10 @@ export async function resolverOf(
   members: readonly Member[],
   { others = [], ...options }: SweepFolders & Others = {},
 ): Promise<Resolver> {
-  const letsGo = members.some((member) => member.what === "run" && member.transient);
-  const outside = letsGo ? others.flatMap(outsidersOf) : [];
+  const runs = members.filter((member) => member.what === "run");
+  const tasks = new Set(runs.flatMap(({ task, transient }) => (transient ? task : [])));
+  const letsGo = tasks.size > 0;
+  const outside = outsidersOf(letsGo ? others : [], tasks);
   const all = new Resolver(members, options, { outside });
   const outsiders = outside.map(({ member }) => member);
   const places = new Map<string, string>();
@@ -79,7 +81,6 @@ export async function resolverOf(
     if (resolved) places.set(member.name, resolved.folder);
   }
   const placeOf = (name: string): string => places.get(name) ?? name;
-  const runs = members.filter((member) => member.what === "run");
   const several = [...groupBy(runs, ({ name }) => placeOf(name)).values()].filter(({ length }) => length > 1);
   if (several.length === 0 && !letsGo) return all;
   const united = new Map(
@@ -102,8 +103,18 @@ interface Outsider {
   readonly member: Member;
 }
 
-function outsidersOf(plan: Plan, i: number): Outsider[] {
-  return expand(prefixed({ ...plan, name: `other${i}` })).map((member) => ({ plan: plan.name, member }));
+/** The members of other plans that have runs of some tasks: data of others are not opened. */
+function outsidersOf(others: readonly Plan[], tasks: ReadonlySet<string>): Outsider[] {
+  return others.flatMap((plan, i) => {
+    const members = expand(prefixed({ ...plan, name: `other${i}` }));
+    const left = new Set(
+      members.flatMap((one) => (one.what === "run" && tasks.has(one.task) ? one.name : [])),
+    );
+    const alike = members.filter(
+      (one) => left.has(one.name) || (one.what === "study" && one.needs.every((name) => left.has(name))),
+    );
+    return alike.map((member) => ({ plan: plan.name, member }));
+  });
 }
 
 /** What several members together ask to be measured and kept. */
@@ -161,7 +172,9 @@ export class Resolver {
    * What is made from a transient run's weights, directly or not; undefined of a run that is not transient.
    * @param folder of the run
    */
-  readers(folder: string): { readonly own: readonly Member[]; readonly outside: readonly Member[] } | undefined {
+  readers(
+    folder: string,
+  ): { readonly own: readonly Member[]; readonly outside: readonly Member[] } | undefined {
     const names = this.#readers.get(folder);
     if (names === undefined) return undefined;
     const all = names.map((name) => this.#members.get(name)!);

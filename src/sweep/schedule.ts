@@ -1,5 +1,5 @@
 import { setTimeout } from "node:timers/promises";
-import { messageOf, SpectralError } from "../core/errors.js";
+import { messageOf } from "../core/errors.js";
 import type { RunRecord } from "../store/record.js";
 import type { Member } from "./expand.js";
 import { Eta } from "./eta.js";
@@ -37,7 +37,7 @@ export interface MemberResult {
 export interface SweepProgress {
   /**
    * "started", "elsewhere": another process works on it and is waited for; "working": at a step; how it ended; or "released": it is
-   * finished, and so is all that is made from its weights, which are let go of.
+   * finished, and so is all that is made from its weights, which are let go of (or stay, with why).
    */
   readonly what: "started" | "elsewhere" | "working" | "released" | Ending;
   readonly member: Member;
@@ -101,9 +101,9 @@ export async function* schedule(
     elsewhere.delete(member.name);
     yield progress(ending, member, state, { why });
     for (const run of releases.after(member)) {
-      const done = await letGo(run, resolver).catch(messageOfOurs);
-      if (done === false) continue;
-      yield progress("released", run, await stateOf(run, resolver), done === true ? {} : { why: done });
+      const { released, why: kept } = await letGo(run, resolver);
+      if (released || kept !== undefined)
+        yield progress("released", run, await stateOf(run, resolver), { why: kept });
     }
   };
 
@@ -168,12 +168,6 @@ export async function* schedule(
     state: { standing: "unknown" },
   });
   return members.map((member) => results.get(member.name) ?? stopped(member));
-}
-
-/** What an error of ours says. @throws any other */
-function messageOfOurs(error: unknown): string {
-  if (error instanceof SpectralError) return messageOf(error);
-  throw error;
 }
 
 const DONE: readonly Ending[] = ["finished", "reused"];

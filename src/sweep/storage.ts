@@ -30,10 +30,7 @@ const STATED = 110;
  * one bias for every row of one. Needs a started backend.
  * @param released steps whose weights it lets go of
  */
-export function keptBy(
-  { experiment, clock, description }: TimedRun,
-  released: readonly number[] = [],
-): Kept {
+export function keptBy({ experiment, clock, description }: TimedRun, released: readonly number[] = []): Kept {
   const { model, probes, checkpoints } = experiment;
   const first = description.origin?.step ?? 0;
   const last = clock.totalSteps;

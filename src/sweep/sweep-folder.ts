@@ -39,7 +39,9 @@ export function begunPlans(
   root: string = sweepsFolder(),
   onLeftOut: (message: string) => void = warnOnce,
 ): readonly Plan[] {
-  const files = foldersIn(root, onLeftOut).map((name) => join(root, name, PLAN)).filter(existsSync);
+  const files = foldersIn(root, onLeftOut)
+    .map((name) => join(root, name, PLAN))
+    .filter(existsSync);
   return files.flatMap((path) => unlessDamaged(onLeftOut, () => loadPlan(path)) ?? []);
 }
 

@@ -15,7 +15,10 @@ export function progressText(progress: SweepProgress): string {
     reused: "is finished",
     failed: `failed: ${why}`,
     waiting: `waits for a failed member: ${why}`,
-    released: why === undefined ? "let go of its weights: all that is made from them is finished" : `keeps its weights: ${why}`,
+    released:
+      why === undefined
+        ? "let go of its weights: all that is made from them is finished"
+        : `keeps its weights: ${why}`,
     stopped: "stopped; the same command goes on",
   };
   const left = etaSeconds === undefined || done === total ? "" : `; about ${timeText(etaSeconds)} left`;
@@ -88,7 +91,16 @@ export function dryRunSummary(planned: readonly PlannedMember[], profile: string
     devices[by] = (devices[by] ?? 0) + (seconds ?? 0) / 3600;
   }
   const bytes = sumOf(planned.flatMap(({ kept }) => kept ?? []));
-  return { profile, members, bytes, peak: peakOf(planned), shared: sharedBy(planned), hours, devices, unknown };
+  return {
+    profile,
+    members,
+    bytes,
+    peak: peakOf(planned),
+    shared: sharedBy(planned),
+    hours,
+    devices,
+    unknown,
+  };
 }
 
 /** Bytes that are held at most if members are carried out one after the other, in their order. */
@@ -115,7 +127,8 @@ function sharedBy(planned: readonly PlannedMember[]): DryRunSummary["shared"] {
 
 /** What a run holds before it lets go of weights. */
 function heldText({ kept, freed, waitsFor }: Held): string {
-  if (waitsFor.length > 0) return `lets go of ${bytesText(freed)} once other plans are carried out too: ${waitsFor.join(", ")}`;
+  if (waitsFor.length > 0)
+    return `lets go of ${bytesText(freed)} once other plans are carried out too: ${waitsFor.join(", ")}`;
   return `holds ${bytesText(sumOf([kept]).total)} before`;
 }
 
@@ -130,7 +143,9 @@ function summaryLines(planned: readonly PlannedMember[], profile: string): strin
       `${bytesText(bytes.memory)}, measurements ${bytesText(bytes.measurements)})`,
     `held at most, one member at a time: ${bytesText(peak)}, with checkpoints of the run that trains`,
     ...(shared.plans.length > 0
-      ? [`of what is kept, ${bytesText(shared.bytes)} stay until other plans read them too: ${shared.plans.join(", ")}`]
+      ? [
+          `of what is kept, ${bytesText(shared.bytes)} stay until other plans read them too: ${shared.plans.join(", ")}`,
+        ]
       : []),
     `training that is left: ${times.join("; ") || "none"}`,
   ];

@@ -47,7 +47,8 @@ export function sharingOf(
   const members = [...own, ...joining.values()];
   const others = outside.filter(({ name }) => !ownPlaces.has(placeOf(name)) && !joining.has(placeOf(name)));
   const graph = new Graph([...members, ...others], placeOf);
-  const bytes = (place: string): number => (graph.isRun(place) ? bytesOf(graph.alike.get(place)![0].name) : 0);
+  const bytes = (place: string): number =>
+    graph.isRun(place) ? bytesOf(graph.alike.get(place)![0].name) : 0;
   return {
     members: inReleasingOrder(members, transient, { graph, bytes }),
     readers: new Map([...transient].map((place) => [place, graph.madeFrom(place)])),
@@ -143,7 +144,9 @@ function inReleasingOrder(
   const families = familiesOf(members, transient, graph);
   const trunks = (family: readonly string[]): number =>
     [...new Set(family.flatMap((leaf) => graph.needs(leaf)))].reduce((sum, trunk) => sum + bytes(trunk), 0);
-  const heaviest = [...new Map(families.map((family) => [family, trunks(family)]))].sort(([, a], [, b]) => b - a);
+  const heaviest = [...new Map(families.map((family) => [family, trunks(family)]))].sort(
+    ([, a], [, b]) => b - a,
+  );
   for (const [family] of heaviest) family.forEach(place);
   members.forEach(({ name }) => place(graph.placeOf(name)));
   return ordered;
@@ -156,7 +159,11 @@ function familiesOf(
   graph: Graph,
 ): readonly (readonly string[])[] {
   const isLeaf = (at: string): boolean => {
-    return transient.has(at) && graph.needs(at).length > 0 && !graph.dependents(at).some((next) => graph.isRun(next));
+    return (
+      transient.has(at) &&
+      graph.needs(at).length > 0 &&
+      !graph.dependents(at).some((next) => graph.isRun(next))
+    );
   };
   const known = new Set<string>();
   const families: (readonly string[])[] = [];

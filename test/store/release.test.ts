@@ -36,7 +36,10 @@ test("a finished run lets go of some steps: it says so, states the other files, 
     () => runAtStep(`${run.folder}@40`, [root]),
     /of step 40, found that a sweep let go of them .* spectral train toy .*--keep 40it --retrain$/,
   );
-  assert.throws(() => runAtStep(`${run.folder}@41`, [root]), /of step 41, found those of step 0, 60, 80, 100, 120$/);
+  assert.throws(
+    () => runAtStep(`${run.folder}@41`, [root]),
+    /of step 41, found those of step 0, 60, 80, 100, 120$/,
+  );
   releaseWeights(run.folder, [0]);
   assert.deepEqual(readRun(run.folder).record.released, [0, 20, 40]);
 });

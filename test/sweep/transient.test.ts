@@ -80,11 +80,17 @@ function heldIn({ runs }: Folders): Map<string, string> {
   const names = (folder: string, place: string): string => {
     const all = readdirSync(join(root, folder), { recursive: true, encoding: "utf8" });
     const steps = all.flatMap((name) => new RegExp(`^${place}/(\\d+)\\.safetensors$`).exec(name)?.[1] ?? []);
-    return steps.map(Number).sort((a, b) => a - b).join();
+    return steps
+      .map(Number)
+      .sort((a, b) => a - b)
+      .join();
   };
   return new Map(
     readdirSync(root).map((folder) => {
-      const record = JSON.parse(readFileSync(join(root, folder, "run.json"), "utf8")) as Record<string, unknown>;
+      const record = JSON.parse(readFileSync(join(root, folder, "run.json"), "utf8")) as Record<
+        string,
+        unknown
+      >;
       const name = `${String(record.seed)}/${String(record.order ?? "trunk")}`;
       return [name, `${names(folder, "weights")}|${names(folder, "moments")}`] as const;
     }),
@@ -150,7 +156,10 @@ test("killed between the last study and the removal, or in the middle of it, it 
   const folder = (name: string): string => {
     const root = join(folders.runs, "mnist-mlp");
     const all = readdirSync(root);
-    return join(root, all.find((one) => readFileSync(join(root, one, "run.json"), "utf8").includes(name))!);
+    return join(
+      root,
+      all.find((one) => readFileSync(join(root, one, "run.json"), "utf8").includes(name))!,
+    );
   };
   const weights = join(folder('"order": 4'), "weights", "6.safetensors");
   const spare = join(folders.runs, "spare");
@@ -283,7 +292,12 @@ test("any plan's members come each once, behind all that they need, and few bran
     const seeds = Array.from({ length: pick(3) }, (_, seed) => seed);
     const orders = Array.from({ length: 1 + pick(2) }, (_, order) => order);
     const at = ["0", "1ep", "2ep", "3ep"].slice(0, pick(4));
-    const across: StudyGroup = { kind: "agreement", inputs: ends, same: ["split", "order"], differ: ["trunk"] };
+    const across: StudyGroup = {
+      kind: "agreement",
+      inputs: ends,
+      same: ["split", "order"],
+      differ: ["trunk"],
+    };
     const pairs: StudyGroup = { kind: "barrier", inputs: ends, same: ["trunk", "split"], differ: ["order"] };
     const members = expand({
       name: "random",
@@ -293,7 +307,12 @@ test("any plan's members come each once, behind all that they need, and few bran
       ],
       studies: [pairs, across],
     });
-    const { members: ordered, readers } = sharingOf(members, [], (name) => name, () => 1);
+    const { members: ordered, readers } = sharingOf(
+      members,
+      [],
+      (name) => name,
+      () => 1,
+    );
     assert.deepEqual(new Set(ordered), new Set(members));
     assert.equal(ordered.length, members.length);
     const seen = new Set<string>();
