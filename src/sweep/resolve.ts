@@ -87,14 +87,16 @@ export async function resolverOf(
     several.flatMap((alike) => alike.map((one) => [one.name, { ...one, ...allOf(alike) }])),
   );
   const own = members.map((member) => united.get(member.name) ?? member);
-  if (!letsGo) return new Resolver(own, options);
+  if (!letsGo) return new Resolver(own, options, { known: all });
+  /** By place: what it holds, about; several members together may ask for more. */
   const bytes = new Map<string, number>();
   for (const { name } of runs) {
     const resolved = await all.run(name);
-    if (resolved) bytes.set(name, sumOf([keptBy(resolved)]).total);
+    const place = placeOf(name);
+    if (resolved) bytes.set(place, Math.max(bytes.get(place) ?? 0, sumOf([keptBy(resolved)]).total));
   }
-  const sharing = sharingOf(own, outsiders, placeOf, (name) => bytes.get(name) ?? 0);
-  return new Resolver(sharing.members, options, { outside, readers: sharing.readers });
+  const sharing = sharingOf(own, outsiders, placeOf, (place) => bytes.get(place) ?? 0);
+  return new Resolver(sharing.members, options, { outside, readers: sharing.readers, known: all });
 }
 
 /** A member of another plan, under a name that no member of this sweep has. */
@@ -132,6 +134,8 @@ function allOf(alike: readonly RunMember[]): Pick<RunMember, "keep" | "probes" |
 interface Shared {
   readonly outside?: readonly Outsider[];
   readonly readers?: ReadonlyMap<string, readonly string[]>;
+  /** Knows members that are the same in it: they are not described again. */
+  readonly known?: Resolver;
 }
 
 /**
@@ -147,12 +151,13 @@ export class Resolver {
   readonly #members: ReadonlyMap<string, Member>;
   readonly #plans: ReadonlyMap<string, string>;
   readonly #readers: ReadonlyMap<string, readonly string[]>;
+  readonly #known: Resolver | undefined;
   readonly #resolved = new Map<string, Promise<ResolvedRun | undefined>>();
 
   constructor(
     readonly members: readonly Member[],
     readonly options: SweepFolders = {},
-    { outside = [], readers = new Map() }: Shared = {},
+    { outside = [], readers = new Map(), known }: Shared = {},
   ) {
     this.runs = options.runs ?? runsFolder();
     this.studies = options.studies ?? studiesFolder();
@@ -161,6 +166,7 @@ export class Resolver {
     this.#members = new Map([...this.outside, ...members].map((member) => [member.name, member]));
     this.#plans = new Map(outside.map(({ member, plan }) => [member.name, plan]));
     this.#readers = readers;
+    this.#known = known;
   }
 
   /** The plan of a member that is none of this sweep. */
@@ -196,7 +202,13 @@ export class Resolver {
     return resolved;
   }
 
+  /** Whether a member is one of those that it knows, with all that is asked of it. */
+  private has(member: Member): boolean {
+    return this.#members.get(member.name) === member;
+  }
+
   async #resolve(member: RunMember): Promise<ResolvedRun | undefined> {
+    if (this.#known?.has(member)) return this.#known.run(member.name);
     const { task, profile, setting, set, seed, order, from, keep, probes, vectors } = member;
     const { data, signal } = this.options;
     const request: RunRequest = {

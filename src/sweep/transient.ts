@@ -15,13 +15,13 @@ export interface Sharing {
  * of other plans that read nothing but runs of this sweep join it: when it is done, their weights are gone.
  * @param outside members of other plans, under names of their own
  * @param placeOf what a member is: equal of members that are one run or one study
- * @param bytesOf what a run of this sweep holds until it lets go
+ * @param bytesOf what the run of a place holds until it lets go
  */
 export function sharingOf(
   own: readonly Member[],
   outside: readonly Member[],
   placeOf: (name: string) => string,
-  bytesOf: (name: string) => number,
+  bytesOf: (place: string) => number,
 ): Sharing {
   const ownPlaces = groupBy(own, ({ name }) => placeOf(name));
   const transient = new Set<string>();
@@ -47,10 +47,8 @@ export function sharingOf(
   const members = [...own, ...joining.values()];
   const others = outside.filter(({ name }) => !ownPlaces.has(placeOf(name)) && !joining.has(placeOf(name)));
   const graph = new Graph([...members, ...others], placeOf);
-  const bytes = (place: string): number =>
-    graph.isRun(place) ? bytesOf(graph.alike.get(place)![0].name) : 0;
   return {
-    members: inReleasingOrder(members, transient, { graph, bytes }),
+    members: inReleasingOrder(members, transient, { graph, bytesOf }),
     readers: new Map([...transient].map((place) => [place, graph.madeFrom(place)])),
   };
 }
@@ -126,7 +124,7 @@ class Graph {
 function inReleasingOrder(
   members: readonly Member[],
   transient: ReadonlySet<string>,
-  { graph, bytes }: { readonly graph: Graph; readonly bytes: (place: string) => number },
+  { graph, bytesOf }: { readonly graph: Graph; readonly bytesOf: (place: string) => number },
 ): readonly Member[] {
   const own = new Set(members);
   const placed = new Set<string>();
@@ -143,7 +141,7 @@ function inReleasingOrder(
   };
   const families = familiesOf(members, transient, graph);
   const trunks = (family: readonly string[]): number =>
-    [...new Set(family.flatMap((leaf) => graph.needs(leaf)))].reduce((sum, trunk) => sum + bytes(trunk), 0);
+    [...new Set(family.flatMap((leaf) => graph.needs(leaf)))].reduce((sum, trunk) => sum + bytesOf(trunk), 0);
   const heaviest = [...new Map(families.map((family) => [family, trunks(family)]))].sort(
     ([, a], [, b]) => b - a,
   );
