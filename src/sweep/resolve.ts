@@ -169,6 +169,11 @@ export class Resolver {
     this.#known = known;
   }
 
+  /** Whether a member is one of this sweep. */
+  isOwn(name: string): boolean {
+    return this.#own.has(name);
+  }
+
   /** The plan of a member that is none of this sweep. */
   planOf({ name }: Member): string | undefined {
     return this.#plans.get(name);

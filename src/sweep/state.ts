@@ -61,7 +61,10 @@ async function runState(name: string, resolver: Resolver): Promise<MemberState> 
     if (transient) released = releasedOf(run, resolved);
     return { ...found, standing: missing.probes.size > 0 ? "incomplete" : "finished" };
   });
-  const undone = await firstUndone({ folder, released }, resolver);
+  if (released.length === 0) return state;
+  const { own, outside } = resolver.readers(folder)!;
+  const readers = resolver.isOwn(name) ? own : [...own, ...outside];
+  const undone = await firstUndone(readers, { folder, released }, resolver);
   if (undone === undefined) return state;
   const why = `${folder}: this finished run let go of the weights of step ${released.join(", ")}, which ${undone} needs`;
   return { ...state, standing: "lacking", why };
@@ -82,11 +85,11 @@ export function transientSteps({ experiment, clock, description }: ResolvedRun):
 
 /** The name of the first member that reads weights which a run let go of, and is neither finished nor diverged. */
 async function firstUndone(
+  readers: readonly Member[],
   { folder, released }: { readonly folder: string; readonly released: readonly number[] },
   resolver: Resolver,
 ): Promise<string | undefined> {
-  if (released.length === 0) return undefined;
-  for (const member of resolver.readers(folder)!.own) {
+  for (const member of readers) {
     if (!(await resolver.reads(member, folder, released))) continue;
     if (!(await isOver(member, resolver))) return member.name;
   }

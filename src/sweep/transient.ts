@@ -6,7 +6,7 @@ import { membersIn } from "./member-edit.js";
 export interface Sharing {
   /** Each behind all that it needs, in an order in which few weights are held at once. */
   readonly members: readonly Member[];
-  /** By the place of a transient run: names of all that is made from its weights, directly or not, here or outside. */
+  /** By the place of a transient run, here or outside: names of all that is made from its weights, directly or not, here or outside. */
   readonly readers: ReadonlyMap<string, readonly string[]>;
 }
 
@@ -26,17 +26,17 @@ export function sharingOf(
   const ownPlaces = groupBy(own, ({ name }) => placeOf(name));
   const transient = new Set<string>();
   for (const [place, alike] of groupBy([...own, ...outside], ({ name }) => placeOf(name))) {
-    const all = alike.every((one) => one.what === "run" && one.transient);
-    if (all && ownPlaces.has(place)) transient.add(place);
+    if (alike.every((one) => one.what === "run" && one.transient)) transient.add(place);
   }
-  if (transient.size === 0) return { members: own, readers: new Map() };
+  const released = new Set([...transient].filter((place) => ownPlaces.has(place)));
+  if (released.size === 0) return { members: own, readers: new Map() };
 
   const names = new Set(own.map(({ name }) => name));
   const joining = new Map<string, StudyMember>();
   for (const study of outside) {
     const place = placeOf(study.name);
     if (study.what === "run" || ownPlaces.has(place) || joining.has(place)) continue;
-    if (!study.needs.some((name) => transient.has(placeOf(name)))) continue;
+    if (!study.needs.some((name) => released.has(placeOf(name)))) continue;
     if (!namesIn(study).every((name) => ownPlaces.has(placeOf(name)))) continue;
     const joined = withNames(study, (name) => ownPlaces.get(placeOf(name))![0].name);
     let name = joined.name;
@@ -48,7 +48,7 @@ export function sharingOf(
   const others = outside.filter(({ name }) => !ownPlaces.has(placeOf(name)) && !joining.has(placeOf(name)));
   const graph = new Graph([...members, ...others], placeOf);
   return {
-    members: inReleasingOrder(members, transient, { graph, bytesOf }),
+    members: inReleasingOrder(members, released, { graph, bytesOf }),
     readers: new Map([...transient].map((place) => [place, graph.madeFrom(place)])),
   };
 }

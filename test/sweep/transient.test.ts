@@ -1,5 +1,14 @@
 import assert from "node:assert/strict";
-import { copyFileSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync } from "node:fs";
+import {
+  copyFileSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+} from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { test, type TestContext } from "node:test";
@@ -13,6 +22,8 @@ import { type PlanResult, runPlan } from "spectral-lab/sweep/inline";
 import type { Plan, RunGroup, StudyGroup } from "spectral-lab/sweep/plan";
 import { resolverOf } from "spectral-lab/sweep/resolve";
 import type { SweepProgress } from "spectral-lab/sweep/schedule";
+import { submit } from "spectral-lab/sweep/slurm";
+import { begunPlans, sweepFolder, writePlan } from "spectral-lab/sweep/sweep-folder";
 import { dryRunSummary } from "spectral-lab/sweep/text";
 import { sharingOf } from "spectral-lab/sweep/transient";
 
@@ -173,6 +184,20 @@ test("killed between the last study and the removal, or in the middle of it, it 
   assert.deepEqual(sorted(heldIn(folders)), sorted(LET_GO));
 });
 
+test("with SLURM the same command, asked again, lets go", async (t) => {
+  const folders = places(t);
+  await carriedOut(plan, folders, ({ what, done, total }) => what === "finished" && done === total);
+  const commands = join(folders.runs, "..", "bin");
+  mkdirSync(commands);
+  writeFileSync(join(commands, "squeue"), "#!/bin/sh\n", { mode: 0o755 }); // nothing is queued
+  const { PATH } = process.env;
+  t.after(() => (process.env.PATH = PATH));
+  process.env.PATH = `${commands}:${PATH}`;
+  const found = await submit(await resolverOf(expand(plan), folders), join(folders.runs, "..", "tiny"));
+  assert.ok(found.every(({ what }) => what === "finished"));
+  assert.deepEqual(sorted(heldIn(folders)), sorted(LET_GO));
+});
+
 test("two sweeps on one folder finish every member once, and let go of all", async (t) => {
   const folders = places(t);
   const both = await Promise.all([carriedOut(plan, folders), carriedOut(plan, folders)]);
@@ -328,4 +353,20 @@ test("any plan's members come each once, behind all that they need, and few bran
     assert.equal(live.size, 0);
     assert.ok(most <= seeds.length * orders.length, `${most} branches of ${at.length} splits at once`);
   }
+});
+
+test("sweeps that were begun are known by their plans; one that cannot be read is left out and named", (t) => {
+  const { runs: root } = places(t);
+  assert.deepEqual(begunPlans(root), []);
+  writePlan(sweepFolder(plan, root), plan);
+  mkdirSync(join(root, "damaged"));
+  writeFileSync(join(root, "damaged", "plan.json"), "{");
+  mkdirSync(join(root, "logs-only"));
+  const leftOut: string[] = [];
+  assert.deepEqual(
+    begunPlans(root, (message) => leftOut.push(message)),
+    [plan],
+  );
+  assert.equal(leftOut.length, 1);
+  assert.match(leftOut[0], /damaged.plan\.json: expected JSON/);
 });
