@@ -15,7 +15,7 @@ import { type DescribedRun, describeRun, type RunRequest } from "../tasks/run.js
 import { clockOf } from "../train/loop.js";
 import { openOutline } from "./outline.js";
 import { expand, type Member, type RunMember, type StudyMember } from "./expand.js";
-import { memberEdit, membersIn } from "./member-edit.js";
+import { memberEdit, membersIn, momentsIn } from "./member-edit.js";
 import { type Plan, prefixed } from "./plan.js";
 import { keptBy, sumOf } from "./storage.js";
 import { sharingOf } from "./transient.js";
@@ -258,21 +258,21 @@ export class Resolver {
   }
 
   /**
-   * Whether a member reads weights of a run at some steps: a branch that starts there, a study of them. Edits may read any.
+   * Whether a member reads weights of a run at some steps: a branch that starts there, a study of them, an edit of either.
    * @param folder of the run
    */
   async reads(member: Member, folder: string, steps: readonly number[]): Promise<boolean> {
-    const isIt = async (name: string): Promise<boolean> => (await this.run(name))?.folder === folder;
-    const read =
-      member.what === "study"
-        ? member.inputs
-        : member.from
-          ? [{ member: member.from.trunk, at: member.from.at, edit: member.from.edit }]
-          : [];
-    for (const { member: name, at, edit } of read) {
-      const step = (await isIt(name)) ? await this.step(name, at) : undefined;
-      if (step !== undefined && (edit !== undefined || steps.includes(step))) return true;
-      for (const named of membersIn(edit ?? "")) if (await isIt(named)) return true;
+    const { from } = member.what === "run" ? member : {};
+    const inputs = member.what === "study" ? member.inputs : from ? [{ ...from, member: from.trunk }] : [];
+    for (const input of inputs) {
+      for (const name of [input.member, ...membersIn(input.edit ?? "")]) {
+        if ((await this.run(name))?.folder !== folder) continue;
+        for (const moment of momentsIn(input)) {
+          const text = /^\d+$/.test(moment) ? `${moment}it` : moment;
+          const step = /^(0|end|\d.*(ep|it|%))$/.test(text) ? await this.step(name, text) : undefined;
+          if (step === undefined || steps.includes(step)) return true; // what cannot be told may be read
+        }
+      }
     }
     return false;
   }

@@ -1,6 +1,6 @@
 import { groupBy } from "../core/group-by.js";
-import { inputText, type Member, type StudyMember } from "./expand.js";
-import { membersIn } from "./member-edit.js";
+import { inputText, type Member, type MemberInput, type StudyMember } from "./expand.js";
+import { membersIn, momentsIn } from "./member-edit.js";
 
 /** The members of a sweep whose transient runs let go of their weights, and what these wait for. */
 export interface Sharing {
@@ -12,7 +12,7 @@ export interface Sharing {
 
 /**
  * Which runs of a sweep are transient, and what is made from them. A run is transient if it is so in every plan that has it. Studies
- * of other plans that read nothing but runs of this sweep join it: when it is done, their weights are gone.
+ * of other plans that read nothing but runs of this sweep join it if it lets go of what they read.
  * @param outside members of other plans, under names of their own
  * @param placeOf what a member is: equal of members that are one run or one study
  * @param bytesOf what the run of a place holds until it lets go
@@ -25,19 +25,27 @@ export function sharingOf(
 ): Sharing {
   const ownPlaces = groupBy(own, ({ name }) => placeOf(name));
   const transient = new Set<string>();
+  const branches = new Set<string>();
   for (const [place, alike] of groupBy([...own, ...outside], ({ name }) => placeOf(name))) {
+    if (alike.some((one) => one.what === "run" && one.from)) branches.add(place);
     if (alike.every((one) => one.what === "run" && one.transient)) transient.add(place);
   }
   const released = new Set([...transient].filter((place) => ownPlaces.has(place)));
   if (released.size === 0) return { members: own, readers: new Map() };
 
+  /** Whether a study reads weights that the run of a place lets go of: who is no branch keeps the last ones. */
+  const readsGoing = (study: StudyMember, place: string): boolean =>
+    study.inputs.some((input) => {
+      if (!placesIn(input, placeOf).includes(place)) return false;
+      return branches.has(place) || momentsIn(input).some((at) => at !== "end");
+    });
   const names = new Set(own.map(({ name }) => name));
   const joining = new Map<string, StudyMember>();
   for (const study of outside) {
     const place = placeOf(study.name);
     if (study.what === "run" || ownPlaces.has(place) || joining.has(place)) continue;
-    if (!study.needs.some((name) => released.has(placeOf(name)))) continue;
-    if (!namesIn(study).every((name) => ownPlaces.has(placeOf(name)))) continue;
+    if (![...released].some((place) => readsGoing(study, place))) continue;
+    if (!study.inputs.every((input) => placesIn(input, placeOf).every((one) => ownPlaces.has(one)))) continue;
     const joined = withNames(study, (name) => ownPlaces.get(placeOf(name))![0].name);
     let name = joined.name;
     for (let n = 2; names.has(name); n++) name = `${joined.name} (${n})`; // of other parameters
@@ -49,13 +57,13 @@ export function sharingOf(
   const graph = new Graph([...members, ...others], placeOf);
   return {
     members: inReleasingOrder(members, released, { graph, bytesOf }),
-    readers: new Map([...transient].map((place) => [place, graph.madeFrom(place)])),
+    readers: new Map([...transient].map((place) => [place, graph.madeFrom(place, readsGoing)])),
   };
 }
 
-/** The members that a study names. */
-function namesIn({ inputs }: StudyMember): string[] {
-  return inputs.flatMap(({ member, edit }) => [member, ...membersIn(edit ?? "")]);
+/** The runs that an input of a study reads: its own, and those that its edit names. */
+function placesIn({ member, edit }: MemberInput, placeOf: (name: string) => string): string[] {
+  return [member, ...membersIn(edit ?? "")].map(placeOf);
 }
 
 /** A study of the same weights, of members under other names. */
@@ -98,12 +106,16 @@ class Graph {
     return [...(this.#dependents.get(place) ?? [])];
   }
 
-  /** Names of all that needs a place, directly or not. */
-  madeFrom(place: string): readonly string[] {
+  /**
+   * Names of all that is made from what a place lets go of, directly or not.
+   * @param reads whether a study reads what goes of a place
+   */
+  madeFrom(place: string, reads: (study: StudyMember, place: string) => boolean): readonly string[] {
     const found = new Set<string>();
     const visit = (one: string): void => {
       for (const next of this.dependents(one)) {
-        if (found.has(next)) continue;
+        const alike = this.alike.get(next)!;
+        if (found.has(next) || !alike.some((member) => member.what === "run" || reads(member, one))) continue;
         found.add(next);
         visit(next);
       }

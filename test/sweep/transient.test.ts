@@ -217,8 +217,10 @@ test("a study that is asked for later names the run, what needs it and the comma
     inputs: ends.map(({ at }) => ({ group: "trunk", at })),
     differ: ["seed"],
   };
-  const more = await carriedOut({ ...plan, studies: [within, ofTrunks] }, folders);
-  assert.deepEqual([count(more.said, "reused"), count(more.said, "finished")], [8, 1]);
+  const [first, second] = ofTrunks.inputs;
+  const aligned = { ...ofTrunks, inputs: [first, { ...second, edit: "align:{1}@end" }] };
+  const more = await carriedOut({ ...plan, studies: [within, ofTrunks, aligned] }, folders);
+  assert.deepEqual([count(more.said, "reused"), count(more.said, "finished")], [8, 3], more.said.join("\n"));
   const ofBranches: StudyGroup = { kind: "distance", inputs: ends, same: ["trunk"] };
   const { result } = await carriedOut({ ...plan, studies: [within, ofBranches] }, folders);
   const [lacking] = result!.results.filter(({ ending }) => ending === "failed");
