@@ -7,6 +7,18 @@ export * from "./lab/index.js";
 export * from "./paper/index.js";
 export * from "./paper/chance.js";
 export type { Claim, Verdict } from "./paper/claim.js";
+export { PAPER_TASKS } from "./paper/details.js";
+export {
+  allDetails,
+  changedFrom,
+  type DetailRow,
+  detailsTable,
+  experimentalDetails,
+  type Standing,
+  standings,
+} from "./paper/experimental-details.js";
+export { type GridRow, gridsTable, planDetails } from "./paper/plan-details.js";
+export { drawSchedules } from "./paper/schedules.js";
 export { rankFalls } from "./paper/claims/figure3.js";
 export { FOUR_TASKS } from "./paper/columns.js";
 export { dynamicsOf, type DynamicsChoice } from "./paper/dynamics.js";

@@ -6,7 +6,7 @@ import {
   transposedConvolution,
   transposedConvolutionSpecs,
 } from "../nn/convolution.js";
-import { initialise, normal, type Spec } from "../nn/initialise.js";
+import { initialise, normal, shapesOf, type Spec } from "../nn/initialise.js";
 import { linear, linearSpecs } from "../nn/linear.js";
 import type { Contact, MatrixView, Model, Parameters } from "../nn/model.js";
 import { groupNorm, normSpecs } from "../nn/normalisation.js";
@@ -72,6 +72,7 @@ export function unet(sizes: UnetSizes = {}): Model<DiffusionTensors> & Denoiser 
 
   return {
     name: "unet",
+    shapes: shapesOf(specs),
     init: (seed) => initialise(specs, seed),
     initBuffers: (seed) => initialise(bufferSpecs, seed),
     loss: (parameters, buffers, batch) => ({ loss: loss(parameters, buffers, batch) }),

@@ -31,6 +31,8 @@ export interface Forward {
 export interface Model<Batch> {
   /** Short name for errors and tables: "vgg", "transformer". */
   readonly name: string;
+  /** Shapes of the parameters by name, in the order of `init`: known without drawing them. */
+  readonly shapes: ReadonlyMap<string, readonly number[]>;
   /** Initial parameters, drawn from the streams `init/<parameter name>` of `seed`. A function of `seed` alone. */
   init(seed: number): NamedArrays;
   /** Initial buffers: what a checkpoint holds but no gradient reaches (running statistics, fixed frequencies). */

@@ -7,7 +7,9 @@ import type { Optimiser } from "./optimiser.js";
  * The factor is PyTorch's: min(1, maxNorm / (norm + 1e-6)).
  */
 export function clipByGlobalNorm(maxNorm: number, inner: Optimiser): Optimiser {
+  const { settings } = inner;
   return {
+    settings: { ...settings, constants: { ...settings.constants, clipNorm: maxNorm } },
     init: inner.init,
     update(gradients, state, parameters, step) {
       const factor = tf.tidy(() => tf.minimum(tf.div(maxNorm, tf.add(globalNorm(gradients), 1e-6)), 1));

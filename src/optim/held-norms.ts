@@ -13,6 +13,7 @@ export type NormsAt = (step: number) => ReadonlyMap<string, number>;
  */
 export function heldNorms(normsAt: NormsAt, inner: Optimiser): Optimiser {
   return {
+    settings: inner.settings,
     init: inner.init,
     update(gradients, state, parameters, step) {
       const updated = inner.update(gradients, state, parameters, step);

@@ -12,6 +12,7 @@ import type { Optimiser } from "./optimiser.js";
  */
 export function masked(masks: Parameters, inner: Optimiser): Optimiser {
   return {
+    settings: inner.settings,
     init: inner.init,
     update(gradients, state, parameters, step) {
       const held = applyMasks(gradients, masks);

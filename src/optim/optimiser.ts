@@ -15,12 +15,22 @@ export interface OptimiserState {
   readonly slots: ReadonlyMap<string, Tensor>;
 }
 
+/** What an optimiser is, for tables and figures; it computes with the same numbers. */
+export interface OptimiserSettings {
+  /** "AdamW", "SGD". */
+  readonly name: string;
+  readonly learningRate: Schedule;
+  /** Every other number that it has, by the name of its option: beta1, momentum, weightDecay, clipNorm. */
+  readonly constants: Readonly<Record<string, number>>;
+}
+
 /**
  * A pair of pure functions, composed by wrapping (as in optax): `clipByGlobalNorm(1, adamw({...}))`.
  * `update` makes new tensors and disposes none; the training loop disposes the old parameters, slots and gradients.
  * Schedules see the run's `step` (from 0), bias correction the state's own `count`.
  */
 export interface Optimiser {
+  readonly settings: OptimiserSettings;
   init(parameters: Parameters): OptimiserState;
   update(
     gradients: Parameters,

@@ -199,6 +199,16 @@ for (const model of [...paperSized, ...Object.values(cases).map((c) => c.model)]
   });
 }
 
+for (const { model } of Object.values(cases)) {
+  test(`${model.name}: the shapes that it declares are those it draws`, () => {
+    const drawn = [...model.init(3)].map(([name, { shape }]) => [name, [...shape]]);
+    assert.deepEqual(
+      [...model.shapes].map(([name, shape]) => [name, [...shape]]),
+      drawn,
+    );
+  });
+}
+
 function dimensionOf(model: Model<never>, { matrix, space, rows, columns, take }: ContactSide): number {
   const view = model.matrices.find(({ name }) => name === matrix);
   assert.ok(view, `no matrix ${matrix}`);

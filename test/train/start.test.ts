@@ -167,7 +167,7 @@ test("agreement is measured with the start, if nothing else is given", async () 
 /** An optimiser that tells what each update was given. */
 function spying(inner: Optimiser, each: (...update: Parameters<Optimiser["update"]>) => void): Optimiser {
   return {
-    init: inner.init,
+    ...inner,
     update(...given) {
       each(...given);
       return inner.update(...given);
