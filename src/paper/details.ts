@@ -393,35 +393,31 @@ export const PAPER_GRIDS: readonly PaperGrid[] = [
     },
     differs: { "singular pairs followed": kept("20") },
   },
-  ...FOUR.map(
-    (task): PaperGrid => ({
-      figures: [11, 12],
-      task,
-      where: "sections 7.3 and A.9",
-      paper: {
-        seeds: "3",
-        "order seeds": "3, 4, 5",
-        "branches start at": task === "vgg" ? VGG_SPLITS : SPLITS_IN_EPOCHS,
-        "pairs of one trunk, per start": "9",
-        "pairs of two trunks, per start": "9",
-        ...comparedOf(task),
-      },
-    }),
-  ),
-  ...FOUR.map(
-    (task): PaperGrid => ({
-      figures: [13],
-      task,
-      where: "section A.10; own noise in the code, shared in the text",
-      paper: {
-        seeds: "3",
-        "branches start at": "4ep",
-        "sizes of noise": NOISE,
-        "noise of branches": "own, shared",
-        ...comparedOf(task),
-      },
-    }),
-  ),
+  ...FOUR.map((task): PaperGrid => ({
+    figures: [11, 12],
+    task,
+    where: "sections 7.3 and A.9",
+    paper: {
+      seeds: "3",
+      "order seeds": "3, 4, 5",
+      "branches start at": task === "vgg" ? VGG_SPLITS : SPLITS_IN_EPOCHS,
+      "pairs of one trunk, per start": "9",
+      "pairs of two trunks, per start": "9",
+      ...comparedOf(task),
+    },
+  })),
+  ...FOUR.map((task): PaperGrid => ({
+    figures: [13],
+    task,
+    where: "section A.10; own noise in the code, shared in the text",
+    paper: {
+      seeds: "3",
+      "branches start at": "4ep",
+      "sizes of noise": NOISE,
+      "noise of branches": "own, shared",
+      ...comparedOf(task),
+    },
+  })),
 ];
 
 /** How branches are compared: barriers at 11 points, on all training images or on 1,000 examples of speech and text. */
