@@ -30,7 +30,8 @@ export async function run({ values, positionals }: Given<typeof sweep>, stop: St
   await startBackend({ backend: "js" }); // for the shapes of networks: nothing is computed here
   const runs = values.runs === undefined ? undefined : resolve(values.runs);
   const studies = values.studies === undefined ? undefined : resolve(values.studies);
-  const others = [...allPlans(profile), ...begunPlans()];
+  const begun = begunPlans().filter(({ name }) => name !== plan.name);
+  const others = [...allPlans(profile), ...begun];
   const folders = { runs, studies, others, signal: stop.signal, data: { onProgress: report } };
   if (values["dry-run"]) {
     const planned = await dryRun(await resolverOf(members, { ...folders, outline: true }));

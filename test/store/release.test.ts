@@ -40,6 +40,10 @@ test("a finished run lets go of some steps: it says so, states the other files, 
     () => runAtStep(`${run.folder}@41`, [root]),
     /of step 41, found those of step 0, 60, 80, 100, 120$/,
   );
+  assert.throws(() => run.readWeights(40), {
+    name: "StoreError",
+    message: /40\.safetensors: a sweep let go of these weights meanwhile$/,
+  });
   releaseWeights(run.folder, [0]);
   assert.deepEqual(readRun(run.folder).record.released, [0, 20, 40]);
 });
