@@ -25,6 +25,7 @@ export { dynamicsOf, type DynamicsChoice } from "./paper/dynamics.js";
 export type { Drawn, PaperFigure } from "./paper/figure.js";
 export { shownOf, type Shown } from "./paper/shown.js";
 export { PAPER_SEEDS, storedRuns } from "./paper/stored.js";
+export { storedPlan, type StoredPlan } from "./paper/stored-plan.js";
 
 export * from "./tasks/index.js";
 export type { Choice, ProfileName, Profile, Task } from "./tasks/task.js";

@@ -94,7 +94,8 @@ export const sweep = {
   name: "sweep",
   summary: "trains and compares all members of a plan; finished ones are reused",
   positionals: {
-    "PLAN...": "a JSON file, a figure that has a plan, such as figure11, figures: all of them, or decay-arms",
+    "PLAN...":
+      "a JSON file, a figure that has a plan, such as figure11, figures: all of them, connectivity, decay-arms or universality",
   },
   options: {
     "dry-run": { text: "prints members, what will be kept and how long it takes, and trains nothing" },

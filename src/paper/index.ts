@@ -20,6 +20,7 @@ import { figure11 } from "./figure11.js";
 import { figure12 } from "./figure12.js";
 import { figure13 } from "./figure13.js";
 import { figure14 } from "./figure14.js";
+import { universalityPlan } from "./universality.js";
 
 export { drawFigure1 } from "./figure1.js";
 export { drawFigure2 } from "./figure2.js";
@@ -38,6 +39,8 @@ export { drawFigure14, figure14 } from "./figure14.js";
 export { alignedTable, dataPartsTable, drawComponents } from "./beyond-connectivity.js";
 export { connectivityPlan } from "./connectivity-plan.js";
 export { drawPrediction } from "./prediction.js";
+export { drawNoise } from "./noise.js";
+export { drawUniversality, universalityPlan } from "./universality.js";
 export { drawDecayArms } from "./decay-arms.js";
 export { decayArmsPlan, decayPlan } from "./decay-plan.js";
 
@@ -66,6 +69,7 @@ export const PLANS: Readonly<Record<string, (profile: ProfileName) => Plan>> = {
   ),
   connectivity: (profile) => connectivityPlan("connectivity", profile),
   "decay-arms": decayArmsPlan,
+  universality: universalityPlan,
 };
 
 /** A plan whose trunks keep what every plan of its profile reads of them (`PLANS`), so that one trains for all. */

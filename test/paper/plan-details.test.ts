@@ -23,7 +23,7 @@ test("a changed plan is a difference without a reason, also where only one of th
     const plan = paperFigure(figure).plan!(profile);
     if (figure !== 7) return plan;
     const runs = plan.runs.map((group) =>
-      group.name === "vgg" ? { ...group, grid: { weightDecay: [0, 0.5] } } : group,
+      group.name === "vgg-decay" ? { ...group, grid: { weightDecay: [0.5] } } : group,
     );
     return { ...plan, runs };
   });
