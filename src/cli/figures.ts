@@ -69,12 +69,7 @@ function storedOf(
 ): Pick<StoredPlan, "runs" | "studies"> & { readonly left: readonly string[] } {
   if (!paper.plan) return { runs: storedRuns(paper, profile, folders), studies: [], left: [] };
   const { runs, diverged, studies, missing } = storedPlan(paper.plan(profile), folders);
-  if (paper.showsDiverged)
-    return { runs: [...runs, ...diverged], studies, left: membersText(missing.length) };
-  const lost = diverged.map(
-    ({ run: { record } }) => `${record.task}/${record.id} that diverged at step ${record.diverged}`,
-  );
-  return { runs, studies, left: [...membersText(missing.length), ...lost] };
+  return { runs: [...runs, ...diverged], studies, left: membersText(missing.length) };
 }
 
 function membersText(count: number): readonly string[] {

@@ -152,7 +152,7 @@ export function standingOf(
 ): Standing {
   if (paper === undefined) return "not stated";
   if (here === paper) return "equal";
-  return differs && (differs.here === undefined || differs.here === here) ? "explained" : "unexplained";
+  return differs !== undefined && differs.here === here ? "explained" : "unexplained";
 }
 
 /** The rows of a setting in which the paper's value or that of the `paper` profile is another than in `base`. */

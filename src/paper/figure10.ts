@@ -24,6 +24,7 @@ import type { ProfileName } from "../tasks/task.js";
 import type { Claim } from "./claim.js";
 import { magnitudeKeepsMore, touchedBy } from "./claims/figure10.js";
 import { dataNotes } from "./experiments.js";
+import { apartFromDiverged } from "./diverged.js";
 import { type Drawn, expectRuns, type PaperFigure } from "./figure.js";
 import { PAPER_SEEDS } from "./stored.js";
 
@@ -105,12 +106,13 @@ export interface MaskTables {
  * @throws DataError without runs or studies, or if no mask has data for all panels
  */
 export function drawFigure10(runs: readonly FacetedRun[], studies: readonly FacetedStudy[]): Drawn {
-  expectRuns("Figure 10", runs);
-  const tables = tablesOf(runs, studies);
+  const { finished, notes } = apartFromDiverged(runs);
+  expectRuns("Figure 10", finished);
+  const tables = tablesOf(finished, studies);
   const edits = editsOf(tables.metrics);
   return {
     name: "figure10",
-    figure: plotFigure10(tables, { notes: dataNotes(runs) }),
+    figure: plotFigure10(tables, { notes: [...dataNotes(finished), ...notes] }),
     tables: { ...tables },
     claims: claimsOf(tables, edits),
   };

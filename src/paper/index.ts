@@ -81,6 +81,17 @@ export function amongPlans(plan: Plan): Plan {
   );
 }
 
+/** A plan whose runs are transient in the paper profile: all weights that are read there would take hundreds of gigabytes. */
+export function frugal(plan: Plan): Plan {
+  if (plan.profile !== "paper") return plan;
+  return { ...plan, runs: plan.runs.map((group) => ({ ...group, transient: true })) };
+}
+
+/** Every plan of a profile: those that may have runs of another one (`Others`). */
+export function allPlans(profile: ProfileName): readonly Plan[] {
+  return Object.values(PLANS).map((planOf) => frugal(planOf(profile)));
+}
+
 /** The figure of a number. @throws ConfigError if there is none */
 export function paperFigure(number: number): PaperFigure {
   const figure = PAPER_FIGURES.find((candidate) => candidate.number === number);

@@ -36,6 +36,8 @@ export interface RunMember {
   readonly keep: readonly Moment[];
   readonly probes?: readonly string[];
   readonly vectors?: number;
+  /** Its weights are let go of once all that is made from them is finished. */
+  readonly transient?: boolean;
   /** Names of members that are finished before this one begins. */
   readonly needs: readonly string[];
 }
@@ -164,7 +166,7 @@ interface RunChoice {
 }
 
 function runOf({ group, plan, groups, trunk, chosen, parts }: RunChoice): RunMember {
-  const { name, task, from, grid = {}, keep = [], probes, vectors } = group;
+  const { name, task, from, grid = {}, keep = [], probes, vectors, transient } = group;
   const set = {
     ...group.set,
     ...(Object.fromEntries(Object.keys(grid).map((key) => [key, chosen[key]])) as RunMember["set"]),
@@ -218,6 +220,7 @@ function runOf({ group, plan, groups, trunk, chosen, parts }: RunChoice): RunMem
     keep: [...new Set(keep)],
     ...(probes && { probes }),
     ...(vectors !== undefined && { vectors }),
+    ...(transient && { transient }),
     needs: [...new Set(needs)],
   };
 }
@@ -290,7 +293,7 @@ function nameOfStudy(kind: string, parts: readonly string[], inputs: readonly Me
 }
 
 /** "branch/seed=0@end+magnitude:0.05" */
-function inputText({ member, at, edit }: MemberInput): string {
+export function inputText({ member, at, edit }: MemberInput): string {
   return `${member}@${at}${edit === undefined ? "" : `+${edit}`}`;
 }
 

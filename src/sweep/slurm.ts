@@ -7,6 +7,7 @@ import { printable } from "../core/printable.js";
 import { fields, list, text, whole } from "../core/schema.js";
 import type { Member } from "./expand.js";
 import { programFile, wordsOf } from "./processes.js";
+import { letGo } from "./release.js";
 import type { Resolver } from "./resolve.js";
 import { type MemberState, stateOf } from "./state.js";
 import { logPath } from "./sweep-folder.js";
@@ -56,7 +57,7 @@ const SACCT_SECONDS = 20;
  * all members of a group that wait for the same arrays. An array begins when those that it needs have ended, each task of them
  * well or not: a task whose member lacks what it needs fails by itself and stops no other. A task that comes near its time
  * limit writes a checkpoint and is requeued, and so is one whose node fails or that is preempted. Asked again, it says how
- * all stand and submits what is missing.
+ * all stand, lets transient runs go of weights that are read no more, and submits what is missing.
  * @param folder of the sweep
  * @throws ConfigError if SLURM's commands are absent or refuse; StoreError if the folder cannot be written; as stateOf
  */
@@ -108,6 +109,7 @@ export async function submit(
   for (const batch of [...batches.values()].sort((a, b) => a.level - b.level)) {
     submitBatch(batch, { name, folder, options, jobs, most, all: resolver.members }, found);
   }
+  for (const member of resolver.members) if (member.what === "run") await letGo(member, resolver);
   return resolver.members.map((member) => {
     const one = found.get(member.name)!;
     const last = one.what === "finished" || one.what === "queued" ? undefined : ended.get(member.name);
