@@ -48,7 +48,9 @@ export async function run({ values, positionals }: Given<typeof sweep>, stop: St
   writePlan(folder, plan);
   const resolver = await resolverOf(members, folders);
   const common = { backend: values.backend, svd: values.svd };
-  log(`${plan.title ?? plan.name}: ${resolver.members.length} members, profile ${profile}; logs in ${folder}`);
+  log(
+    `${plan.title ?? plan.name}: ${resolver.members.length} members, profile ${profile}; logs in ${folder}`,
+  );
   if (values.engine === "slurm") {
     const given = values.slurm?.split(/\s+/).filter((word) => word !== "");
     const members = await submit(resolver, folder, { ...common, options: given, jobs });
