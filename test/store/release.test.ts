@@ -38,7 +38,7 @@ test("a finished run lets go of some steps: it says so, states the other files, 
   );
   assert.throws(
     () => runAtStep(`${run.folder}@41`, [root]),
-    /of step 41, found those of step 0, 60, 80, 100, 120$/,
+    /of step 41, found those of step 0, 60, 80, 100, 120; train it again with: spectral train/,
   );
   assert.throws(() => run.readWeights(40), {
     name: "StoreError",
