@@ -153,7 +153,7 @@ function tablesOf(runs: readonly FacetedRun[], studies: readonly FacetedStudy[])
   }
   const rowsOf = (own: readonly FacetedStudy[]): ColumnTable =>
     withFacets(studyTable(own.map(({ study }) => study)), own);
-  const shown = matrixShown(rowsOf(masked));
+  const shown = maskedMatrix(rowsOf(masked));
   return {
     metrics: metricsTable(known),
     matrices: squares(studyArrays(masked, "agreement-matrix/", (name) => name === shown)),
@@ -163,8 +163,12 @@ function tablesOf(runs: readonly FacetedRun[], studies: readonly FacetedStudy[])
   };
 }
 
-/** The paper's matrix, "conv 3" counted from 0 with the poolings; of a shorter network the one at its relative depth. */
-function matrixShown(scores: ColumnTable): string {
+/**
+ * The matrix whose agreement figure 10 shows: the paper's "conv 3", counted from 0 with the poolings; of a shorter network the one at
+ * its relative depth.
+ * @param scores a row for each matrix: matrix, depth
+ */
+export function maskedMatrix(scores: ColumnTable): string {
   const names = scores.orderby("depth").dedupe("matrix").array("matrix") as string[];
   const paper = "layers.3.conv.weight";
   return names.includes(paper) ? paper : (names[Math.round((names.length - 1) / 6)] ?? "");
