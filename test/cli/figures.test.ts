@@ -16,30 +16,30 @@ test("a figure that lacks runs or studies says how to make them, and stops no ot
   const [runs, studies, output] = ["runs", "studies", "drawn"].map((name) => join(root, name));
   const task = taskNamed("vgg");
   const example = { matrices: ["layers.0.conv.weight", "layers.3.conv.weight"], contacts: [] };
-  storeExample(runs, { task, profile: "quick" }, example);
-  storeExample(runs, { task, profile: "quick", set: { trainingExamples: 800 } }, example); // figure 9's
-  const members = expand(paperFigure(14).plan!("quick"));
+  const profile = "paper"; // of which no results are committed
+  storeExample(runs, { task, profile }, example);
+  const members = expand(paperFigure(14).plan!(profile));
   const { task: name, setting, set, seed } = members.find((member) => member.what === "run")!;
-  storeExample(runs, { task: taskNamed(name), profile: "quick", setting, set, seed }, example);
+  storeExample(runs, { task: taskNamed(name), profile, setting, set, seed }, example);
   const folders = ["--runs", runs, "--studies", studies, "--output", output];
   const { status, stdout, stderr } = spectral([
     "figures",
     "9",
-    "12",
+    "8",
     "4",
     "14",
     "--profile",
-    "quick",
+    profile,
     ...folders,
   ]);
   assert.equal(status, 0, stderr);
   assert.match(
     stdout,
-    /^figure 9: not drawn from 1 runs and 0 studies of profile quick: .*make them with: spectral sweep figure9 --profile quick$/m,
+    /^figure 9: not drawn from 1 runs and 0 studies of profile paper: .*make them with: spectral sweep figure9 --profile paper$/m,
   );
   assert.match(
     stdout,
-    /^figure 12: no finished runs of profile quick; make them with: spectral sweep figure12/m,
+    /^figure 8: no finished runs of profile paper; make them with: spectral train mlp-labels --profile paper/m,
   );
   assert.ok(existsSync(join(output, "figure4.svg")), stdout);
   assert.match(
