@@ -7,12 +7,25 @@ export * from "./lab/index.js";
 export * from "./paper/index.js";
 export * from "./paper/chance.js";
 export type { Claim, Verdict } from "./paper/claim.js";
+export { PAPER_TASKS } from "./paper/details.js";
+export {
+  allDetails,
+  changedFrom,
+  type DetailRow,
+  detailsTable,
+  experimentalDetails,
+  type Standing,
+  standings,
+} from "./paper/experimental-details.js";
+export { type GridRow, gridsTable, planDetails } from "./paper/plan-details.js";
+export { drawSchedules } from "./paper/schedules.js";
 export { rankFalls } from "./paper/claims/figure3.js";
 export { FOUR_TASKS } from "./paper/columns.js";
 export { dynamicsOf, type DynamicsChoice } from "./paper/dynamics.js";
 export type { Drawn, PaperFigure } from "./paper/figure.js";
 export { shownOf, type Shown } from "./paper/shown.js";
 export { PAPER_SEEDS, storedRuns } from "./paper/stored.js";
+export { storedPlan, type StoredPlan } from "./paper/stored-plan.js";
 
 export * from "./tasks/index.js";
 export type { Choice, ProfileName, Profile, Task } from "./tasks/task.js";

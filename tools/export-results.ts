@@ -4,11 +4,13 @@
  *     node build/tools/export-results.js RUNS... [--studies DIR] [--max-steps 60]
  *
  * Kept are the record, all rows, and at no more than so many evenly spaced steps what the figures show in detail: the
- * singular values of one matrix and the alignment diagonal of one contact; of studies the agreement of that matrix. Of all
- * others the scores are in the rows.
+ * singular values of one matrix and the alignment diagonal of one contact; of studies the agreement of that matrix and of
+ * figure 10's. Of all others the scores are in the rows.
  */
 import { parseArgs } from "node:util";
+import * as aq from "arquero";
 import { messageOf } from "spectral-lab/core/errors";
+import { maskedMatrix } from "spectral-lab/paper/figure10";
 import { shownMatrix, shownOf } from "spectral-lab/paper/shown";
 import { findRuns } from "spectral-lab/store/find-runs";
 import { resultsFolder, studyResultsFolder } from "spectral-lab/store/paths";
@@ -38,11 +40,17 @@ for (const study of studies.filter(({ record }) => record.status === "finished")
   );
 }
 
-/** The arrays of the matrix that the paper shows. */
+/** The arrays of the matrices that the paper shows: of a task, and of masked networks. */
 function shown(study: StudyReader): { arrays(name: string): boolean } {
-  const matrices = study.rows().flatMap(({ matrix }) => (typeof matrix === "string" ? [matrix] : []));
-  const { name: matrix } = shownMatrix(study.record.inputs[0].task, [...new Set(matrices)]);
-  return { arrays: (name) => name === `agreement/${matrix}` || name === `agreement-matrix/${matrix}` };
+  const rows = study.rows().filter(({ matrix }) => typeof matrix === "string");
+  const matrices = rows.map(({ matrix }) => String(matrix));
+  const depths = rows.map(({ depth }) => Number(depth));
+  const { name } = shownMatrix(study.record.inputs[0].task, [...new Set(matrices)]);
+  const kept = [name, maskedMatrix(aq.table({ matrix: matrices, depth: depths }))];
+  return {
+    arrays: (array) =>
+      kept.some((one) => array === `agreement/${one}` || array === `agreement-matrix/${one}`),
+  };
 }
 
 /** Exports one; what is damaged is left out, and the others are not. */

@@ -8,6 +8,7 @@ import { disposeParameters } from "../nn/parameters.js";
 import type { RunAtStep } from "../store/run-at-step.js";
 import { type MeanOver, valueOf } from "../train/evaluate.js";
 import type { Experiment } from "../train/experiment.js";
+import { sampleOf } from "../train/examples.js";
 import { keepBatches } from "../train/kept-batches.js";
 import type { Decomposer, Evaluation, Measurement } from "../train/measure.js";
 import { splitFor } from "../train/start.js";
@@ -25,7 +26,7 @@ type Parameters = LineChoice & {
   readonly statistics: "recomputed" | "interpolated";
   /** The data set that is evaluated, of the first input. */
   readonly split: string;
-  /** Only its first so many examples; 0: all. The authors take all images, and 1000 utterances or sequences. */
+  /** Only so many of its examples, drawn once for all runs (`sampleOf`); 0: all. The authors take all images, and draw 1000 utterances or sequences. */
   readonly examples: number;
   /** What the metrics' means give equal weight to. */
   readonly mean: MeanOver;
@@ -95,7 +96,8 @@ async function prepare(context: StudyContext<Parameters>): Promise<Prepared> {
   const engine: Decomposer = { svd: (matrix, options) => context.svd.svd(matrix, { ...options, signal }) };
   const line = await openLine(model, [ends[0], ends[1]], parameters, engine);
   const trained = keepBatches(training);
-  const examples = evaluation.examples === training ? trained : keepBatches(evaluation.examples);
+  const sample = sampleOf(evaluation.examples, parameters.examples || Infinity);
+  const examples = sample === training ? trained : keepBatches(sample);
   const recomputed = { examples: trained, batchSize: batching.batchSize, signal };
   return {
     line,
@@ -106,7 +108,6 @@ async function prepare(context: StudyContext<Parameters>): Promise<Prepared> {
       evaluation: {
         examples,
         batchSize: evaluation.batchSize,
-        limit: parameters.examples || undefined,
         mean: parameters.mean,
         signal,
       },

@@ -1,7 +1,7 @@
 import * as aq from "arquero";
 import type { ColumnTable } from "arquero";
 import { type Facet, where } from "../core/facets.js";
-import type { RunRecord } from "../store/record.js";
+import { recordClock } from "../store/record-clock.js";
 import type { RunReader } from "../store/stored-run.js";
 import type { StudyInput, StudyReader, StudyRecord } from "../store/study.js";
 import { parseEdit } from "../train/edits/edit.js";
@@ -121,7 +121,7 @@ function memberOf({ run: id, seed }: StudyInput, known: ReadonlyMap<string, RunR
     seed,
     order,
     step,
-    epoch: record ? step / stepsPerEpoch(record) : 0,
+    epoch: record ? step / recordClock(record).stepsPerEpoch : 0,
     edit: origin?.edit,
   };
 }
@@ -135,10 +135,6 @@ function dataOf({ run, data }: StudyInput, known: ReadonlyMap<string, RunReader>
 function rootOf(id: string, known: ReadonlyMap<string, RunReader>): string {
   const from = known.get(id)?.record.origin?.run;
   return from === undefined ? id : rootOf(from, known);
-}
-
-function stepsPerEpoch({ step = 0, epoch = 0 }: RunRecord): number {
-  return epoch > 0 ? Math.round(step / epoch) : 1;
 }
 
 /** The two networks of a study, in whichever order. */

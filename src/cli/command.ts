@@ -12,6 +12,8 @@ export interface Option {
   readonly default?: string;
   /** It may be given several times. */
   readonly multiple?: true;
+  /** Its value begins with a "-": options of another command. */
+  readonly dashed?: true;
 }
 
 export type Options = Readonly<Record<string, Option>>;
@@ -90,7 +92,12 @@ function parse(
   }
   let parsed: ReturnType<typeof parseArgs>;
   try {
-    parsed = parseArgs({ args: [...args], options: config, allowPositionals: true, strict: true });
+    parsed = parseArgs({
+      args: joinedWords(args, options),
+      options: config,
+      allowPositionals: true,
+      strict: true,
+    });
   } catch (error) {
     throw new UsageError(messageOf(error));
   }
@@ -100,6 +107,23 @@ function parse(
       throw new UsageError(`--${name}: expected ${options[name].value}, found nothing`);
   }
   return parsed;
+}
+
+/**
+ * "--slurm" "--time=5" as one word: node takes what begins with a "-" for an option that it is to know. What is an option of the
+ * command stays one.
+ */
+function joinedWords(args: readonly string[], options: Options): string[] {
+  const words: string[] = [];
+  for (let i = 0; i < args.length; i++) {
+    const [word, next] = [args[i], args[i + 1]];
+    if (word === "--") return [...words, ...args.slice(i)];
+    const takes = word.startsWith("--") && options[word.slice(2)]?.dashed;
+    const given = next?.startsWith("-") && !Object.hasOwn(options, next.replace(/^--|=.*$/g, ""));
+    if (takes && given) words.push(`${word}=${args[++i]}`);
+    else words.push(word);
+  }
+  return words;
 }
 
 function checkCount(expected: readonly string[], found: readonly string[]): void {

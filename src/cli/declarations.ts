@@ -94,7 +94,7 @@ export const sweep = {
   name: "sweep",
   summary: "trains and compares all members of a plan; finished ones are reused",
   positionals: {
-    "PLAN...": "a JSON file, a figure that has a plan, such as figure11, figures: all of them, or decay-arms",
+    "PLAN...": "a JSON file, figure6, figure11, ..., figures (all), connectivity, decay-arms or universality",
   },
   options: {
     "dry-run": { text: "prints members, what will be kept and how long it takes, and trains nothing" },
@@ -104,7 +104,11 @@ export const sweep = {
       default: "local",
     },
     jobs: { value: "N", text: "members at the same time (default: 1; with slurm no limit)" },
-    slurm: { value: "OPTIONS", text: 'of sbatch: --slurm="--partition=gpu --gres=gpu:1 --time=4:00:00"' },
+    slurm: {
+      value: "OPTIONS",
+      text: 'of sbatch: --slurm "--partition=gpu --gres=gpu:1 --time=4:00:00"',
+      dashed: true,
+    },
     profile: { value: "P", text: "quick, lab or paper: in place of the plan's own" },
     backend: { value: "B", text: "what computes (default: SPECTRAL_BACKEND, else the first that starts)" },
     svd,

@@ -1,37 +1,58 @@
-import { ConfigError } from "../core/errors.js";
+import { ConfigError, DataError } from "../core/errors.js";
 import { printable } from "../core/printable.js";
 import { claimsText } from "../lab/claim.js";
 import { save } from "../lab/export.js";
 import { profileFromEnvironment } from "../lab/reproduce.js";
 import { PAPER_FIGURES, paperFigure } from "../paper/index.js";
-import type { PaperFigure } from "../paper/figure.js";
+import type { Drawn, PaperFigure } from "../paper/figure.js";
 import { storedRuns } from "../paper/stored.js";
 import { type StoredChoice, storedPlan, type StoredPlan, storedProfile } from "../paper/stored-plan.js";
 import type { ProfileName } from "../tasks/task.js";
 import type { Given } from "./command.js";
 import type { figures } from "./declarations.js";
 
-/** Draws figures of the paper from stored runs. */
+/** Draws figures of the paper from stored runs and studies. One that lacks some of them stops no other. */
 export async function run({ values, positionals }: Given<typeof figures>): Promise<number> {
   const wanted = positionals.length > 0 ? positionals.map(figureNamed) : PAPER_FIGURES;
   let drawn = 0;
   for (const paper of wanted) {
     const profile = (values.profile as ProfileName | undefined) ?? profileOf(paper, values);
-    const { runs, studies } = storedOf(paper, profile, values);
+    const { runs, studies, left } = storedOf(paper, profile, values);
+    const lacking = (what: string): void =>
+      console.log(`figure ${paper.number}: ${what}; make them with: ${commandsFor(paper, profile)}`);
     if (runs.length === 0) {
-      console.log(
-        `figure ${paper.number}: no finished runs of profile ${profile}; make them with: ${commandsFor(paper, profile)}`,
+      lacking(`no finished runs of profile ${profile}`);
+      continue;
+    }
+    const made = drawnUnlessLacking(paper, runs, studies);
+    if (made instanceof DataError) {
+      lacking(
+        `not drawn from ${runs.length} runs and ${studies.length} studies of profile ${profile}: ${made.message}`,
       );
       continue;
     }
-    const { name, figure, tables, claims } = paper.draw(runs, studies);
+    const { name, figure, tables, claims } = made;
     const paths = await save(figure, name, { folder: values.output, tables });
     console.log(`figure ${paper.number}: ${paper.title}\n${paths.map((path) => `  ${path}`).join("\n")}`);
+    if (left.length > 0) console.log(`  drawn without ${left.join(" and ")}: ${commandsFor(paper, profile)}`);
     if (claims.length > 0) console.log(claimsText(claims));
     drawn++;
   }
   if (drawn === 0) throw new ConfigError("no figure could be drawn from stored runs");
   return 0;
+}
+
+/** A figure, or why what is stored is not enough for it. */
+function drawnUnlessLacking(
+  paper: PaperFigure,
+  ...stored: Parameters<PaperFigure["draw"]>
+): Drawn | DataError {
+  try {
+    return paper.draw(...stored);
+  } catch (error) {
+    if (error instanceof DataError) return error;
+    throw error;
+  }
 }
 
 /** The profile that SPECTRAL_PROFILE names; else of a plan the largest that is stored whole; else "lab". */
@@ -40,17 +61,21 @@ function profileOf({ plan }: PaperFigure, folders: Pick<StoredChoice, "runs" | "
   return profileFromEnvironment(stored ?? "lab");
 }
 
-/** What a figure is drawn from, as far as it is stored. */
+/** What a figure is drawn from, as far as it is stored, and what of its plan is left out, in words. */
 function storedOf(
   paper: PaperFigure,
   profile: ProfileName,
   folders: Pick<StoredChoice, "runs" | "studies">,
-): Pick<StoredPlan, "runs" | "studies"> {
-  if (paper.plan) {
-    const { runs, diverged, studies } = storedPlan(paper.plan(profile), folders);
-    return { runs: paper.showsDiverged ? [...runs, ...diverged] : runs, studies };
-  }
-  return { runs: storedRuns(paper, profile, folders), studies: [] };
+): Pick<StoredPlan, "runs" | "studies"> & { readonly left: readonly string[] } {
+  if (!paper.plan) return { runs: storedRuns(paper, profile, folders), studies: [], left: [] };
+  const { runs, diverged, studies, missing } = storedPlan(paper.plan(profile), folders);
+  return { runs: [...runs, ...diverged], studies, left: membersText(missing.length) };
+}
+
+function membersText(count: number): readonly string[] {
+  return count === 0
+    ? []
+    : [`${count} ${count === 1 ? "member" : "members"} of its plan that are not stored`];
 }
 
 /** The commands that make what a figure is drawn from. */

@@ -3,7 +3,7 @@ import { startBackend } from "../backend/start.js";
 import { unknownName } from "../core/config.js";
 import { ConfigError } from "../core/errors.js";
 import { printable } from "../core/printable.js";
-import { amongPlans, PAPER_FIGURES, PLANS } from "../paper/index.js";
+import { allPlans, amongPlans, frugal, PAPER_FIGURES, PLANS } from "../paper/index.js";
 import { dryRun } from "../sweep/dry-run.js";
 import { expand } from "../sweep/expand.js";
 import { joined, type Plan } from "../sweep/plan.js";
@@ -11,7 +11,7 @@ import { processes } from "../sweep/processes.js";
 import { resolverOf } from "../sweep/resolve.js";
 import { schedule } from "../sweep/schedule.js";
 import { type SlurmMember, submit } from "../sweep/slurm.js";
-import { loadPlan, sweepFolder, writePlan } from "../sweep/sweep-folder.js";
+import { begunPlans, loadPlan, sweepFolder, writePlan } from "../sweep/sweep-folder.js";
 import { dryRunSummary, dryRunText, progressText } from "../sweep/text.js";
 import { PROFILES, type ProfileName } from "../tasks/task.js";
 import { type Given, UsageError } from "./command.js";
@@ -30,7 +30,9 @@ export async function run({ values, positionals }: Given<typeof sweep>, stop: St
   await startBackend({ backend: "js" }); // for the shapes of networks: nothing is computed here
   const runs = values.runs === undefined ? undefined : resolve(values.runs);
   const studies = values.studies === undefined ? undefined : resolve(values.studies);
-  const folders = { runs, studies, signal: stop.signal, data: { onProgress: report } };
+  const begun = begunPlans().filter(({ name }) => name !== plan.name);
+  const others = [...allPlans(profile), ...begun];
+  const folders = { runs, studies, others, signal: stop.signal, data: { onProgress: report } };
   if (values["dry-run"]) {
     const planned = await dryRun(await resolverOf(members, { ...folders, outline: true }));
     log(dryRunText(planned, profile));
@@ -46,7 +48,9 @@ export async function run({ values, positionals }: Given<typeof sweep>, stop: St
   writePlan(folder, plan);
   const resolver = await resolverOf(members, folders);
   const common = { backend: values.backend, svd: values.svd };
-  log(`${plan.title ?? plan.name}: ${members.length} members, profile ${profile}; logs in ${folder}`);
+  log(
+    `${plan.title ?? plan.name}: ${resolver.members.length} members, profile ${profile}; logs in ${folder}`,
+  );
   if (values.engine === "slurm") {
     const given = values.slurm?.split(/\s+/).filter((word) => word !== "");
     const members = await submit(resolver, folder, { ...common, options: given, jobs });
@@ -73,10 +77,12 @@ function countsOf(words: readonly string[]): Record<string, number> {
   return counts;
 }
 
-/** "branch/seed=0: queued (12_3 RUNNING)" */
-function slurmText({ member, what, job, why }: SlurmMember): string {
+/** "branch/seed=0: queued (12_3 RUNNING)", "trunk/seed=0: submitted (14_0), after 12_0 OUT_OF_MEMORY" */
+function slurmText({ member, what, job, why, ended }: SlurmMember): string {
   const words = what === "elsewhere" ? "another process works on it" : what;
-  return `${member.name}: ${words}${job === undefined ? "" : ` (${job})`}${why === undefined ? "" : `: ${why}`}`;
+  const task = job === undefined ? "" : ` (${job})`;
+  const before = ended === undefined ? "" : `, after ${ended}`;
+  return `${member.name}: ${words}${task}${before}${why === undefined ? "" : `: ${why}`}`;
 }
 
 function profileOf({ profile }: Values): ProfileName | undefined {
@@ -107,7 +113,7 @@ function plansNamed(name: string, profile: ProfileName | undefined): Plan {
     const plan = loadPlan(name);
     return profile === undefined ? plan : { ...plan, profile };
   }
-  if (Object.hasOwn(PLANS, name)) return amongPlans(PLANS[name](profile ?? "quick"));
+  if (Object.hasOwn(PLANS, name)) return frugal(amongPlans(PLANS[name](profile ?? "quick")));
   const known = Object.keys(PLANS);
   const found = printable(name, 200);
   throw new ConfigError(
@@ -117,7 +123,7 @@ function plansNamed(name: string, profile: ProfileName | undefined): Plan {
 }
 
 function figurePlans(profile: ProfileName = "quick"): Plan[] {
-  const plans = PAPER_FIGURES.flatMap((figure) => figure.plan?.(profile) ?? []);
+  const plans = PAPER_FIGURES.flatMap((figure) => (figure.plan ? frugal(figure.plan(profile)) : []));
   if (plans.length === 0) throw new ConfigError("figures: expected figures that have a plan, found none");
   return plans;
 }

@@ -79,13 +79,19 @@ export function diagonalHeatmap(
  */
 export function matrixHeatmap(entries: ColumnTable, highest: number): Panel | undefined {
   if (entries.numRows() === 0) return undefined;
-  const means = entries
-    .groupby("row", "column")
-    .rollup({ value: aq.op.mean("value"), valid: aq.op.valid("value"), count: aq.op.count() });
+  const means = entries.groupby("row", "column").rollup({
+    value: aq.op.mean("value"),
+    std: aq.op.stdev("value"),
+    valid: aq.op.valid("value"),
+    count: aq.op.count(),
+  });
   const size = largest([...means.array("row")] as number[]);
-  const z: Value[][] = Array.from({ length: size }, () => Array.from({ length: size }, () => null));
-  for (const { row, column, value, valid, count } of means.objects() as Record<string, number>[]) {
+  const square = (): Value[][] =>
+    Array.from({ length: size }, () => Array.from({ length: size }, () => null));
+  const [z, spread] = [square(), square()];
+  for (const { row, column, value, std, valid, count } of means.objects() as Record<string, number>[]) {
     z[row - 1][column - 1] = valid < count ? null : rounded(value, 4);
+    spread[row - 1][column - 1] = valid < count ? null : rounded(std ?? 0, 3);
   }
   const ranks = Array.from({ length: size }, (_, i) => i + 1);
   const { at, text } = numberTicks(size);
@@ -97,7 +103,7 @@ export function matrixHeatmap(entries: ColumnTable, highest: number): Panel | un
     y: ranks,
     z,
     coloraxis: "coloraxis",
-    hover: markup`ranks %{y} and %{x}: %{z:.3f}<extra></extra>`,
+    ...spreadOf(markup`ranks %{y} and %{x}:`, markup``, spread),
   };
   return {
     traces: [trace],
@@ -106,6 +112,18 @@ export function matrixHeatmap(entries: ColumnTable, highest: number): Panel | un
     key,
     grid: false,
   };
+}
+
+/** What is said of a cell: its value and, of several seeds, their standard deviation. */
+function spreadOf(
+  before: Markup,
+  after: Markup,
+  spread: readonly (readonly Value[])[],
+): { customdata?: Value[][]; hover: Markup } {
+  const several = spread.some((line) => line.some((value) => Number(value) > 0));
+  if (!several) return { hover: markup`${before} %{z:.3f}${after}<extra></extra>` };
+  const hover = markup`${before} %{z:.3f} ± %{customdata:.3f}${after}<extra></extra>`;
+  return { customdata: spread.map((line) => [...line]), hover };
 }
 
 /** The top of a colour scale that begins at 0: the largest value, rounded up to a tenth, at least 0.1. */
@@ -210,19 +228,20 @@ function heatmap(
   y: Pick<PanelAxis, "title" | "ticks">,
 ): Panel | undefined {
   if (rows.length === 0) return undefined;
-  const lines = rows.map(([, line]) => new Map(line.map(({ time: t, mean }) => [t, mean])));
+  const lines = rows.map(([, line]) => new Map(line.map((moment) => [moment.time, moment])));
   const all = [...new Set(lines.flatMap((line) => [...line.keys()]))];
   const times = thin(
     all.sort((a, b) => a - b),
     momentsDrawn,
   );
+  const spread = lines.map((line) => times.map((t) => rounded(line.get(t)?.std ?? NaN, 3)));
   const trace: Partial<HeatmapData> & { hover: Markup } = {
     type: "heatmap",
     x: times.map((t) => rounded(t)),
     y: rows.map(([name]) => name),
-    z: lines.map((line) => times.map((t) => rounded(line.get(t) ?? NaN, 4))),
+    z: lines.map((line) => times.map((t) => rounded(line.get(t)?.mean ?? NaN, 4))),
     coloraxis: "coloraxis",
-    hover: markup`%{y}: ${key.title} %{z:.3f} at %{x}<extra></extra>`,
+    ...spreadOf(markup`%{y}: ${key.title}`, markup` at %{x}`, spread),
   };
   return {
     traces: [trace],

@@ -8,6 +8,7 @@ export { banner, bannerText, duration, markdown, type Banner } from "./markdown.
 export { progress, type Progress, type ProgressOptions, type ProgressReport } from "./progress.js";
 export { interruptSignal } from "./interrupt.js";
 export { answerHash, exercise, hashed, nearly, type Exercise, type Judge } from "./exercise.js";
+export { checkpointFromEnvironment, showSpectra } from "./checkpoint.js";
 export { claimsHtml, claimsText, showClaims } from "./claim.js";
 export { save } from "./export.js";
 export { present } from "./present.js";

@@ -108,7 +108,7 @@ export function finalText(
 ): string {
   const steps =
     report.step >= total
-      ? `${grouped(report.step)} ${unit}`
+      ? `${grouped(report.step)} ${report.step === 1 ? unit.replace(/s$/, "") : unit}`
       : `${grouped(report.step)} of ${grouped(total)} ${unit}`;
   const sign = outcome === "done" ? "✓" : "■";
   const why = outcome === "done" ? "" : `, ${printable(outcome)}`;

@@ -2,7 +2,7 @@ import { ConfigError } from "../core/errors.js";
 import { facetsText } from "../core/facets.js";
 import { printable } from "../core/printable.js";
 import type { PaperFigure } from "../paper/figure.js";
-import { amongPlans } from "../paper/index.js";
+import { allPlans, amongPlans, frugal } from "../paper/index.js";
 import { type StoredChoice, storedPlan, type StoredPlan, storedProfile } from "../paper/stored-plan.js";
 import { resultsFolder } from "../store/paths.js";
 import { expand, type Member, type Plan, runPlan } from "../sweep/index.js";
@@ -68,7 +68,8 @@ export async function reproducePlan(plan: Plan, options: PlanReproduction = {}):
   const { retrain = retrainAsked(), backend, ...folders } = options;
   const stored = storedPlan(plan, { ...folders, results: !retrain });
   if (stored.missing.length === 0 || foldersOf(stored).some(isCommitted)) return shown(plan, stored);
-  await carryOut(amongPlans(plan), { ...folders, backend });
+  const others = allPlans(plan.profile ?? "quick");
+  await carryOut(frugal(amongPlans(plan)), { ...folders, others, backend });
   return shown(plan, storedPlan(plan, { ...folders, results: false }));
 }
 
@@ -81,7 +82,10 @@ function isCommitted(folder: string): boolean {
 }
 
 /** Carries out a plan in this process, with its progress as output of the cell. @throws Error if it is interrupted */
-async function carryOut(plan: Plan, options: Omit<PlanReproduction, "retrain" | "onLeftOut">): Promise<void> {
+async function carryOut(
+  plan: Plan,
+  options: Omit<PlanReproduction, "retrain" | "onLeftOut"> & { readonly others: readonly Plan[] },
+): Promise<void> {
   const { name, title = name } = plan;
   const total = expand(plan).length;
   const bar: Progress = progress({ title, total, unit: "members" });

@@ -100,3 +100,39 @@ function augment(start: number, costs: Float64Array, assignment: Assignment, row
     j = before;
   }
 }
+
+/**
+ * The cheapest assignment among those that keep blocks of neighbouring rows together: the rows of a block get the columns of one
+ * block, in any order. Exact: every block is assigned to every other, and then blocks as a whole.
+ * @param costs n x n, row-major
+ * @param blocks sizes of blocks, the largest first, each made of whole ones of the next; none: as `assign`
+ * @returns the column of each row
+ * @throws SpectralError as assign
+ * @example assignInBlocks(costs, 4, [2]) // [3, 2, 0, 1] is possible, [3, 0, 2, 1] is not
+ */
+export function assignInBlocks(
+  costs: Float64Array,
+  n: number,
+  [size = 1, ...smaller]: readonly number[] = [],
+): Int32Array {
+  if (size === 1) return assign(costs, n).columns;
+  const count = n / size;
+  const within: Int32Array[] = [];
+  const totals = new Float64Array(count * count);
+  for (let k = 0; k < totals.length; k++) {
+    const [row, column] = [size * Math.floor(k / count), size * (k % count)];
+    const block = new Float64Array(size * size);
+    for (let i = 0; i < size; i++) {
+      const from = (row + i) * n + column;
+      block.set(costs.subarray(from, from + size), i * size);
+    }
+    const order = assignInBlocks(block, size, smaller);
+    order.forEach((j, i) => (totals[k] += block[i * size + j]));
+    within.push(order);
+  }
+  const columns = new Int32Array(n);
+  assign(totals, count).columns.forEach((to, from) => {
+    within[from * count + to].forEach((j, i) => (columns[size * from + i] = size * to + j));
+  });
+  return columns;
+}

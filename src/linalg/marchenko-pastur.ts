@@ -66,6 +66,30 @@ export function marchenkoPasturMedian(ratio: number): number {
   return 1 + ratio - 2 * root * Math.cos((low + high) / 2);
 }
 
+/** The Tracy-Widom law of real matrices is exceeded here once in a hundred (Johnstone 2001, table 1). */
+const TRACY_WIDOM_99 = 2.02;
+
+/**
+ * What the largest eigenvalue of noise exceeds once in a hundred matrices; above the edge, since matrices are finite:
+ * v (m + 2.02 s) / N, m = (sqrt(N - 1) + sqrt(p))^2, s = sqrt(m) (1 / sqrt(N - 1) + 1 / sqrt(p))^(1/3), p the shorter side
+ * (Johnstone, Annals of Statistics 29, 2001). The variance v is the mean of the eigenvalues that are not above it: `fitNoise`, which
+ * leaves out what is above the edge, finds too small a one where a value of mere noise lies there.
+ * @param eigenvalues of a rows x columns matrix, in any order, at least one
+ * @returns 0 of zeros
+ * @throws SpectrumError unless the sides are whole and one of them is at least 2
+ */
+export function noiseLimit(eigenvalues: ArrayLike<number>, rows: number, columns: number): number {
+  const [longer, shorter] = [Math.max(rows, columns), Math.min(rows, columns)];
+  if (!Number.isInteger(rows) || !Number.isInteger(columns) || shorter < 1 || longer < 2)
+    throw new SpectrumError(
+      `noiseLimit: expected whole sides, one of them 2 or more, found ${rows} x ${columns}`,
+    );
+  const [a, b] = [Math.sqrt(longer - 1), Math.sqrt(shorter)];
+  const spread = (a + b) * Math.cbrt(1 / a + 1 / b);
+  const factor = ((a + b) ** 2 + TRACY_WIDOM_99 * spread) / longer;
+  return factor * bulkMean(Float64Array.from(eigenvalues).sort(), factor);
+}
+
 /**
  * Fits noise to a spectrum. The edge is that of an infinite matrix: one eigenvalue of mere noise may lie just above it.
  *
@@ -88,18 +112,20 @@ export function fitNoise(
   if (wrong >= 0)
     throw new SpectrumError(`fitNoise: expected finite eigenvalues >= 0, found ${rising[wrong]}`);
   const variance =
-    estimate === "median" ? median(rising) / marchenkoPasturMedian(ratio) : bulkMean(rising, ratio);
+    estimate === "median"
+      ? median(rising) / marchenkoPasturMedian(ratio)
+      : bulkMean(rising, marchenkoPasturEdge(ratio));
   const edge = marchenkoPasturEdge(ratio, variance);
   return { variance, edge, above: rising.length - countUpTo(rising, edge) };
 }
 
-/** Starts with all eigenvalues; those above the edge of the last mean leave, until none does. */
-function bulkMean(rising: Float64Array, ratio: number): number {
+/** Starts with all eigenvalues; those above `edge` times the last mean leave, until none does. */
+function bulkMean(rising: Float64Array, edge: number): number {
   for (let count = rising.length; ;) {
     let sum = 0;
     for (let i = 0; i < count; i++) sum += rising[i];
     const variance = sum / count;
-    const inside = countUpTo(rising, marchenkoPasturEdge(ratio, variance));
+    const inside = countUpTo(rising, edge * variance);
     if (inside >= count) return variance;
     count = inside;
   }

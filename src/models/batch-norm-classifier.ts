@@ -1,6 +1,6 @@
 import * as tf from "@tensorflow/tfjs";
 import { crossEntropy } from "../nn/cross-entropy.js";
-import { initialise, type Spec } from "../nn/initialise.js";
+import { initialise, shapesOf, type Spec } from "../nn/initialise.js";
 import type { Model, Parameters } from "../nn/model.js";
 import { batchNorm, batchNormEval } from "../nn/normalisation.js";
 import { classificationMetrics, type ImageTensors } from "./classification.js";
@@ -19,7 +19,9 @@ export function batchNormClassifier(
   specs: readonly Spec[],
   bufferSpecs: readonly Spec[],
   forward: ImageForward,
-): Required<Pick<Model<ImageTensors>, "init" | "initBuffers" | "loss" | "evaluate" | "recalibrate">> {
+): Required<
+  Pick<Model<ImageTensors>, "shapes" | "init" | "initBuffers" | "loss" | "evaluate" | "recalibrate">
+> {
   /** Puts the next running statistics into `running`. */
   const trainLogits = (
     parameters: Parameters,
@@ -35,6 +37,7 @@ export function batchNormClassifier(
     });
 
   return {
+    shapes: shapesOf(specs),
     init: (seed) => initialise(specs, seed),
     initBuffers: (seed) => initialise(bufferSpecs, seed),
     loss(parameters, buffers, { images, labels }) {

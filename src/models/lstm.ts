@@ -3,7 +3,7 @@ import { read } from "../backend/read.js";
 import { editDistance } from "../core/edit-distance.js";
 import { ctcLoss, type Transcripts } from "../nn/ctc.js";
 import { greedyDecode, wordsOf } from "../nn/decoding.js";
-import { initialise } from "../nn/initialise.js";
+import { initialise, shapesOf } from "../nn/initialise.js";
 import { linear, linearSpecs } from "../nn/linear.js";
 import { bidirectionalLstm, DIRECTIONS, GATES, lstmSpecs } from "../nn/lstm.js";
 import type { Contact, ContactSide, Metrics, Model, Parameters, UnitGroup } from "../nn/model.js";
@@ -49,6 +49,7 @@ export function lstm(sizes: LstmSizes = {}): Model<SpeechTensors> {
 
   return {
     name: "lstm",
+    shapes: shapesOf(specs),
     init: (seed) => initialise(specs, seed),
     initBuffers: () => new Map(),
     loss: (parameters, _buffers, batch) => ({ loss: ctcLoss(logits(parameters, batch.features), batch) }),

@@ -1,6 +1,6 @@
 import * as tf from "@tensorflow/tfjs";
 import { crossEntropy } from "../nn/cross-entropy.js";
-import { initialise } from "../nn/initialise.js";
+import { initialise, shapesOf } from "../nn/initialise.js";
 import { linear, linearSpecs } from "../nn/linear.js";
 import type { Contact, Model, Parameters } from "../nn/model.js";
 import { flattenedViews } from "../nn/views.js";
@@ -34,6 +34,7 @@ export function mlp({ inputs, hidden = 256, layers = 4, classes = 10 }: MlpSizes
     ) as tf.Tensor2D;
   return {
     name: "mlp",
+    shapes: shapesOf(specs),
     init: (seed) => initialise(specs, seed),
     initBuffers: () => new Map(),
     loss: (parameters, _buffers, { images, labels }) => ({

@@ -3,7 +3,7 @@ import { read } from "../backend/read.js";
 import { inProjection } from "../nn/attention.js";
 import { countErrors, crossEntropy, crossEntropySum } from "../nn/cross-entropy.js";
 import { embed } from "../nn/embedding.js";
-import { constant, initialise, uniform, type Spec } from "../nn/initialise.js";
+import { constant, initialise, shapesOf, uniform, type Spec } from "../nn/initialise.js";
 import { linear } from "../nn/linear.js";
 import type { Model, Parameters } from "../nn/model.js";
 import { layerNorm } from "../nn/normalisation.js";
@@ -60,6 +60,7 @@ export function modularAddition(sizes: ModularAdditionSizes): Model<AdditionTens
 
   return {
     name: "modularAddition",
+    shapes: shapesOf(specs),
     init: (seed) => initialise(specs, seed),
     initBuffers: () => new Map(),
     loss: (parameters, _buffers, { tokens, targets }) => ({

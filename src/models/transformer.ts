@@ -3,7 +3,7 @@ import { read } from "../backend/read.js";
 import { causalAttention } from "../nn/attention.js";
 import { crossEntropy, crossEntropySum } from "../nn/cross-entropy.js";
 import { embed } from "../nn/embedding.js";
-import { constant, initialise, uniform, type Spec } from "../nn/initialise.js";
+import { constant, initialise, shapesOf, uniform, type Spec } from "../nn/initialise.js";
 import { linear } from "../nn/linear.js";
 import type { Model, Parameters } from "../nn/model.js";
 import { layerNorm } from "../nn/normalisation.js";
@@ -55,6 +55,7 @@ export function transformer(sizes: TransformerSizes): Model<TextTensors> {
 
   return {
     name: "transformer",
+    shapes: shapesOf(specs),
     init: (seed) => initialise(specs, seed),
     initBuffers: () => new Map(),
     loss(parameters, _buffers, batch) {

@@ -6,9 +6,9 @@ import {
   transposedConvolution,
   transposedConvolutionSpecs,
 } from "../nn/convolution.js";
-import { initialise, normal, type Spec } from "../nn/initialise.js";
+import { initialise, normal, shapesOf, type Spec } from "../nn/initialise.js";
 import { linear, linearSpecs } from "../nn/linear.js";
-import type { Contact, MatrixView, Model, Parameters } from "../nn/model.js";
+import type { Contact, MatrixView, Model, Parameters, UnitGroup } from "../nn/model.js";
 import { groupNorm, normSpecs } from "../nn/normalisation.js";
 import { get } from "../nn/parameters.js";
 import { flattenedViews } from "../nn/views.js";
@@ -72,6 +72,7 @@ export function unet(sizes: UnetSizes = {}): Model<DiffusionTensors> & Denoiser 
 
   return {
     name: "unet",
+    shapes: shapesOf(specs),
     init: (seed) => initialise(specs, seed),
     initBuffers: (seed) => initialise(bufferSpecs, seed),
     loss: (parameters, buffers, batch) => ({ loss: loss(parameters, buffers, batch) }),
@@ -86,6 +87,7 @@ export function unet(sizes: UnetSizes = {}): Model<DiffusionTensors> & Denoiser 
     matrices: viewsOf(specs, new Set([...up.map(({ conv }) => `${conv}.weight`), "tconv1.weight"])),
     contacts: contactsOf(channels),
     outputLayer: ["tconv1.weight"],
+    units: unitsOf(down, up, embedding),
   };
 }
 
@@ -188,6 +190,50 @@ function viewsOf(specs: readonly Spec[], transposed: ReadonlySet<string>): Matri
     const [inputs, outputs, height, width] = shapes.get(view.name)!;
     return { ...view, rows: outputs, columns: inputs * height * width, layout: "transposed-convolution" };
   });
+}
+
+/**
+ * The frequencies of the time embedding, each of which gives a sine and a cosine; its units, which every level reads; and the
+ * channels of each level down, with those of the level up that the skip connection adds to them. Channels of one group of a
+ * group normalisation stay together.
+ */
+function unitsOf(down: readonly Level[], up: readonly Level[], embedding: number): UnitGroup[] {
+  const levels = [...down, ...up];
+  const channels = down.map((level, i): UnitGroup => {
+    const added = [level, ...up.filter((_, j) => j === down.length - 2 - i)];
+    const [next, back] = [down[i + 1], up[down.length - 1 - i]];
+    const sizes = new Set(added.map(({ outputs, groups }) => outputs / groups));
+    return {
+      name: level.conv,
+      size: level.outputs,
+      blocks: [...sizes].filter((size) => size > 1).sort((a, b) => b - a),
+      axes: [
+        ...added.flatMap(({ conv, dense, norm, transposed }) => [
+          { parameter: `${conv}.weight`, axis: transposed ? 1 : 0 },
+          ...[`${dense}.weight`, `${dense}.bias`, `${norm}.weight`, `${norm}.bias`].map((parameter) => ({
+            parameter,
+            axis: 0,
+          })),
+        ]),
+        ...(next ? [{ parameter: `${next.conv}.weight`, axis: 1 }] : []),
+        { parameter: `${back?.conv ?? "tconv1"}.weight`, axis: 0 },
+      ],
+    };
+  });
+  const waves = [0, embedding / 2].map((start) => ({ parameter: "time_embed.1.weight", axis: 1, start }));
+  return [
+    { name: "time_embed.0", size: embedding / 2, axes: [{ parameter: FREQUENCIES, axis: 0 }, ...waves] },
+    {
+      name: "time_embed.1",
+      size: embedding,
+      axes: [
+        { parameter: "time_embed.1.weight", axis: 0 },
+        { parameter: "time_embed.1.bias", axis: 0 },
+        ...levels.map(({ dense }) => ({ parameter: `${dense}.weight`, axis: 1 })),
+      ],
+    },
+    ...channels,
+  ];
 }
 
 /**

@@ -50,3 +50,8 @@ export function initialise(specs: readonly Spec[], seed: number): NamedArrays {
     }),
   );
 }
+
+/** The shapes of parameters by name. */
+export function shapesOf(specs: readonly Spec[]): ReadonlyMap<string, readonly number[]> {
+  return new Map(specs.map(({ name, shape }) => [name, shape]));
+}

@@ -31,6 +31,8 @@ export interface Forward {
 export interface Model<Batch> {
   /** Short name for errors and tables: "vgg", "transformer". */
   readonly name: string;
+  /** Shapes of the parameters by name, in the order of `init`: known without drawing them. */
+  readonly shapes: ReadonlyMap<string, readonly number[]>;
   /** Initial parameters, drawn from the streams `init/<parameter name>` of `seed`. A function of `seed` alone. */
   init(seed: number): NamedArrays;
   /** Initial buffers: what a checkpoint holds but no gradient reaches (running statistics, fixed frequencies). */
@@ -105,6 +107,11 @@ export interface UnitGroup {
   readonly name: string;
   /** Number of units. */
   readonly size: number;
+  /**
+   * Sizes of blocks of neighbouring units that stay together (the groups of a group normalisation): whole blocks change places, and
+   * units within a block. The largest first, each made of whole ones of the next. Absent: any unit with any.
+   */
+  readonly blocks?: readonly number[];
   /**
    * Where the units are: entry `start + i` of an axis of a parameter or buffer belongs to unit i; `start` is 0 if it is not given. A
    * parameter may occur several times (the gates of an LSTM).

@@ -4,9 +4,9 @@ import type { Parameters } from "./model.js";
 import { get } from "./parameters.js";
 
 /** PyTorch's default for batch, layer and group normalisation. */
-const EPSILON = 1e-5;
+export const EPSILON = 1e-5;
 /** PyTorch's default: running = 0.9 running + 0.1 batch. */
-const MOMENTUM = 0.1;
+export const MOMENTUM = 0.1;
 
 /** `name.weight` (ones) and `name.bias` (zeros), one of each per channel. */
 export function normSpecs(name: string, channels: number): Spec[] {

@@ -36,7 +36,7 @@ export function axisOf(
  * network's function and the singular values of its matrices as they are. Arrays that are absent are passed over, and those that no group touches
  * are passed through.
  * @param arrays parameters and buffers, or whatever else has their names and shapes
- * @throws SpectralError if an order is not one of the group's units, or the units do not lie in an array
+ * @throws SpectralError if an order is not one of the group's units, or tears one of its blocks; if the units do not lie in an array
  */
 export function permuteUnits(
   groups: readonly UnitGroup[],
@@ -56,9 +56,15 @@ export function permuteUnits(
   return permuted;
 }
 
-function checkOrder({ name, size }: UnitGroup, order: Int32Array): void {
+function checkOrder({ name, size, blocks = [] }: UnitGroup, order: Int32Array): void {
   const seen = new Set(order);
-  if (order.length === size && seen.size === size && order.every((unit) => unit >= 0 && unit < size)) return;
+  const whole =
+    order.length === size && seen.size === size && order.every((unit) => unit >= 0 && unit < size);
+  if (whole) {
+    const torn = blocks.find((block) => order.some((unit, i) => Math.floor(unit / block) !== Math.floor(order[i - (i % block)] / block))); // prettier-ignore
+    if (torn === undefined) return;
+    throw new SpectralError(`units "${name}": expected an order that keeps blocks of ${torn} together, found one that does not`); // prettier-ignore
+  }
   throw new SpectralError(`units "${name}": expected an order of 0 to ${size - 1}, found ${order.length} numbers, ${seen.size} of them different`); // prettier-ignore
 }
 

@@ -1,6 +1,6 @@
 import type { NamedArrays, NdArray } from "../core/array.js";
 import { ConfigError, DataError } from "../core/errors.js";
-import { assign } from "../linalg/assignment.js";
+import { assignInBlocks } from "../linalg/assignment.js";
 import { openRowProducts } from "../linalg/engine.js";
 import type { Model, UnitGroup } from "./model.js";
 import { axisOf, type Permutations, permuteUnits } from "./units.js";
@@ -54,7 +54,7 @@ export function weightMatching(
     for (const group of groups) {
       if (!waiting.delete(group)) continue;
       const touched = [...new Set(group.axes.map(({ parameter }) => parameter))].filter((name) => current.has(name)); // prettier-ignore
-      const { columns: order } = assign(gain(group, current), group.size);
+      const order = assignInBlocks(gain(group, current), group.size, group.blocks);
       if (order.every((unit, i) => unit === i)) continue;
       const moved = permuteUnits([group], current, new Map([[group.name, order]]));
       const raised = innerProduct(touched, a, moved) - innerProduct(touched, a, current);

@@ -22,6 +22,7 @@ export interface AdamWOptions {
 export function adamw(options: AdamWOptions): Optimiser {
   const { learningRate, beta1 = 0.9, beta2 = 0.999, epsilon = 1e-8, weightDecay = 0 } = options;
   return {
+    settings: { name: "AdamW", learningRate, constants: { beta1, beta2, epsilon, weightDecay } },
     init: (parameters) => ({
       count: 0,
       slots: new Map(

@@ -7,7 +7,9 @@ import type { Optimiser } from "./optimiser.js";
  * The factor is PyTorch's: min(1, maxNorm / (norm + 1e-6)).
  */
 export function clipByGlobalNorm(maxNorm: number, inner: Optimiser): Optimiser {
+  const { settings } = inner;
   return {
+    settings: { ...settings, constants: { ...settings.constants, clipNorm: maxNorm } },
     init: inner.init,
     scalars: inner.scalars,
     update(gradients, state, parameters, scalars) {

@@ -15,6 +15,7 @@ export type NormsAt = (step: number) => ReadonlyMap<string, number>;
  */
 export function heldNorms(names: readonly string[], normsAt: NormsAt, inner: Optimiser): Optimiser {
   return {
+    settings: inner.settings,
     init: inner.init,
     scalars(step, count) {
       const norms = normsAt(step + 1);

@@ -12,6 +12,7 @@ import type { Optimiser } from "./optimiser.js";
  */
 export function masked(masks: Parameters, inner: Optimiser): Optimiser {
   return {
+    settings: inner.settings,
     init: inner.init,
     scalars: inner.scalars,
     update(gradients, state, parameters, scalars) {

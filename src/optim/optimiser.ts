@@ -16,6 +16,15 @@ export interface OptimiserState {
   readonly slots: ReadonlyMap<string, Tensor>;
 }
 
+/** What an optimiser is, for tables and figures; it computes with the same numbers. */
+export interface OptimiserSettings {
+  /** "AdamW", "SGD". */
+  readonly name: string;
+  readonly learningRate: Schedule;
+  /** Every other number that it has, by the name of its option: beta1, momentum, weightDecay, clipNorm. */
+  readonly constants: Readonly<Record<string, number>>;
+}
+
 /**
  * A pair of pure functions, composed by wrapping (as in optax): `clipByGlobalNorm(1, adamw({...}))`.
  * `update` makes new tensors and disposes none; the training loop disposes the old parameters, slots and gradients.
@@ -23,6 +32,7 @@ export interface OptimiserState {
  * is the same operations on the same shapes every time (which is what recording a step needs).
  */
 export interface Optimiser {
+  readonly settings: OptimiserSettings;
   init(parameters: Parameters): OptimiserState;
   /** The numbers of the update that follows `step` updates of the run and `count` of the state; always as many. */
   scalars(step: number, count: number): readonly number[];

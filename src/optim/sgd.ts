@@ -16,6 +16,7 @@ export interface SgdOptions {
 /** Stochastic gradient descent with momentum as PyTorch computes it. Slots: `v/<parameter>`. */
 export function sgd({ learningRate, momentum = 0, weightDecay = 0 }: SgdOptions): Optimiser {
   return {
+    settings: { name: "SGD", learningRate, constants: { momentum, weightDecay } },
     init: (parameters) => ({
       count: 0,
       slots: new Map([...parameters].map(([name, p]) => [`v/${name}`, tf.zeros(p.shape)])),

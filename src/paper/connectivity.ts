@@ -11,6 +11,7 @@ import { markup } from "../figures/markup.js";
 import type { PanelAxis, Ticks } from "../figures/panels.js";
 import type { TimeAxis } from "../figures/time.js";
 import { type Column, columnsOf } from "./columns.js";
+import { apartFromDiverged } from "./diverged.js";
 import { shownMatrix } from "./shown.js";
 
 /** What figures 11 to 13 are drawn from. */
@@ -121,7 +122,7 @@ export function connectivityColumns(
     const { note } = shownMatrix(String(task), matrices);
     return note === undefined ? [] : [`${title}: ${note}.`];
   });
-  return { columns, present, notes: [...notes, ...shown] };
+  return { columns, present, notes: [...notes, ...shown, ...apartFromDiverged(runs).notes] };
 }
 
 /**

@@ -49,7 +49,10 @@ function runsOf({ name }: Task, profile: ProfileName): DecayRuns {
   return profile === "quick" ? quick[name] : paper[name];
 }
 
-const seedsOf = (profile: ProfileName): readonly number[] => (profile === "quick" ? [0] : PAPER_SEEDS);
+/** What makes a task's runs small enough for the quick profile of several; of larger profiles nothing. */
+export const smallerSet = (task: Task, profile: ProfileName): DecayRuns["set"] => runsOf(task, profile).set;
+
+export const seedsOf = (profile: ProfileName): readonly number[] => (profile === "quick" ? [0] : PAPER_SEEDS);
 
 /**
  * The runs of figures 6, 7 and 14: each of the four tasks with each decay; those that the arms below start from keep their
@@ -66,7 +69,8 @@ export function decayPlan(name: string, title: string, profile: ProfileName): Pl
       ...(set && { set }),
     });
     const others = decays.filter((decay) => decay !== 0 && decay !== arms);
-    return [{ ...group(task.name, [0, arms]), keep: ["0"] }, group(`${task.name}-others`, others)];
+    const kept = (own: string, decay: number): RunGroup => ({ ...group(own, [decay]), keep: ["0"] });
+    return [kept(task.name, 0), kept(`${task.name}-decay`, arms), group(`${task.name}-others`, others)];
   });
   return { name, title, profile, runs };
 }

@@ -27,9 +27,8 @@ export interface PaperFigure {
   readonly settings?: readonly string[];
   /** The runs and studies that it is drawn from, where these are more than the settings of tasks. */
   plan?(profile: ProfileName): Plan;
-  /** Whether it shows runs that diverged (`RunRecord.diverged`): then `draw` is given these too. Default false. */
-  readonly showsDiverged?: boolean;
   /**
+   * @param runs those of its plan that diverged (`RunRecord.diverged`) may be among them: the figure says so of each
    * @param studies those of its plan that are stored; none where it has no plan
    * @throws DataError if runs and studies do not hold what the figure shows
    */

@@ -24,6 +24,7 @@ import type { ProfileName } from "../tasks/task.js";
 import type { Claim } from "./claim.js";
 import { magnitudeKeepsMore, touchedBy } from "./claims/figure10.js";
 import { dataNotes } from "./experiments.js";
+import { apartFromDiverged } from "./diverged.js";
 import { type Drawn, expectRuns, type PaperFigure } from "./figure.js";
 import { PAPER_SEEDS } from "./stored.js";
 
@@ -105,12 +106,13 @@ export interface MaskTables {
  * @throws DataError without runs or studies, or if no mask has data for all panels
  */
 export function drawFigure10(runs: readonly FacetedRun[], studies: readonly FacetedStudy[]): Drawn {
-  expectRuns("Figure 10", runs);
-  const tables = tablesOf(runs, studies);
+  const { finished, notes } = apartFromDiverged(runs);
+  expectRuns("Figure 10", finished);
+  const tables = tablesOf(finished, studies);
   const edits = editsOf(tables.metrics);
   return {
     name: "figure10",
-    figure: plotFigure10(tables, { notes: dataNotes(runs) }),
+    figure: plotFigure10(tables, { notes: [...dataNotes(finished), ...notes] }),
     tables: { ...tables },
     claims: claimsOf(tables, edits),
   };
@@ -151,7 +153,7 @@ function tablesOf(runs: readonly FacetedRun[], studies: readonly FacetedStudy[])
   }
   const rowsOf = (own: readonly FacetedStudy[]): ColumnTable =>
     withFacets(studyTable(own.map(({ study }) => study)), own);
-  const shown = matrixShown(rowsOf(masked));
+  const shown = maskedMatrix(rowsOf(masked));
   return {
     metrics: metricsTable(known),
     matrices: squares(studyArrays(masked, "agreement-matrix/", (name) => name === shown)),
@@ -161,8 +163,12 @@ function tablesOf(runs: readonly FacetedRun[], studies: readonly FacetedStudy[])
   };
 }
 
-/** The paper's matrix, "conv 3" counted from 0 with the poolings; of a shorter network the one at its relative depth. */
-function matrixShown(scores: ColumnTable): string {
+/**
+ * The matrix whose agreement figure 10 shows: the paper's "conv 3", counted from 0 with the poolings; of a shorter network the one at
+ * its relative depth.
+ * @param scores a row for each matrix: matrix, depth
+ */
+export function maskedMatrix(scores: ColumnTable): string {
   const names = scores.orderby("depth").dedupe("matrix").array("matrix") as string[];
   const paper = "layers.3.conv.weight";
   return names.includes(paper) ? paper : (names[Math.round((names.length - 1) / 6)] ?? "");

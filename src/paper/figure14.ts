@@ -15,7 +15,6 @@ export const figure14: PaperFigure = {
   title: "Training loss of full and pruned networks with more and more weight decay",
   tasks: FOUR_TASKS,
   settings: [],
-  showsDiverged: true,
   plan: (profile) => decayPlan("figure14", figure14.title, profile),
   draw: drawFigure14,
 };

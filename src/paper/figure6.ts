@@ -15,7 +15,6 @@ export const figure6: PaperFigure = {
   title: "Spectra and effective rank with more and more weight decay",
   tasks: FOUR_TASKS,
   settings: [],
-  showsDiverged: true,
   plan: (profile) => decayPlan("figure6", figure6.title, profile),
   draw: drawFigure6,
 };

@@ -14,7 +14,6 @@ export const figure7: PaperFigure = {
   title: "Alignment of neighbouring layers with more and more weight decay",
   tasks: FOUR_TASKS,
   settings: [],
-  showsDiverged: true,
   plan: (profile) => decayPlan("figure7", figure7.title, profile),
   draw: drawFigure7,
 };

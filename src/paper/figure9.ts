@@ -11,6 +11,7 @@ import type { Plan, RunGroup } from "../sweep/plan.js";
 import type { ProfileName } from "../tasks/task.js";
 import { topSettlesFirst } from "./claims/figure9.js";
 import { type ColumnOptions, columnsOf, drawColumns, FOUR_TASKS } from "./columns.js";
+import { apartFromDiverged } from "./diverged.js";
 import { type Drawn, expectRuns, type PaperFigure } from "./figure.js";
 import { PAPER_SEEDS } from "./stored.js";
 
@@ -69,17 +70,18 @@ export function planFigure9(profile: ProfileName): Plan {
  * @throws DataError without runs, or without studies
  */
 export function drawFigure9(runs: readonly FacetedRun[], studies: readonly FacetedStudy[]): Drawn {
-  expectRuns("Figure 9", runs);
+  const { finished, notes: lost } = apartFromDiverged(runs);
+  expectRuns("Figure 9", finished);
   const own = studies.filter(({ study }) => study.record.kind === "stability");
   if (own.length === 0)
     throw new DataError("Figure 9: expected at least one study of kind stability, found none");
-  const known = runs.map(({ run, facets }) => faceted(run, { setting: facets.setting ?? null }));
+  const known = finished.map(({ run, facets }) => faceted(run, { setting: facets.setting ?? null }));
   const { columns, present, notes } = columnsOf(known, "matrix");
   const tables = {
     agreement: studyArrays(own, "agreement/"),
     scores: withFacets(studyTable(own.map(({ study }) => study)), own),
   };
-  const figure = plotFigure9(tables, { columns, notes });
+  const figure = plotFigure9(tables, { columns, notes: [...notes, ...lost] });
   return {
     name: "figure9",
     figure,

@@ -20,6 +20,7 @@ import { figure11 } from "./figure11.js";
 import { figure12 } from "./figure12.js";
 import { figure13 } from "./figure13.js";
 import { figure14 } from "./figure14.js";
+import { universalityPlan } from "./universality.js";
 
 export { drawFigure1 } from "./figure1.js";
 export { drawFigure2 } from "./figure2.js";
@@ -38,6 +39,8 @@ export { drawFigure14, figure14 } from "./figure14.js";
 export { alignedTable, dataPartsTable, drawComponents } from "./beyond-connectivity.js";
 export { connectivityPlan } from "./connectivity-plan.js";
 export { drawPrediction } from "./prediction.js";
+export { drawNoise } from "./noise.js";
+export { drawUniversality, universalityPlan } from "./universality.js";
 export { drawDecayArms } from "./decay-arms.js";
 export { decayArmsPlan, decayPlan } from "./decay-plan.js";
 
@@ -66,6 +69,7 @@ export const PLANS: Readonly<Record<string, (profile: ProfileName) => Plan>> = {
   ),
   connectivity: (profile) => connectivityPlan("connectivity", profile),
   "decay-arms": decayArmsPlan,
+  universality: universalityPlan,
 };
 
 /** A plan whose trunks keep what every plan of its profile reads of them (`PLANS`), so that one trains for all. */
@@ -75,6 +79,17 @@ export function amongPlans(plan: Plan): Plan {
     plan,
     Object.values(PLANS).map((planOf) => planOf(profile)),
   );
+}
+
+/** A plan whose runs are transient in the paper profile: all weights that are read there would take hundreds of gigabytes. */
+export function frugal(plan: Plan): Plan {
+  if (plan.profile !== "paper") return plan;
+  return { ...plan, runs: plan.runs.map((group) => ({ ...group, transient: true })) };
+}
+
+/** Every plan of a profile: those that may have runs of another one (`Others`). */
+export function allPlans(profile: ProfileName): readonly Plan[] {
+  return Object.values(PLANS).map((planOf) => frugal(planOf(profile)));
 }
 
 /** The figure of a number. @throws ConfigError if there is none */

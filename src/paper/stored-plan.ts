@@ -3,10 +3,10 @@ import { studyNamed } from "../analysis/index.js";
 import { studyIdentity } from "../analysis/study.js";
 import { faceted, type FacetedRun } from "../analysis/tables.js";
 import type { Facets } from "../core/facets.js";
-import { at, type Moment, stepsOf } from "../core/time.js";
 import { warnOnce } from "../store/folder.js";
 import { resultsFolder, runsFolder, studiesFolder, studyResultsFolder } from "../store/paths.js";
 import { originAt } from "../store/record.js";
+import { stepIn } from "../store/record-clock.js";
 import type { RunReader } from "../store/stored-run.js";
 import { findStudy, type StudyReader, verifyStudy } from "../store/study.js";
 import { unlessDamaged } from "../store/find-runs.js";
@@ -127,7 +127,9 @@ class FoundRuns {
     const request = this.#requestOf(member);
     if ((from && !trunk) || (from?.edit !== undefined && edit === undefined)) return undefined;
     const { memory } = from ?? {};
-    const origin = from && originAt({ run: trunk!.record.id, step: stepIn(trunk!, from.at), edit, memory });
+    const step = from && stepIn(trunk!.record, from.at);
+    if (from && step === undefined) return undefined; // the trunk ended before
+    const origin = from && originAt({ run: trunk!.record.id, step: step!, edit, memory });
     const data = this.#data.get(member.task);
     const run = preferred(candidatesOf(runs, request, this.onLeftOut, origin), data);
     return data === undefined || run?.record.data.fingerprint === data ? run : undefined;
@@ -170,12 +172,6 @@ class FoundRuns {
   }
 }
 
-/** A moment of a finished run in optimiser steps. */
-function stepIn({ record: { step = 0, epoch = 0 } }: RunReader, moment: Moment): number {
-  const clock = { stepsPerEpoch: Math.round(step / epoch), totalSteps: step };
-  return stepsOf(at(moment), clock)[0];
-}
-
 /** The stored study of a member; undefined if it, or a run that it reads, is not there. */
 function studyOf(
   { kind, set, inputs }: StudyMember,
@@ -186,9 +182,9 @@ function studyOf(
   const read = inputs.flatMap(({ member, at: moment, edit: text }) => {
     const run = found.run(member);
     const edit = text === undefined ? undefined : found.edit(text);
-    if (!run || (text !== undefined && edit === undefined)) return [];
-    const weights = () => run.readWeights(stepIn(run, moment));
-    return [{ run, step: stepIn(run, moment), ...(edit !== undefined && { edit }), weights }];
+    const step = run && stepIn(run.record, moment);
+    if (run === undefined || step === undefined || (text !== undefined && edit === undefined)) return [];
+    return [{ run, step, ...(edit !== undefined && { edit }), weights: () => run.readWeights(step) }];
   });
   if (read.length < inputs.length) return undefined;
   const identity = studyIdentity({ kind: studyNamed(kind), inputs: read, set });

@@ -134,13 +134,18 @@ export function measuredOtherwise({ record }: RunReader, request: RunRequest): s
 /**
  * The finished runs that a figure can be drawn from, of every task, setting and seed that is stored: trained here, else
  * results that came with the repository. The seeds of one setting are on equal data.
+ * @param results whether these are looked through too; default true
  */
 export function storedRuns(
   { tasks, settings }: PaperFigure,
   profile: ProfileName,
-  { runs = runsFolder(), seeds = PAPER_SEEDS }: { runs?: string; seeds?: readonly number[] } = {},
+  {
+    runs = runsFolder(),
+    results = true,
+    seeds = PAPER_SEEDS,
+  }: { runs?: string; results?: boolean; seeds?: readonly number[] } = {},
 ): FacetedRun[] {
-  const roots = [runs, resultsFolder()];
+  const roots = results ? [runs, resultsFolder()] : [runs];
   return tasks.flatMap((task) => {
     const finished = finishedRuns(roots, task);
     return requestsOf(task, { profile, settings, seeds: [seeds[0]] }).flatMap((request) => {

@@ -20,10 +20,13 @@ export async function openTensorFile(path: string): Promise<TensorFile> {
   return safetensorsFile(path);
 }
 
+/** What a file is by its first bytes, where these are not the length and the brace of a safetensors header. */
 function formatAt(path: string): string | undefined {
   const file = openFile(path);
   try {
     const start = Buffer.from(file.read(0, Math.min(file.size, 512)));
+    // A header of 640 bytes begins as a pickle does, one of 123 as JSON.
+    if (start[8] === 0x7b && start.readBigUInt64LE(0) <= BigInt(file.size - 8)) return undefined;
     return start.toString("latin1", 257, 262) === "ustar" ? "tar" : formatOf(start)?.name;
   } finally {
     file.close();

@@ -120,6 +120,8 @@ export interface RunRecord extends FolderRecord, Omit<RunIdentity, "data"> {
   readonly fillings?: readonly Filling[];
   /** Of a branch that is held at another run's norms: what those were when it was begun. */
   readonly norms?: HeldNorms;
+  /** Steps whose weights a sweep let go of, once all that read them was finished. */
+  readonly released?: readonly number[];
   /** Updates made when a loss or a weight was first found NaN or infinite; absent unless that ended it. */
   readonly diverged?: number;
   /** The most memory that the processes that trained it held, in bytes (resident; whatever else they did included). */
@@ -184,6 +186,7 @@ export const RUN: FolderKind = {
       }),
     ),
     "norms?": fields({ run: nameRule, steps: list(whole()), hash: nameRule }),
+    "released?": list(whole()),
     "diverged?": whole(),
     "peakMemory?": finite(0),
   },

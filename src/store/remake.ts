@@ -3,10 +3,28 @@ import type { RunRecord } from "./record.js";
 /**
  * The command that trains a stored run again, as its record says what it was trained as: fields that only say what is
  * measured are the task's own.
- * @param keeping how many leading singular vectors it is to keep besides
+ * @param keeping how many leading singular vectors, and the weights of which moments, it is to keep besides
  */
-export function commandToRemake(record: RunRecord, keeping: { readonly vectors?: number } = {}): string {
-  return trainCommand(record.task, [...optionsOf(record), ["vectors", keeping.vectors], ["retrain", true]]);
+export function commandToRemake(
+  record: RunRecord,
+  { keep, vectors }: { readonly keep?: string; readonly vectors?: number } = {},
+): string {
+  const kept: [string, unknown][] = [
+    ["keep", keep],
+    ["vectors", vectors],
+  ];
+  return trainCommand(record.task, [...optionsOf(record), ...kept, ["retrain", true]]);
+}
+
+/**
+ * What to do about a step of a stored run whose weights were not kept, for the end of an error: the command that trains it again and
+ * keeps them, and those that it has. Of a run that is not finished, or was never there, nothing.
+ * @param kept steps whose weights it has
+ */
+export function howToKeep(record: RunRecord, kept: readonly number[], step: number): string {
+  if (record.status !== "finished" || step > (record.step ?? 0)) return "";
+  const moments = [...new Set([...kept, step])].sort((a, b) => a - b).map((one) => `${one}it`);
+  return `; train it again with: ${commandToRemake(record, { keep: moments.join(",") })}`;
 }
 
 /** The command that measures more of a stored run: from its kept weights, or by going on with it. */

@@ -5,6 +5,7 @@ import { ConfigError, StoreError } from "../core/errors.js";
 import { findRuns } from "./find-runs.js";
 import { resultsFolder, runsFolder } from "./paths.js";
 import { recordPath } from "./record.js";
+import { commandToRemake, howToKeep } from "./remake.js";
 import { isResult, readResult } from "./results.js";
 import { readRun, type RunReader } from "./stored-run.js";
 
@@ -83,5 +84,14 @@ function notKept(found: readonly RunReader[], step: number): StoreError {
   const instead =
     kept.length > 0 ? `those of step ${kept.join(", ")}` : "none at all (committed results hold none)";
   const where = found.map(({ folder }) => folder).join(" and ");
-  return new StoreError(`run ${where}: expected kept weights of step ${step}, found ${instead}`);
+  const gone = found.find(({ record }) => record.released?.includes(step));
+  if (gone) {
+    const again = commandToRemake(gone.record, { keep: `${step}it`, vectors: gone.record.coverage.vectors });
+    return new StoreError(
+      `run ${where}: expected kept weights of step ${step}, found that a sweep let go of them once all that read them was ` +
+        `finished; they are made again with: ${again}`,
+    );
+  }
+  const todo = howToKeep(found[0].record, kept, step);
+  return new StoreError(`run ${where}: expected kept weights of step ${step}, found ${instead}${todo}`);
 }

@@ -1,6 +1,6 @@
 import { join } from "node:path";
 import type { NamedArrays } from "../core/array.js";
-import { DataError } from "../core/errors.js";
+import { DamagedError, DataError, StoreError } from "../core/errors.js";
 import { currentRecord, rowsOf } from "./folder.js";
 import { RUN, type RunRecord } from "./record.js";
 import type { Row } from "./rows.js";
@@ -25,7 +25,7 @@ export interface RunReader {
   readArrays(step: number, names?: readonly string[]): NamedArrays;
   /** Steps whose weights were kept for analyses, rising. */
   weightSteps(): readonly number[];
-  /** Weights at a step, under PyTorch's names. @throws DataError if they are missing or damaged */
+  /** Weights at a step, under PyTorch's names. @throws DataError if they are missing or damaged; StoreError if they were let go of meanwhile */
   readWeights(step: number): NamedArrays;
   /** Steps of which the optimiser's memory was kept, rising: those of the weights, but for the first and last step. */
   memorySteps(): readonly number[];
@@ -94,6 +94,15 @@ export function readerOf(
     );
   };
   const read = (place: Place, step: number, names?: readonly string[]): Safetensors => {
+    try {
+      return readStated(place, step, names);
+    } catch (error) {
+      if (error instanceof DamagedError && place !== "steps" && releasedNow(folder, step))
+        throw new StoreError(`${stepFile(places[place], step)}: a sweep let go of these weights meanwhile`);
+      throw error;
+    }
+  };
+  const readStated = (place: Place, step: number, names?: readonly string[]): Safetensors => {
     const { files } = record();
     if (!files) return readSafetensors(stepFile(places[place], step), names);
     const parts = filesOf(place, step, files).map((name) => {
@@ -117,6 +126,11 @@ export function readerOf(
     memorySteps: () => stepsOf("moments"),
     readMemory: (step) => (stepsOf("moments").includes(step) ? read("moments", step) : undefined),
   };
+}
+
+/** Whether a run has let go of the weights of a step by now, whatever its record said when it was opened. */
+function releasedNow(folder: string, step: number): boolean {
+  return currentRecord<RunRecord>(RUN, folder).released?.includes(step) ?? false;
 }
 
 /** The arrays of several files, a later one's in place of an earlier one's of the same name. @throws DataError */

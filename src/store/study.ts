@@ -227,7 +227,15 @@ export function readStudy(folder: string): StudyReader {
   if (!isResult(folder)) return study;
   const valid = (place: string): boolean => !place.includes("/");
   const packed = openPacked(folder, record.files, { valid, noun: "part", example: "matrix%2Fa/agreement/a" });
-  return { ...study, readArrays: (part, names) => packed.read(placeOf(part), names) };
+  return {
+    ...study,
+    readArrays(part, names) {
+      const place = placeOf(part);
+      const none = names === undefined && !packed.names.has(place);
+      if (none && study.rows().some((row) => String(row.part) === part)) return new Map(); // its arrays were left out
+      return packed.read(place, names);
+    },
+  };
 }
 
 /**

@@ -36,6 +36,8 @@ export interface RunMember {
   readonly keep: readonly Moment[];
   readonly probes?: readonly string[];
   readonly vectors?: number;
+  /** Its weights are let go of once all that is made from them is finished. */
+  readonly transient?: boolean;
   /** Names of members that are finished before this one begins. */
   readonly needs: readonly string[];
 }
@@ -95,7 +97,19 @@ export function expand(plan: Plan): readonly Member[] {
       checkCount(plan, runs.length + studies.length);
     }
   }
-  return [...withReads(runs, studies), ...studies];
+  return [...withReads(runs, studies), ...toldApart(studies)];
+}
+
+/** Studies of several groups that have one name: what they are computed with is added to it. Equal ones are one. */
+function toldApart(studies: readonly StudyMember[]): readonly StudyMember[] {
+  const byName = groupBy(studies, ({ name }) => name);
+  const named = studies.map((study) => {
+    const { name, kind, set, inputs } = study;
+    if (byName.get(name)!.length === 1) return study;
+    const parameters = Object.entries(set).map(([key, value]) => `${key}=${String(value)}`);
+    return { ...study, name: nameOfStudy(kind, parameters, inputs) };
+  });
+  return [...new Map(named.map((study) => [study.name, study])).values()];
 }
 
 function checkCount({ name }: Plan, count: number): void {
@@ -152,7 +166,7 @@ interface RunChoice {
 }
 
 function runOf({ group, plan, groups, trunk, chosen, parts }: RunChoice): RunMember {
-  const { name, task, from, grid = {}, keep = [], probes, vectors } = group;
+  const { name, task, from, grid = {}, keep = [], probes, vectors, transient } = group;
   const set = {
     ...group.set,
     ...(Object.fromEntries(Object.keys(grid).map((key) => [key, chosen[key]])) as RunMember["set"]),
@@ -206,6 +220,7 @@ function runOf({ group, plan, groups, trunk, chosen, parts }: RunChoice): RunMem
     keep: [...new Set(keep)],
     ...(probes && { probes }),
     ...(vectors !== undefined && { vectors }),
+    ...(transient && { transient }),
     needs: [...new Set(needs)],
   };
 }
@@ -257,7 +272,7 @@ function studyOf(
       .replaceAll(/\{(\d+)\}/g, (_, place: string) => `{${members[Number(place) - 1].name}}`);
     return { member: members[i].name, at, ...(text !== undefined && { edit: text }) };
   });
-  const name = [kind, ...parts].join(" ") + ": " + read.map(inputText).join(", ");
+  const name = nameOfStudy(kind, parts, read);
   const common = Object.entries(members[0].facets).filter(
     ([key, value]) => key !== "member" && members.every(({ facets }) => facets[key] === value),
   );
@@ -272,8 +287,13 @@ function studyOf(
   };
 }
 
+/** "barrier points=5: branch/seed=0@end, branch/seed=1@end" */
+function nameOfStudy(kind: string, parts: readonly string[], inputs: readonly MemberInput[]): string {
+  return `${[kind, ...parts].join(" ")}: ${inputs.map(inputText).join(", ")}`;
+}
+
 /** "branch/seed=0@end+magnitude:0.05" */
-function inputText({ member, at, edit }: MemberInput): string {
+export function inputText({ member, at, edit }: MemberInput): string {
   return `${member}@${at}${edit === undefined ? "" : `+${edit}`}`;
 }
 

@@ -10,11 +10,11 @@ import { type RunProgress, runTask } from "../tasks/run.js";
 import { parseEdit } from "../train/edits/edit.js";
 import { expand, type Member, type RunMember, type StudyMember } from "./expand.js";
 import type { Plan } from "./plan.js";
-import { type Resolver, resolverOf, type SweepFolders } from "./resolve.js";
+import { type Others, type Resolver, resolverOf, type SweepFolders } from "./resolve.js";
 import { type Executor, type MemberResult, schedule, type SweepProgress } from "./schedule.js";
 import { studyWords } from "./words.js";
 
-export interface PlanOptions extends SweepFolders {
+export interface PlanOptions extends SweepFolders, Others {
   /** A backend's name; default the best one. */
   readonly backend?: string;
   readonly svd?: EngineName;

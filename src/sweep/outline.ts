@@ -1,7 +1,10 @@
 import { ConfigError } from "../core/errors.js";
 import type { Config } from "../core/config.js";
+import type { Clock } from "../core/time.js";
 import type { DataName } from "../data/sources.js";
-import type { Opened, Task } from "../tasks/task.js";
+import { type DescribedRun, describeRun } from "../tasks/run.js";
+import type { Choice, Opened, Task } from "../tasks/task.js";
+import { clockOf } from "../train/loop.js";
 
 /** The sizes of a public set, as far as steps and networks depend on them. */
 interface Sizes {
@@ -74,4 +77,19 @@ export async function openOutline(
     },
   };
   return outline as Opened;
+}
+
+/** An experiment on data of which only the sizes are known, and its steps. */
+export interface OutlinedExperiment extends DescribedRun {
+  readonly clock: Clock;
+}
+
+/**
+ * The experiment of a choice, as `openOutline` opens its data: what it is made of can be read, and nothing computed.
+ * @throws ConfigError
+ */
+export async function outlinedExperiment(task: Task, choice: Choice): Promise<OutlinedExperiment> {
+  const open: Task["open"] = (config, seed) => openOutline(task, config, seed);
+  const described = await describeRun({ ...choice, task: { ...task, open } });
+  return { ...described, clock: clockOf(described.experiment) };
 }

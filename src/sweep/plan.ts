@@ -75,6 +75,11 @@ export interface RunGroup {
   readonly probes?: readonly string[];
   /** How many leading singular vectors of every matrix are kept whenever spectra are measured; default none, or what studies need. */
   readonly vectors?: number;
+  /**
+   * Weights, with the optimiser's memory, are let go of once everything that is made from them is finished, in this plan and in
+   * others that have the same runs: all of a branch, all but the last ones of another run. Default false: they are kept.
+   */
+  readonly transient?: boolean;
   readonly from?: BranchPoint;
   /**
    * What is done to the weights first (`parseEdit`); null: nothing. Default [null]; only with `from`. `{order}` stands for
@@ -171,6 +176,7 @@ const runGroupRule: Rule = only({
   "keep?": list(momentRule, 1000),
   "probes?": some(text(100), 100),
   "vectors?": whole(1),
+  "transient?": flag,
   "from?": only({ group: nameRule, at: some(momentRule), "memory?": flag }),
   "edits?": some(orNone(text(10_000))),
   "orders?": some(whole()),
@@ -232,13 +238,20 @@ export function joined(plans: readonly Plan[]): Plan {
       .join("-")
       .slice(0, 100),
     profile: first.profile,
-    runs: plans.flatMap((plan) => plan.runs.map((group) => renamed(plan, group))),
-    studies: plans.flatMap((plan) =>
-      (plan.studies ?? []).map((study) => ({
-        ...study,
-        inputs: study.inputs.map((input) => ({ ...input, group: within(plan, input.group) })),
-      })),
-    ),
+    runs: plans.flatMap((plan) => prefixed(plan).runs),
+    studies: plans.flatMap((plan) => prefixed(plan).studies ?? []),
+  };
+}
+
+/** A plan whose groups have its name in front of theirs. */
+export function prefixed(plan: Plan): Plan {
+  return {
+    ...plan,
+    runs: plan.runs.map((group) => renamed(plan, group)),
+    studies: (plan.studies ?? []).map((study) => ({
+      ...study,
+      inputs: study.inputs.map((input) => ({ ...input, group: within(plan, input.group) })),
+    })),
   };
 }
 

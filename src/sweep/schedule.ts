@@ -4,6 +4,7 @@ import type { RunRecord } from "../store/record.js";
 import type { Member } from "./expand.js";
 import { Eta } from "./eta.js";
 import type { Resolver } from "./resolve.js";
+import { letGo, Releases } from "./release.js";
 import { type MemberState, stateOf } from "./state.js";
 import { retrainCommand } from "./words.js";
 
@@ -34,8 +35,11 @@ export interface MemberResult {
 
 /** Something that a sweep says while it goes on. */
 export interface SweepProgress {
-  /** "started", "elsewhere": another process works on it and is waited for; "working": at a step; or how it ended. */
-  readonly what: "started" | "elsewhere" | "working" | Ending;
+  /**
+   * "started", "elsewhere": another process works on it and is waited for; "working": at a step; how it ended; or "released": it is
+   * finished, and so is all that is made from its weights, which are let go of (or stay, with why).
+   */
+  readonly what: "started" | "elsewhere" | "working" | "released" | Ending;
   readonly member: Member;
   readonly state: MemberState;
   /** Members that have ended, and all of them. */
@@ -63,7 +67,8 @@ const MOST_STARTS = 2;
 /**
  * Carries out the members of a sweep: each once all that it needs is finished, at most `jobs` at once, those first that
  * come first. What is finished is reused; what another process works on is waited for; what fails stops only those that
- * need it. Nothing is written but by the members themselves: killed at any moment and begun anew, it goes on.
+ * need it. Transient runs let go of their weights as soon as all that is made from them is finished. Nothing else is written but by
+ * the members themselves: killed at any moment and begun anew, it goes on.
  * @returns how each member ended, in their order
  * @throws ConfigError, DataError if data cannot be opened: then no member that is worked on is left behind
  */
@@ -80,6 +85,7 @@ export async function* schedule(
   const elsewhere = new Map<string, MemberState>();
   const starts = new Map<string, number>();
   const eta = new Eta(resolver, jobs);
+  const releases = await Releases.of(resolver);
   const progress = (
     what: SweepProgress["what"],
     member: Member,
@@ -89,10 +95,16 @@ export async function* schedule(
     const common = { done: results.size, total: members.length, etaSeconds: eta.seconds(results) };
     return { what, member, state, ...common, ...more };
   };
-  const end = (result: MemberResult): SweepProgress => {
-    results.set(result.member.name, result);
-    elsewhere.delete(result.member.name);
-    return progress(result.ending, result.member, result.state, { why: result.why });
+  const end = async function* (result: MemberResult): AsyncGenerator<SweepProgress> {
+    const { member, ending, state, why } = result;
+    results.set(member.name, result);
+    elsewhere.delete(member.name);
+    yield progress(ending, member, state, { why });
+    for (const run of releases.after(member)) {
+      const { released, why: kept } = await letGo(run, resolver);
+      if (released || kept !== undefined)
+        yield progress("released", run, await stateOf(run, resolver), { why: kept });
+    }
   };
 
   try {
@@ -103,14 +115,14 @@ export async function* schedule(
         const waits = member.needs.map((name) => results.get(name));
         const failed = waits.find((need) => need?.ending === "failed" || need?.ending === "waiting");
         if (failed) {
-          yield end({ member, ending: "waiting", state: { standing: "unknown" }, why: waitingText(failed) });
+          yield* end({ member, ending: "waiting", state: { standing: "unknown" }, why: waitingText(failed) });
           continue;
         }
         if (!waits.every((need) => need && DONE.includes(need.ending))) continue;
         const state = await stateOf(member, resolver);
         await eta.note(member, state);
         const judged = await judge(member, state, resolver);
-        if (judged) yield end(judged);
+        if (judged) yield* end(judged);
         else if (state.standing === "running") {
           if (!elsewhere.has(member.name)) yield progress("elsewhere", member, state);
           elsewhere.set(member.name, state);
@@ -137,13 +149,13 @@ export async function* schedule(
       const state = await stateOf(member, resolver);
       await eta.note(member, state);
       const { standing } = state;
-      if (standing === "finished") yield end({ member, ending: "finished", state });
-      else if (stop.aborted) yield end({ member, ending: "stopped", state });
+      if (standing === "finished") yield* end({ member, ending: "finished", state });
+      else if (stop.aborted) yield* end({ member, ending: "stopped", state });
       else if (standing === "running") {
         elsewhere.set(member.name, state); // another process was first
         yield progress("elsewhere", member, state);
       } else if (standing !== "interrupted" || starts.get(member.name)! >= MOST_STARTS) {
-        yield end({ member, ending: "failed", state, why: state.why ?? why ?? `it ended ${standing}` });
+        yield* end({ member, ending: "failed", state, why: state.why ?? why ?? `it ended ${standing}` });
       }
     }
   } finally {

@@ -3,6 +3,8 @@ import { groupBy } from "../core/group-by.js";
 import { canonicalJson } from "../core/hash.js";
 import { expand, type RunMember } from "./expand.js";
 import type { Plan, RunGroup } from "./plan.js";
+import { taskNamed } from "../tasks/index.js";
+import { configOf, trainingFields } from "../tasks/task.js";
 
 /**
  * A plan whose trunks keep what other plans read of the same runs too. A run that is finished keeps what it was asked for
@@ -29,14 +31,9 @@ function trunksOf(plan: Plan): RunMember[] {
   return expand(plan).filter((member): member is RunMember => member.what === "run" && !member.from);
 }
 
-/** Equal for members that ask for one run. */
-function runOf({ task, profile, setting, set, seed, order }: RunMember): string {
-  return canonicalJson({
-    task,
-    profile,
-    setting: setting ?? null,
-    set,
-    seed: seed ?? 0,
-    order: order ?? null,
-  });
+/** Equal for members that ask for one run, however they say it: a field that is set to its default names no other. */
+function runOf({ task: name, profile, setting, set, seed = 0, order = seed }: RunMember): string {
+  const task = taskNamed(name);
+  const training = trainingFields(task, configOf(task, { profile, setting, set }));
+  return canonicalJson({ task: name, training, seed, order });
 }

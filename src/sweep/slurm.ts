@@ -7,13 +7,15 @@ import { printable } from "../core/printable.js";
 import { fields, list, text, whole } from "../core/schema.js";
 import type { Member } from "./expand.js";
 import { programFile, wordsOf } from "./processes.js";
+import { letGo } from "./release.js";
 import type { Resolver } from "./resolve.js";
 import { type MemberState, stateOf } from "./state.js";
 import { logPath } from "./sweep-folder.js";
 import { type Common, retrainCommand } from "./words.js";
 
 // SLURM does what it is made for: it queues, orders by dependencies, starts, signals, requeues. What of a sweep is done, runs
-// and studies say; what is queued, squeue says. A file per array only says which member each of its tasks is.
+// and studies say; what is queued, squeue says; how a task ended, sacct says where accounts are kept. A file per array only
+// says which member each of its tasks is.
 
 export interface SlurmOptions extends Common {
   /** More options of sbatch: ["--partition=gpu", "--time=4:00:00"]. */
@@ -29,6 +31,11 @@ export interface SlurmMember {
   /** "12_3", and its state as squeue says it. */
   readonly job?: string;
   readonly why?: string;
+  /**
+   * Of one that is neither finished nor queued, where SLURM keeps accounts: how its last task ended, "12_3 OUT_OF_MEMORY". Of memory,
+   * time limits, failing nodes and cancelling a run itself can say nothing.
+   */
+  readonly ended?: string;
 }
 
 /** An array of jobs that was submitted: which member each task is. */
@@ -42,12 +49,15 @@ const arrayRule = fields({ job: whole(1), members: list(text(10_000)) });
 /** Seconds before its time limit at which a member is asked to write a checkpoint. */
 const NOTICE = 60;
 
+/** How long sacct is waited for. */
+const SACCT_SECONDS = 20;
+
 /**
  * Submits the members of a sweep that are neither finished nor queued, as arrays of jobs: one task per member, an array for
  * all members of a group that wait for the same arrays. An array begins when those that it needs have ended, each task of them
  * well or not: a task whose member lacks what it needs fails by itself and stops no other. A task that comes near its time
  * limit writes a checkpoint and is requeued, and so is one whose node fails or that is preempted. Asked again, it says how
- * all stand and submits what is missing.
+ * all stand, lets transient runs go of weights that are read no more, and submits what is missing.
  * @param folder of the sweep
  * @throws ConfigError if SLURM's commands are absent or refuse; StoreError if the folder cannot be written; as stateOf
  */
@@ -57,7 +67,9 @@ export async function submit(
   { options = [], jobs, ...common }: SlurmOptions = {},
 ): Promise<readonly SlurmMember[]> {
   const name = jobName(folder);
-  const queued = queuedMembers(name, folder);
+  const arrays = submittedArrays(folder);
+  const queued = queuedMembers(name, arrays);
+  const ended = endedMembers(name, arrays);
   const found = new Map<string, SlurmMember>();
   /** By run or study: the member that stands for it, where several are one. */
   const first = new Map<string, string>();
@@ -97,7 +109,12 @@ export async function submit(
   for (const batch of [...batches.values()].sort((a, b) => a.level - b.level)) {
     submitBatch(batch, { name, folder, options, jobs, most, all: resolver.members }, found);
   }
-  return resolver.members.map((member) => found.get(member.name)!);
+  for (const member of resolver.members) if (member.what === "run") await letGo(member, resolver);
+  return resolver.members.map((member) => {
+    const one = found.get(member.name)!;
+    const last = one.what === "finished" || one.what === "queued" ? undefined : ended.get(member.name);
+    return last === undefined ? one : { ...one, ended: last };
+  });
 }
 
 /** Members that are submitted together. */
@@ -207,14 +224,19 @@ case "$SLURM_ARRAY_TASK_ID" in
 ${cases.join("\n")}
 *) echo "no member of task $SLURM_ARRAY_TASK_ID" >&2; exit 2 ;;
 esac
-again=
-trap 'again=1; kill -TERM "$member" 2>/dev/null' USR1
-trap 'kill -TERM "$member" 2>/dev/null' TERM
+again= signalled= member=
+trap 'signalled=1 again=1; kill -TERM "$member" 2>/dev/null' USR1
+trap 'signalled=1; kill -TERM "$member" 2>/dev/null' TERM
 ${quoted(process.execPath)} ${quoted(programFile())} "$@" >>"$log" 2>&1 &
 member=$!
-wait "$member"
-status=$?
-while kill -0 "$member" 2>/dev/null; do wait "$member"; status=$?; done # a signal ends the waiting, not the member
+[ -z "$signalled" ] || kill -TERM "$member" 2>/dev/null # signalled before its number was known
+while :; do # a signal ends the waiting, not the member
+  wait "$member"
+  ended=$?
+  [ "$ended" -eq 127 ] || status=$ended # 127: it was waited for before
+  [ -n "$signalled" ] || break
+  signalled=
+done
 if [ -n "$again" ] && [ "$status" -eq 143 ]; then
   scontrol requeue "\${SLURM_ARRAY_JOB_ID}_\${SLURM_ARRAY_TASK_ID}"
 fi
@@ -235,12 +257,14 @@ function arrayFile(folder: string, job: number): string {
   return join(folder, "slurm", `${job}.json`);
 }
 
+/** By the number of an array: which member each of its tasks is. */
+type Arrays = ReadonlyMap<number, readonly string[]>;
+
 /** The members that squeue knows, with their array, and "12_3 RUNNING". */
 function queuedMembers(
   name: string,
-  folder: string,
+  arrays: Arrays,
 ): ReadonlyMap<string, { readonly array: number; readonly text: string }> {
-  const arrays = new Map(submittedArrays(folder).map((array) => [array.job, array.members]));
   const found = new Map<string, { readonly array: number; readonly text: string }>();
   const printed = slurm("squeue", ["--noheader", "--array", "--me", `--name=${name}`, "--format=%F %K %T"]);
   for (const line of printed.trim().split("\n")) {
@@ -251,11 +275,33 @@ function queuedMembers(
   return found;
 }
 
+/**
+ * How the last task of each member ended, as sacct says it: "12_3 TIMEOUT". Empty where SLURM keeps no accounts, or does not
+ * answer for them: nothing is decided by it.
+ */
+function endedMembers(name: string, arrays: Arrays): ReadonlyMap<string, string> {
+  const found = new Map<string, string>();
+  if (arrays.size === 0) return found;
+  const jobs = [...arrays.keys()].join(",");
+  const shown = ["--noheader", "--parsable2", "--allocations", "--array", "--format=JobID,State"];
+  const args = [...shown, `--jobs=${jobs}`, `--name=${name}`, "--starttime=1970-01-01"];
+  const { status, stdout } = spawnSync("sacct", args, { encoding: "utf8", timeout: 1000 * SACCT_SECONDS });
+  if (status !== 0) return found;
+  const ends = [...stdout.matchAll(/^(\d+)_(\d+)\|([A-Z_]+)/gm)].map(([, job, task, state]) => {
+    return { job: Number(job), task: Number(task), state };
+  });
+  for (const { job, task, state } of ends.sort((a, b) => a.job - b.job)) {
+    const member = arrays.get(job)?.[task];
+    if (member !== undefined) found.set(member, `${job}_${task} ${state}`);
+  }
+  return found;
+}
+
 /** @throws StoreError for a file that is none of ours */
-function submittedArrays(folder: string): SubmittedArray[] {
+function submittedArrays(folder: string): Arrays {
   const place = join(folder, "slurm");
-  if (!existsSync(place)) return [];
-  return readdirSync(place)
+  if (!existsSync(place)) return new Map();
+  const found = readdirSync(place)
     .filter((file) => /^\d+\.json$/.test(file))
     .map((file) => {
       const path = join(place, file);
@@ -270,6 +316,7 @@ function submittedArrays(folder: string): SubmittedArray[] {
         throw new StoreError(`${path}: ${flaw.place}: expected ${flaw.expected}, found ${flaw.found}`);
       return value as SubmittedArray;
     });
+  return new Map(found.map(({ job, members }) => [job, members]));
 }
 
 /** How many tasks an array may have. */

@@ -1,6 +1,11 @@
 import * as tf from "@tensorflow/tfjs";
-import { stepsOf } from "../core/time.js";
-import type { ResolvedRun } from "./resolve.js";
+import { type Clock, stepsOf } from "../core/time.js";
+import type { DescribedRun } from "../tasks/run.js";
+
+/** A run that is described, and its clock. */
+interface TimedRun extends DescribedRun {
+  readonly clock: Clock;
+}
 
 /** Bytes that a finished run keeps. */
 export interface Kept {
@@ -23,16 +28,16 @@ const STATED = 110;
  * The bytes that a run keeps once it is finished, from the matrices of its network and the moments at which it measures
  * and keeps; of one that may stop early at most. Within one per cent of the weights: parameters that are no matrices count as
  * one bias for every row of one. Needs a started backend.
+ * @param released steps whose weights it lets go of
  */
-export function keptBy({ experiment, clock, description }: ResolvedRun): Kept {
+export function keptBy({ experiment, clock, description }: TimedRun, released: readonly number[] = []): Kept {
   const { model, probes, checkpoints } = experiment;
   const first = description.origin?.step ?? 0;
   const last = clock.totalSteps;
   const steps = new Set([...stepsOf(checkpoints, clock), last].filter((step) => step >= first));
+  for (const step of released) steps.delete(step);
   const remembered = [...steps].filter((step) => step > 0 && step < last).length;
-  const parameters = model.matrices.reduce((sum, { rows, columns }) => {
-    return sum + 4 * (rows * columns + rows) + 2 * HEADER;
-  }, 0);
+  const parameters = bytesOfWeights(model);
   const measured = new Set<number>();
   let measurements = RECORD;
   for (const probe of probes) {
@@ -47,8 +52,17 @@ export function keptBy({ experiment, clock, description }: ResolvedRun): Kept {
   };
 }
 
+/** Bytes of the two checkpoints that a run has while it trains. Needs a started backend. */
+export function checkpointBytes({ experiment }: TimedRun): number {
+  return 2 * (1 + slotsOf(experiment)) * bytesOfWeights(experiment.model);
+}
+
+function bytesOfWeights({ matrices }: TimedRun["experiment"]["model"]): number {
+  return matrices.reduce((sum, { rows, columns }) => sum + 4 * (rows * columns + rows) + 2 * HEADER, 0);
+}
+
 /** How many arrays of a parameter's shape the optimiser remembers for each. */
-function slotsOf({ optimiser }: ResolvedRun["experiment"]): number {
+function slotsOf({ optimiser }: TimedRun["experiment"]): number {
   const parameter = tf.scalar(0);
   const { slots } = optimiser.init(new Map([["parameter", parameter]]));
   const { size } = slots;

@@ -4,11 +4,15 @@ import { ConfigError, DataError, messageOf } from "../core/errors.js";
 import { writeFileAtomic } from "../core/files/atomic.js";
 import { storeError } from "../core/files/io-error.js";
 import { isDeeper } from "../core/schema.js";
+import { foldersIn, unlessDamaged } from "../store/find-runs.js";
+import { warnOnce } from "../store/folder.js";
 import { sweepsFolder } from "../store/paths.js";
 import type { Member } from "./expand.js";
 import { type Plan, readPlan } from "./plan.js";
 
 // A sweep's folder holds its plan and what its members print. It has no state: runs and studies have their own.
+
+const PLAN = "plan.json";
 
 /** Where the plan and logs of a sweep lie: <root>/<name of the plan>. */
 export function sweepFolder({ name }: Pick<Plan, "name">, root: string = sweepsFolder()): string {
@@ -24,7 +28,21 @@ export function logPath(folder: string, members: readonly Member[], member: Memb
 
 /** Writes the plan that is carried out, for the reader. @throws StoreError */
 export function writePlan(folder: string, plan: Plan): void {
-  writeFileAtomic(join(folder, "plan.json"), `${JSON.stringify(plan, null, 2)}\n`);
+  writeFileAtomic(join(folder, PLAN), `${JSON.stringify(plan, null, 2)}\n`);
+}
+
+/**
+ * The plans of all sweeps that were begun, as they were last carried out: they may have runs of another one.
+ * @param onLeftOut told of a plan that cannot be read. Default a process warning, once for each
+ */
+export function begunPlans(
+  root: string = sweepsFolder(),
+  onLeftOut: (message: string) => void = warnOnce,
+): readonly Plan[] {
+  const files = foldersIn(root, onLeftOut)
+    .map((name) => join(root, name, PLAN))
+    .filter(existsSync);
+  return files.flatMap((path) => unlessDamaged(onLeftOut, () => loadPlan(path)) ?? []);
 }
 
 /**

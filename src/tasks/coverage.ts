@@ -96,6 +96,12 @@ export function missingFrom(run: RunReader, experiment: Experiment): Missing {
   return { probes, evaluated, weights: asked(experiment.checkpoints).filter((step) => !kept.has(step)) };
 }
 
+/** What is missing, without weights that the run kept and a sweep let go of. */
+export function butReleased({ record: { released } }: RunReader, missing: Missing): Missing {
+  if (released === undefined) return missing;
+  return { ...missing, weights: missing.weights.filter((step) => !released.includes(step)) };
+}
+
 /** What a finished run's kept weights cannot make up for, in words; undefined if they can, or nothing is missing. */
 export function beyondRepair(run: RunReader, { probes, evaluated, weights }: Missing): string | undefined {
   const kept = new Set(run.weightSteps());
@@ -104,7 +110,11 @@ export function beyondRepair(run: RunReader, { probes, evaluated, weights }: Mis
     return gone.length > 0 ? [`${name} at ${gone.length} steps (from step ${gone[0]})`] : [];
   });
   if (evaluated.length > 0) lost.push(`as many evaluated examples (${evaluated.join(", ")})`);
-  if (weights.length > 0) lost.push(`the weights of ${weights.length} steps (from step ${weights[0]})`);
+  if (weights.length > 0) {
+    const released = weights.some((step) => run.record.released?.includes(step));
+    const why = released ? ", which a sweep let go of" : "";
+    lost.push(`the weights of ${weights.length} steps (from step ${weights[0]})${why}`);
+  }
   return lost.length > 0 ? lost.join(", ") : undefined;
 }
 

@@ -10,6 +10,7 @@ import {
   StoreError,
   TrainingError,
 } from "../core/errors.js";
+import { at } from "../core/time.js";
 import type { DataOptions } from "../data/dataset.js";
 import { type ChosenEngine, chooseEngine, type EngineName } from "../linalg/engine-choice.js";
 import { SvdPool } from "../linalg/pool.js";
@@ -139,7 +140,9 @@ export async function describeRun(request: RunRequest, branch?: PlannedBranch): 
   const { config, profile, seed, order = seed } = branch ? branchOf(request, branch) : freshOf(request);
   const allowDownload = profile === "quick" ? false : undefined;
   const data = await task.open(config, seed, { signal: request.signal, allowDownload, ...request.data });
-  const experiment = covering(task.build(config, seed, data), request);
+  const built = task.build(config, seed, data);
+  // What tasks keep by themselves is their initialisation: where a branch starts its trunk keeps it.
+  const experiment = covering(branch ? { ...built, checkpoints: at("end") } : built, request);
   const description: RunDescription = {
     task: task.name,
     training: trainingFields(task, config),

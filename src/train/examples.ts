@@ -31,6 +31,24 @@ export function asTensors<Host extends { readonly [K in keyof Host]: NdArray }>(
   };
 }
 
+/**
+ * A fixed random choice of `count` of the examples in their order, the same for every run (stream `evaluation/sample` of seed 0);
+ * all of them where there are no more. The first ones would be no sample: utterances lie by speaker, and texts by article.
+ */
+export function sampleOf<Batch>(examples: Examples<Batch>, count: number): Examples<Batch> {
+  if (count >= examples.count) return examples;
+  const chosen = randomStream(0, "evaluation/sample").permutation(examples.count).slice(0, count).sort();
+  return {
+    ...examples,
+    count,
+    batch: (indices, random) =>
+      examples.batch(
+        indices.map((index) => chosen[index]),
+        random,
+      ),
+  };
+}
+
 /** How an epoch of `count` examples is cut into optimiser steps. */
 export interface Batching {
   readonly batchSize: number;

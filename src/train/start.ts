@@ -4,6 +4,7 @@ import type { Model } from "../nn/model.js";
 import { disposeParameters, toArrays, toTensors } from "../nn/parameters.js";
 import { splitStateDict, type StateDict } from "../nn/state-dict.js";
 import type { Optimiser, OptimiserState } from "../optim/optimiser.js";
+import { howToKeep } from "../store/remake.js";
 import type { RunReader } from "../store/stored-run.js";
 import { type Start, unpackMemory } from "./checkpoint.js";
 import { applyEdit, type Edit, type EditContext } from "./edits/edit.js";
@@ -27,7 +28,8 @@ export function startFrom<Batch>(
   const there = (steps: readonly number[], what: string): void => {
     if (steps.includes(step)) return;
     const found = steps.length > 0 ? `those of step ${steps.join(", ")}` : "none";
-    throw new StoreError(`${run.folder}: expected ${what} of step ${step}, found ${found}`);
+    const todo = howToKeep(run.record, run.weightSteps(), step);
+    throw new StoreError(`${run.folder}: expected ${what} of step ${step}, found ${found}${todo}`);
   };
   there(run.weightSteps(), "kept weights");
   const place = `${run.folder}, step ${step}`;

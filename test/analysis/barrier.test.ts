@@ -18,6 +18,7 @@ import type { StudyReader } from "spectral-lab/store/study";
 import { modularAddition, unet, vgg } from "spectral-lab/tasks/index";
 import type { Task } from "spectral-lab/tasks/task";
 import { evaluate, valueOf } from "spectral-lab/train/evaluate";
+import { sampleOf } from "spectral-lab/train/examples";
 import { recalibrate } from "spectral-lab/train/recalibrate";
 import { storedNetwork } from "./stored-network.js";
 import { complete, files } from "./toy-study.js";
@@ -52,15 +53,19 @@ function valuesOf(study: StudyReader, metric = "loss"): number[] {
     .map(({ value }) => Number(value));
 }
 
-/** The metrics of a network as training would measure them, on all examples, after its statistics were recomputed. */
-async function direct({ run, ...input }: RunAtStep, statistics: boolean): Promise<Record<string, number>> {
+/** The metrics of a network as training would measure them, on all examples or a sample, after its statistics were recomputed. */
+async function direct(
+  { run, ...input }: RunAtStep,
+  statistics: boolean,
+  count = Infinity,
+): Promise<Record<string, number>> {
   const { experiment } = await openExperiment(run.record);
   const { model, training, batching, evaluations } = experiment;
   const { parameters, buffers } = splitStateDict(model, input.weights());
   const [weights, old] = [toTensors(parameters), toTensors(buffers)];
   const used = statistics ? await recalibrate(model, weights, old, training, batching) : old;
   const { examples, batchSize } = evaluations.train;
-  const metrics = await evaluate(model, weights, used, examples, { batchSize });
+  const metrics = await evaluate(model, weights, used, sampleOf(examples, count), { batchSize });
   [weights, old, used].forEach(disposeParameters);
   return Object.fromEntries(Object.entries(metrics).map(([name, ratio]) => [name, valueOf(ratio)]));
 }
@@ -207,6 +212,8 @@ test("running statistics are made anew at every point, or interpolated", async (
     some.rows().map(({ count }) => count),
     [7, 7, 7, 7, 7, 7],
   );
+  const [loss] = valuesOf(await ask({ examples: 7 }));
+  assert.equal(loss, (await direct(inputs[0], true, 7)).loss);
 });
 
 test("noise is the same at every point", async () => {

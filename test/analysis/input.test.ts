@@ -10,7 +10,7 @@ import { randomStream } from "spectral-lab/core/random";
 import { permuteUnits } from "spectral-lab/nn/units";
 import { hiddenMatrices } from "spectral-lab/nn/views";
 import { openRun } from "spectral-lab/store/run";
-import { modularAddition, unet } from "spectral-lab/tasks/index";
+import { modularAddition } from "spectral-lab/tasks/index";
 import { prepareRun } from "spectral-lab/tasks/run";
 import { applyEdit, parseEdit } from "spectral-lab/train/edits/edit";
 import { magnitudeMasks, maskArrays } from "spectral-lab/train/edits/masks";
@@ -128,7 +128,6 @@ test("aligned with another run: agreement and barrier measured again", async () 
 });
 
 test("what cannot be edited is one clear error, before anything is computed", async () => {
-  const network = await storedNetwork(runs, unet, { standIn: true, channels: 4, embedding: 8, trainingExamples: 4 }); // prettier-ignore
   const cases: [string, string, RegExp][] = [
     [`${id}+magnitude:0.1`, "ConfigError", /expected RUN@STEP such as/],
     [`${id}@end+`, "ConfigError", /edit "": expected one of/],
@@ -143,6 +142,4 @@ test("what cannot be edited is one clear error, before anything is computed", as
     [`${id}@3+magnitude:0.1`, "StoreError", /expected kept weights of step 3/],
   ];
   for (const [text, name, message] of cases) await assert.rejects(read(text), { name, message }, text);
-  const input = await read(`${network.run.folder}@0+align:${network.run.record.id}@end`);
-  assert.throws(() => input.weights(), { name: "ConfigError", message: /unet: .*cannot be aligned/ });
 });

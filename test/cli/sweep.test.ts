@@ -74,6 +74,8 @@ test("what is wrong is one message", () => {
   fails([file, "--engine", "cluster"], /--engine: expected local or slurm, found "cluster"/, 2);
   fails([file, "--jobs", "0"], /--jobs: expected a number >= 1, found "0"/, 2);
   fails([file, "--slurm=--time=5"], /--slurm: expected --engine slurm with it/, 2);
+  fails([file, "--slurm", "--time=5 --nodes=1"], /--slurm: expected --engine slurm with it/, 2);
+  fails([file, "--slurm"], /'--slurm' argument is ambiguous/, 2);
   fails([file, "--engine", "slurm"], /squeue: expected SLURM's command on this machine, found none/);
   fails([file, "--profile", "papper"], /profile "papper" does not exist; did you mean "paper"/);
 });

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { randomStream } from "spectral-lab/core/random";
-import { assign, type Assignment } from "spectral-lab/linalg/assignment";
+import { assign, assignInBlocks, type Assignment } from "spectral-lab/linalg/assignment";
 
 /** The least cost over all orders of n columns. */
 function bruteForce(costs: Float64Array, n: number, row = 0, used = 0): number {
@@ -88,6 +88,40 @@ test("512 x 512 is quick, and a planted assignment is found among near misses", 
     Array.from({ length: n }, (_, i) => i),
   );
 });
+
+test("in blocks: the cheapest of all assignments that keep them together", () => {
+  const kept = (columns: readonly number[], blocks: readonly number[]): boolean =>
+    blocks.every((size) =>
+      columns.every((column, i) => Math.floor(column / size) === Math.floor(columns[i - (i % size)] / size)),
+    );
+  for (const [n, blocks] of [
+    [4, [2]],
+    [6, [3]],
+    [6, [2]],
+    [8, [4, 2]],
+  ] as const) {
+    const allowed = ordersOf(n).filter((columns) => kept(columns, blocks));
+    for (let repeat = 0; repeat < 5; repeat++) {
+      const costs = Float64Array.from({ length: n * n }, () => random.normal());
+      const total = (columns: ArrayLike<number>): number =>
+        Array.from(columns).reduce((sum, column, i) => sum + costs[i * n + column], 0);
+      const found = assignInBlocks(costs, n, blocks);
+      assert.ok(kept([...found], blocks), found.join(" "));
+      assert.equal(new Set(found).size, n);
+      const least = Math.min(...allowed.map(total));
+      assert.ok(Math.abs(total(found) - least) < 1e-9, `${n}, ${blocks.join(" ")}`);
+    }
+  }
+  assert.deepEqual(assignInBlocks(Float64Array.of(4, 1, 2, 3), 2), Int32Array.of(1, 0));
+});
+
+/** All orders of 0 to n - 1. */
+function ordersOf(n: number): number[][] {
+  if (n === 0) return [[]];
+  return ordersOf(n - 1).flatMap((order) =>
+    Array.from({ length: n }, (_, place) => [...order.slice(0, place), n - 1, ...order.slice(place)]),
+  );
+}
 
 test("none, and what is no square of finite numbers", () => {
   assert.deepEqual(assign(new Float64Array(0), 0).columns, new Int32Array(0));

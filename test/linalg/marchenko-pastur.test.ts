@@ -9,6 +9,7 @@ import {
   marchenkoPasturDensity,
   marchenkoPasturEdge,
   marchenkoPasturMedian,
+  noiseLimit,
 } from "spectral-lab/linalg/marchenko-pastur";
 import { gaussianMatrix, withSpikes } from "spectral-lab/linalg/random-matrix";
 
@@ -76,6 +77,39 @@ test("noise ends at the edge, and strong directions stand out of it", () => {
       near(fit.variance * columns, 1, 0.04);
       assert.equal(fit.above, 3);
     }
+  }
+});
+
+test("the limit of finite noise: by hand, and exceeded about once in a hundred matrices", () => {
+  // N = 17, p = 16: m = (4 + 4)^2, s = 8 (1/4 + 1/4)^(1/3). Of the mean with the 100 in it, 115 / 16, it is 32: the 100 leaves.
+  const factor = (64 + 2.02 * 8 * Math.cbrt(0.5)) / 17;
+  near(noiseLimit([...new Array<number>(15).fill(1), 100], 16, 17), factor);
+  near(noiseLimit(new Array<number>(16).fill(3), 17, 16), 3 * factor);
+  assert.equal(noiseLimit([0, 0], 2, 3), 0);
+  for (const [rows, columns] of [
+    [1, 1],
+    [0, 3],
+    [2.5, 3],
+  ])
+    // prettier-ignore
+    assert.throws(() => noiseLimit([1], rows, columns), /noiseLimit: expected whole sides/);
+  const random = randomStream(0, "limit");
+  const exceeded = (rows: number, columns: number, spikes: readonly number[]): boolean => {
+    const { s } = svdSync(withSpikes(random, gaussianMatrix(random, rows, columns), spikes));
+    const eigenvalues = eigenvaluesOf(s, rows, columns);
+    return eigenvalues[0] > noiseLimit(eigenvalues, rows, columns);
+  };
+  for (const [rows, columns] of [
+    [30, 30],
+    [20, 60],
+    [10, 192],
+  ] as const) {
+    // prettier-ignore
+    const count = (spikes: readonly number[]): number =>
+      Array.from({ length: 300 }, () => exceeded(rows, columns, spikes)).filter(Boolean).length;
+    const [byChance, strong] = [count([]), count([4])];
+    assert.ok(byChance <= 9, `${rows} x ${columns}: ${byChance} of 300 matrices of noise`);
+    assert.ok(strong >= 290, `${rows} x ${columns}: ${strong} of 300 with a strong direction`);
   }
 });
 

@@ -128,3 +128,25 @@ test("the network's time features keep their digits at the last step, where t W 
   const difference = await tf.max(tf.abs(tf.sub(output(frequencies), output(whole)))).data();
   assert.ok(difference[0] < 0.05, `${difference[0]}`); // rounding W itself turns the phase by up to 999 * 4e-6 * 2 pi
 });
+
+test("units of the UNet: every axis of channels and of the time embedding is in one group, but those of images", () => {
+  const model = unet({ channels: [64, 32, 64, 96], embedding: 8 });
+  const arrays = new Map([...model.init(0), ...model.initBuffers(0)]);
+  const seen = new Map<string, number>();
+  for (const { size, axes } of model.units!) {
+    for (const { parameter, axis } of axes) {
+      const key = `${parameter} ${axis}`;
+      seen.set(key, (seen.get(key) ?? 0) + size);
+    }
+  }
+  const all = [...arrays].flatMap(([name, { shape }]) =>
+    shape.slice(0, 2).map((length, axis): [string, number] => [`${name} ${axis}`, length]),
+  );
+  const fixed = ["conv1.weight 1", "tconv1.weight 1", "tconv1.bias 0"];
+  assert.deepEqual([...seen].sort(), all.filter(([key]) => !fixed.includes(key)).sort());
+  const blocks = new Map(model.units!.map(({ name, blocks: sizes }) => [name, sizes]));
+  assert.deepEqual(
+    ["conv1", "conv2", "conv3", "conv4"].map((name) => blocks.get(name)),
+    [[16, 2], [], [2], [3]],
+  );
+});

@@ -22,6 +22,7 @@ import { matrixOf } from "spectral-lab/nn/views";
 import { adamw } from "spectral-lab/optim/adamw";
 import { disposeState, trainStep, type TrainingState } from "spectral-lab/train/step";
 import { randomTensor } from "../support/finite-differences.js";
+import { rotatedOrder } from "../support/unit-orders.js";
 
 before(async () => {
   await startBackend({ backend: "wasm" });
@@ -152,8 +153,7 @@ for (const [name, { model, batch }] of Object.entries(cases).filter(([, { model 
     };
     const losses = await lossesOf(state);
     for (const group of model.units!) {
-      const order = Int32Array.from({ length: group.size }, (_, i) => (i + 1) % group.size);
-      const permuted = permuteUnits([group], weights, new Map([[group.name, order]]));
+      const permuted = permuteUnits([group], weights, new Map([[group.name, rotatedOrder(group)]]));
       for (const { parameter } of group.axes) {
         assert.ok(weights.has(parameter), `${group.name}: ${parameter}`);
         assert.notDeepEqual(permuted.get(parameter), weights.get(parameter), parameter);
@@ -162,6 +162,12 @@ for (const [name, { model, batch }] of Object.entries(cases).filter(([, { model 
       found.forEach((loss, i) =>
         assert.ok(Math.abs(loss - losses[i]) < 2e-5 * losses[i], `${group.name}: ${loss}, ${losses[i]}`),
       );
+      if (group.blocks && group.blocks.length > 0) {
+        const free = { ...group, blocks: undefined };
+        const torn = permuteUnits([free], weights, new Map([[group.name, rotatedOrder(free)]]));
+        const [loss] = await lossesOf(splitStateDict(model, torn));
+        assert.ok(Math.abs(loss - losses[0]) > 2e-4 * losses[0], `${group.name} torn: ${loss}, ${losses[0]}`);
+      }
       for (const view of model.matrices.filter(({ parameter }) =>
         group.axes.some((axis) => axis.parameter === parameter),
       )) {
@@ -196,6 +202,16 @@ for (const model of [...paperSized, ...Object.values(cases).map((c) => c.model)]
         assert.equal(dimensionOf(model, from), dimensionOf(model, to), contact.name);
       }
     }
+  });
+}
+
+for (const { model } of Object.values(cases)) {
+  test(`${model.name}: the shapes that it declares are those it draws`, () => {
+    const drawn = [...model.init(3)].map(([name, { shape }]) => [name, [...shape]]);
+    assert.deepEqual(
+      [...model.shapes].map(([name, shape]) => [name, [...shape]]),
+      drawn,
+    );
   });
 }
 

@@ -35,6 +35,26 @@ test("unit i becomes what unit pi[i] was, on every axis from its start; the rest
   assert.deepEqual(permuteUnits([group], arrays, new Map()), arrays);
 });
 
+test("blocks change places whole, and units within them; an order that tears one is refused", () => {
+  const w = float32(
+    [8],
+    Float32Array.from({ length: 8 }, (_, i) => i),
+  );
+  const blocked: UnitGroup = { name: "g", size: 8, blocks: [4, 2], axes: [{ parameter: "w", axis: 0 }] };
+  const apply = (...order: number[]): number[] => {
+    const found = permuteUnits([blocked], new Map([["w", w]]), new Map([["g", Int32Array.from(order)]]));
+    return [...(found.get("w")!.data as Float32Array)];
+  };
+  const kept = [7, 6, 4, 5, 2, 3, 0, 1];
+  assert.deepEqual(apply(...kept), kept);
+  const torn = (...order: number[]): [() => unknown, object] => [
+    () => apply(...order),
+    { name: "SpectralError", message: /units "g": expected an order that keeps blocks of [24] together/ },
+  ];
+  assert.throws(...torn(0, 1, 4, 5, 2, 3, 6, 7));
+  assert.throws(...torn(0, 2, 1, 3, 4, 5, 6, 7));
+});
+
 test("what is no order of the units, and units that do not lie in an array, are named", () => {
   for (const order of [
     [0, 1],

@@ -157,3 +157,15 @@ test("a gradient that is missing is an error that names the parameter", () => {
   const parameters = vector(1);
   assert.throws(() => updateAt(optimiser, new Map(), optimiser.init(parameters), parameters, 0), /"w"/);
 });
+
+test("optimisers say what they are and compute with, also inside others", () => {
+  const rate = (step: number): number => step;
+  const inner = adamw({ learningRate: rate, beta2: 0.95, weightDecay: 0.1 });
+  assert.deepEqual(masked(new Map(), clipByGlobalNorm(2, inner)).settings, {
+    name: "AdamW",
+    learningRate: rate,
+    constants: { beta1: 0.9, beta2: 0.95, epsilon: 1e-8, weightDecay: 0.1, clipNorm: 2 },
+  });
+  const { name, constants } = sgd({ learningRate: 1, momentum: 0.9 }).settings;
+  assert.deepEqual([name, constants], ["SGD", { momentum: 0.9, weightDecay: 0 }]);
+});

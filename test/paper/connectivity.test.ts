@@ -81,6 +81,23 @@ test("a pair that diverged leaves a gap, and is counted", () => {
   assert.equal(line.y.includes(null), true);
 });
 
+test("runs that diverged are named under the figure, and drawn nowhere", () => {
+  const lost = runs.map(({ run, facets }, i) => {
+    const record = { ...run.record, id: `lost${i}`, status: "failed", diverged: 7 * i } as const;
+    return { facets: { ...facets, group: "branch" }, run: { ...run, record } };
+  });
+  for (const draw of [drawFigure11, drawFigure12, drawFigure13]) {
+    const plain = draw(runs, studies);
+    const { figure, tables } = draw([...runs, ...lost.slice(0, 2)], studies);
+    assert.equal(tables.pairs.numRows(), plain.tables.pairs.numRows());
+    assert.match(
+      notesOf(figure),
+      /Diverged, and not drawn: vgg,.*seed \d at step 0; vgg,.*seed \d at step 7\./,
+    );
+    assert.doesNotMatch(notesOf(plain.figure), /Diverged/);
+  }
+});
+
 test("what predicts the barrier: a panel each, titled by correlation and interval", () => {
   const { figure, tables } = drawPrediction(runs.slice(), studies);
   assert.match(notesOf(figure), /agreement score: rank correlation \u22120\.\d\d \[\u2212/);

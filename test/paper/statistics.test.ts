@@ -6,6 +6,7 @@ import {
   deviationWithin,
   margin,
   mean,
+  median,
   permutationTest,
   signFlipTest,
   standardDeviation,
@@ -21,6 +22,12 @@ test("mean and standard deviations of small samples", () => {
   close(deviationWithin([[1, 3], [10, 12], [7]]), Math.SQRT2);
   for (const value of [standardDeviation([1]), mean([]), deviationWithin([[1], [2]])])
     assert.ok(Number.isNaN(value));
+});
+
+test("the median is the middle value, or lies between the middle two", () => {
+  close(median([9, 1, 2]), 2);
+  close(median([4, 1, 10, 2]), 3);
+  assert.ok(Number.isNaN(median([])));
 });
 
 test("quantiles of Student's t are those of the printed tables", () => {

@@ -22,7 +22,7 @@ const generated = { name: "generated textures", standIn: true, fingerprint: "gen
 test("stored runs: real data first, then more of them, whatever is measured; a setting's seeds are on equal data", (t) => {
   const runs = temporaryFolder(t);
   const stored = (number: number): unknown[] =>
-    storedRuns(paperFigure(number), "quick", { runs }).map(({ facets, run }) => ({
+    storedRuns(paperFigure(number), "quick", { runs, results: false }).map(({ facets, run }) => ({
       ...facets,
       data: run.record.data.fingerprint,
     }));
@@ -97,7 +97,9 @@ test("a damaged run is left out of pages and figures, with the command that make
       said.join("\n"),
     );
     assert.match(said[0], /spectral train vgg .*--retrain$/);
-    const drawn = storedRuns(paperFigure(3), "quick", { runs }).map(({ facets }) => facets.seed);
+    const drawn = storedRuns(paperFigure(3), "quick", { runs, results: false }).map(
+      ({ facets }) => facets.seed,
+    );
     assert.deepEqual(drawn, [1]);
     rmSync(folder, { recursive: true });
   }

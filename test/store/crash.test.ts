@@ -4,6 +4,7 @@ import { join } from "node:path";
 import { describe, it, type TestContext } from "node:test";
 import { float32, type NamedArrays } from "spectral-lab/core/array";
 import { findRuns } from "spectral-lab/store/find-runs";
+import { releaseWeights } from "spectral-lab/store/release";
 import { openRun, type Run } from "spectral-lab/store/run";
 import { readRun, type RunReader, verifyRun } from "spectral-lab/store/stored-run";
 import { crashingAfter } from "./file-calls.js";
@@ -80,6 +81,31 @@ describe("a crash between any two changes of files", () => {
     }
     t.diagnostic(`${crashes} crashes`);
     assert.ok(crashes > 12 && finishedOnes > 1, `${crashes} crashes, ${finishedOnes} finished`);
+  });
+
+  it("while a finished run lets go of weights leaves it whole with or without them; asked again they are gone", (t) => {
+    let crashes = 0;
+    let later = 0;
+    for (let count = 0; ; count++) {
+      const root = temporaryFolder(t);
+      const folder = finished(root);
+      const before = readRun(folder);
+      const crashed = crashingAfter(t, count, () => releaseWeights(folder, [0]));
+      fs.rmSync(join(folder, "lock"), { force: true }); // as a process finds it whose holder is dead
+      const run = readRun(folder);
+      verifyRun(run, true);
+      assert.equal(run.record.status, "finished");
+      assert.deepEqual(run.rows(), before.rows());
+      assert.deepEqual(run.weightSteps(), run.record.released ? [4] : [0, 4], `crash ${count}`);
+      if (run.record.released && fs.existsSync(join(folder, "weights", "0.safetensors"))) later++;
+      releaseWeights(folder, [0]);
+      assert.deepEqual(readRun(folder).weightSteps(), [4]);
+      assert.deepEqual(fs.readdirSync(join(folder, "weights")), ["4.safetensors"]);
+      if (!crashed) break;
+      crashes++;
+    }
+    t.diagnostic(`${crashes} crashes`);
+    assert.ok(crashes >= 4 && later >= 1, `${crashes} crashes, ${later} after the record`);
   });
 
   it("while a finished run is filled leaves what was there, or all of both; filled again it is the same", (t) => {

@@ -51,13 +51,16 @@ test("text that is none, a run that is none and one of several are errors", (t) 
   );
 });
 
-test("weights that are not kept: the error names the run and the steps that are", (t) => {
+test("weights that are not kept: the error names the run, the steps that are, and the command that keeps them", (t) => {
   const root = temporaryFolder(t);
   const run = stored(root, 0);
   const message = new RegExp(
-    `run ${run.folder}: expected kept weights of step 5, found those of step 0, 10$`,
+    `run ${run.folder}: expected kept weights of step 5, found those of step 0, 10; ` +
+      "train it again with: spectral train toy .*--seed 0 --keep 0it,5it,10it --retrain$",
   );
   assert.throws(() => runAtStep(`${run.record.id}@5`, [root]), { name: "StoreError", message });
+  const beyond = /expected kept weights of step 11, found those of step 0, 10$/; // no command could keep them
+  assert.throws(() => runAtStep(`${run.record.id}@11`, [root]), { name: "StoreError", message: beyond });
   const bare = stored(root, 1, { steps: [] });
   const nothing = /expected kept weights of step 10, found none at all \(committed results hold none\)/;
   assert.throws(() => runAtStep(`${bare.folder}@end`, [root]), { name: "StoreError", message: nothing });

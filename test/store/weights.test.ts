@@ -25,6 +25,23 @@ function writeIndex(folder: string, map: object): string {
 
 const shard = (i: number, of: number): string => `model-0000${i}-of-0000${of}.safetensors`;
 
+it("a safetensors file is one, whatever its header's length looks like", async (t) => {
+  const folder = temporaryFolder(t);
+  const name = (length: number): string => "n".repeat(length);
+  const empty = JSON.stringify({ "": { dtype: "F32", shape: [1], data_offsets: [0, 4] } }).length;
+  for (const header of [0x280, 0x380, 0x480, 0x580, 0x7b]) {
+    const path = join(folder, `header-${header}`);
+    const text = JSON.stringify({
+      [name(header - empty)]: { dtype: "F32", shape: [1], data_offsets: [0, 4] },
+    });
+    assert.equal(text.length, header);
+    const length = Buffer.alloc(8);
+    length.writeBigUInt64LE(BigInt(header));
+    fs.writeFileSync(path, Buffer.concat([length, Buffer.from(text), Buffer.alloc(4)]));
+    assert.deepEqual(await namesOf(path), [name(header - empty)]);
+  }
+});
+
 describe("weights in many files", () => {
   it("are read by their index or folder, in the order of the shards", async (t) => {
     const folder = temporaryFolder(t);

@@ -276,3 +276,29 @@ test("rounds of iterative pruning: each branches from the trunk and ranks by the
     assert.ok(second.needs.includes(first.name) && third.needs.includes(second.name));
   }
 });
+
+test("studies of the same inputs with other parameters are several; equal ones are one", () => {
+  const inputs = ["a", "b"].map((group) => ({ group, at: "end" }));
+  const members = expand({
+    name: "told-apart",
+    runs: ["a", "b"].map((name) => ({ name, task: "mnist-mlp" })),
+    studies: [
+      { kind: "barrier", inputs },
+      { kind: "barrier", set: { points: 5, components: "top" }, inputs },
+      { kind: "barrier", set: { points: 5, components: "bottom" }, inputs },
+      { kind: "barrier", set: { points: 5, components: "top" }, inputs },
+      { kind: "agreement", set: { pairs: 3 }, inputs },
+    ],
+  });
+  assert.deepEqual(
+    members.map(({ name }) => name),
+    [
+      "a",
+      "b",
+      "barrier: a@end, b@end",
+      "barrier points=5 components=top: a@end, b@end",
+      "barrier points=5 components=bottom: a@end, b@end",
+      "agreement: a@end, b@end",
+    ],
+  );
+});

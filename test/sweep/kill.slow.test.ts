@@ -15,13 +15,21 @@ const set = { standIn: true, trainingExamples: 300, hidden: 8 };
 const plan: Plan = {
   name: "killed",
   runs: [
-    { name: "trunk", task: "mnist-mlp", set: { ...set, epochs: 60 }, seeds: [0, 1], probes: ["metrics"] },
+    {
+      name: "trunk",
+      task: "mnist-mlp",
+      set: { ...set, epochs: 60 },
+      seeds: [0, 1],
+      probes: ["metrics"],
+      transient: true,
+    },
     {
       name: "branch",
       task: "mnist-mlp",
       from: { group: "trunk", at: ["30ep"] },
-      orders: [1],
+      orders: [3],
       probes: ["metrics"],
+      transient: true,
     },
   ],
   studies: [
@@ -106,6 +114,29 @@ test("a sweep that is killed at any moment goes on, and repeats no finished memb
   const whole = spectral(args("whole"));
   assert.equal(whole.status, 0, whole.stderr);
   const [there, here] = [filesOf("killed"), filesOf("whole")];
+  assert.deepEqual([...there.keys()], [...here.keys()]);
+  for (const [name, content] of there) assert.ok(content === here.get(name), `${name} differs`);
+  const weights = [...there.keys()].filter((name) => /(weights|moments)\//.test(name));
+  assert.equal(weights.length, 2, `of trunks the last weights are left, found ${weights.join(", ")}`);
+});
+
+test("two processes on one folder finish every member once, and let go of the same weights", async () => {
+  const both = await Promise.all(
+    [0, 1].map(() =>
+      spectralUntil(
+        args("both"),
+        () => setTimeout(100),
+        () => undefined,
+      ),
+    ),
+  );
+  for (const { status, stdout, stderr } of both) {
+    assert.equal(status, 0, stderr);
+    const { failed, waiting } = lastJson(stdout);
+    assert.deepEqual([failed, waiting], [undefined, undefined]);
+  }
+  assert.equal(finishedIn("both").size, MEMBERS);
+  const [there, here] = [filesOf("both"), filesOf("whole")];
   assert.deepEqual([...there.keys()], [...here.keys()]);
   for (const [name, content] of there) assert.ok(content === here.get(name), `${name} differs`);
 });

@@ -1,5 +1,14 @@
 import { type ChildProcess, spawn, spawnSync } from "node:child_process";
-import { chmodSync, chownSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import {
+  chmodSync,
+  chownSync,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readFileSync,
+  rmSync,
+  writeFileSync,
+} from "node:fs";
 import { createServer } from "node:net";
 import { hostname, tmpdir } from "node:os";
 import { join } from "node:path";
@@ -12,8 +21,16 @@ export interface Cluster {
   readonly env: NodeJS.ProcessEnv;
   /** What one of SLURM's commands prints. @throws if it fails */
   slurm(command: string, ...args: string[]): string;
+  /** Its jobs and the ends of its daemons' logs, for the message of a test that fails. */
+  said(): string;
   stop(): Promise<void>;
 }
+
+/** How long the cluster may take to start, on a machine with much else to do. */
+const START_SECONDS = 120;
+
+/** How long SLURM waits before it begins a requeued job, in seconds: as long as a node may take to launch one. */
+const REQUEUE_SECONDS = 15;
 
 /** Why no SLURM can be started here; undefined if one can. */
 export function noSlurm(): string | undefined {
@@ -49,13 +66,17 @@ SlurmctldHost=${host}(127.0.0.1)
 SlurmUser=root
 SlurmdUser=root
 AuthType=auth/munge
-AuthInfo=socket=${socket}
+AuthInfo=socket=${socket},cred_expire=${REQUEUE_SECONDS}
+MessageTimeout=60
+SchedulerParameters=sched_interval=2
 SlurmctldPort=${control}
 SlurmdPort=${node}
 StateSaveLocation=${join(root, "state")}
 SlurmdSpoolDir=${join(root, "spool")}
 SlurmctldPidFile=${join(root, "slurmctld.pid")}
 SlurmdPidFile=${join(root, "slurmd.pid")}
+SlurmctldLogFile=${join(root, "slurmctld.log")}
+SlurmdLogFile=${join(root, "slurmd.log")}
 ProctrackType=proctrack/linuxproc
 TaskPlugin=task/none
 SelectType=select/cons_tres
@@ -78,7 +99,16 @@ PartitionName=all Nodes=ALL Default=YES MaxTime=INFINITE State=UP
     if (status !== 0) throw new Error(`${command} ${args.join(" ")}: ${stderr}`);
     return stdout.trim();
   };
+  const said = (): string => {
+    const { stdout } = spawnSync("scontrol", ["show", "job"], { env, encoding: "utf8", timeout: 10_000 });
+    const logs = ["slurmctld.log", "slurmd.log", join("munge", "log")]
+      .map((name) => join(root, name))
+      .filter((path) => existsSync(path))
+      .map((path) => `${path}:\n${readFileSync(path, "utf8").slice(-4000)}`);
+    return [stdout, ...logs].join("\n");
+  };
   const stop = async (): Promise<void> => {
+    spawnSync("scancel", ["--me"], { env, timeout: 10_000 }); // what a failed test has left running
     for (const child of daemons.reverse()) {
       if (child.exitCode !== null) continue;
       child.kill("SIGTERM");
@@ -92,13 +122,15 @@ PartitionName=all Nodes=ALL Default=YES MaxTime=INFINITE State=UP
     const files = [`--key-file=${key}`, `--socket=${socket}`, `--log-file=${log}`];
     const own = [`--pid-file=${join(root, "munge", "pid")}`, `--seed-file=${join(root, "munge", "seed")}`];
     daemon("/usr/sbin/munged", ["--foreground", "--force", ...files, ...own], { uid, gid });
+    const until = Date.now() + 1000 * START_SECONDS;
+    while (!existsSync(socket) && Date.now() < until) await setTimeout(50); // the others give up without it
     daemon("/usr/sbin/slurmctld", ["-D"]);
     daemon("/usr/sbin/slurmd", ["-D"]);
-    const until = Date.now() + 30_000;
     for (;;) {
       const { stdout } = spawnSync("sinfo", ["--noheader", "--format=%T"], { env, encoding: "utf8" });
-      if (stdout.trim() === "idle") return { env, slurm, stop };
-      if (Date.now() > until) throw new Error(`SLURM did not start: its node is "${stdout.trim()}"`);
+      if (stdout.trim() === "idle") return { env, slurm, said, stop };
+      if (Date.now() > until)
+        throw new Error(`SLURM did not start: its node is "${stdout.trim()}"\n${said()}`);
       await setTimeout(200);
     }
   } catch (error) {

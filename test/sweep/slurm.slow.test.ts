@@ -1,5 +1,4 @@
 import assert from "node:assert/strict";
-import { spawnSync } from "node:child_process";
 import {
   existsSync,
   mkdirSync,
@@ -14,6 +13,7 @@ import { join } from "node:path";
 import { after, test } from "node:test";
 import { setTimeout } from "node:timers/promises";
 import type { Plan } from "spectral-lab/sweep/plan";
+import { messageOf } from "spectral-lab/core/errors";
 import { type Ended, lastJson, spectral } from "../cli/spectral.js";
 import { type Cluster, noSlurm, startCluster } from "./slurm-cluster.js";
 
@@ -108,7 +108,7 @@ function measured(): number {
   return existsSync(rows) ? readFileSync(rows, "utf8").split("\n").length - 1 : 0;
 }
 
-async function until(what: string, done: () => boolean, seconds = 120): Promise<void> {
+async function until(what: string, done: () => boolean, seconds = 300): Promise<void> {
   for (const end = Date.now() + 1000 * seconds; !done();) {
     if (Date.now() > end) throw new Error(`waited ${seconds} s for ${what}`);
     await setTimeout(50);
@@ -118,29 +118,28 @@ async function until(what: string, done: () => boolean, seconds = 120): Promise<
 /** All that members and SLURM printed. */
 function logs(): string {
   const place = join(root, "slurm", "sweeps", "slurm", "logs");
+  if (!existsSync(place)) return "";
   return readdirSync(place)
     .map((name) => `${name}: ${readFileSync(join(place, name), "utf8")}`)
     .join("\n");
 }
 
-/** Waits until the task is requeued, and lets it begin at once, not after SLURM's two minutes. */
+/** Waits until SLURM has requeued a task and begun it again. */
 async function begunAgain(task: string, restarts: number): Promise<void> {
-  const shown = (): string => cluster!.slurm("scontrol", "show", "job", task);
-  await until(
-    "the requeued task",
-    () => shown().includes(`Restarts=${restarts}`) && shown().includes("PENDING"),
-  );
-  // The delay is for what of the task is still on its node: begun before that is gone, it fails.
-  await until("its node", () => cluster!.slurm("sinfo", "--noheader", "--format=%T") === "idle");
-  await setTimeout(2000);
-  const begun = (): boolean => {
-    const now = shown();
-    if (now.includes("RUNNING")) return true;
-    assert.ok(now.includes("PENDING"), `${now}\n${logs()}`);
-    spawnSync("scontrol", ["update", `JobId=${task}`, "StartTime=now"], { env: cluster!.env });
-    return false;
-  };
-  await until("it to run", begun);
+  await until(`restart ${restarts} of the task`, () => {
+    const shown = cluster!.slurm("scontrol", "show", "job", task);
+    assert.match(shown, /JobState=(PENDING|CONFIGURING|RUNNING|COMPLETING|COMPLETED)/);
+    return shown.includes(`Restarts=${restarts}`) && /JobState=(RUNNING|COMPLETED)/.test(shown);
+  });
+}
+
+/** What fails on a cluster, with all that members and daemons said. */
+async function traced(steps: () => Promise<void>): Promise<void> {
+  try {
+    await steps();
+  } catch (error) {
+    throw new Error(`${messageOf(error)}\n${logs()}\n${cluster?.said()}`, { cause: error });
+  }
 }
 
 test(
@@ -148,45 +147,48 @@ test(
   { skip: noSlurm() ?? false },
   async () => {
     cluster = await startCluster();
-    const { slurm } = cluster;
-    mkdirSync(join(root, "slurm"));
-    writeFileSync(file, JSON.stringify(plan));
-    const submitted = sweep("slurm", ["--engine", "slurm", "--slurm=--time=10"]);
-    assert.equal(submitted.status, 0, submitted.stderr);
-    assert.equal(lastJson(submitted.stdout).submitted, 6);
-    const task = /long: submitted \((\d+_0)\)/.exec(submitted.stdout)![1];
-
-    const again = sweep("slurm", ["--engine", "slurm"]);
-    assert.equal(lastJson(again.stdout).submitted, undefined, "what is queued is not submitted again");
-
-    // Asked by SLURM's notice before the time limit: it writes a checkpoint and queues itself.
-    await until("training", () => measured() > 20);
-    slurm("scancel", "--batch", "--signal=USR1", task);
-    await begunAgain(task, 1);
-    const before = measured();
-    await until("more training", () => measured() > before + 20);
-    // Requeued by SLURM (TERM), and stopped, so that it cannot write a checkpoint: it is killed.
-    const { pid } = JSON.parse(readFileSync(join(longRun()!.folder, "lock"), "utf8")) as { pid: number };
-    process.kill(pid, "SIGSTOP");
-    slurm("scontrol", "requeue", task);
-    await begunAgain(task, 2);
-
-    await until("the end", () => slurm("squeue", "--noheader") === "", 300);
-    const record = longRun()!.record as Running["record"] & { readonly stretches: readonly unknown[] };
-    assert.equal(record.status, "finished");
-    assert.ok(record.stretches.length >= 3, `${record.stretches.length} stretches`);
-
-    const whole = sweep("alone", ["--json"]);
-    const counts = lastJson(whole.stdout);
-    assert.deepEqual([counts.finished, counts.failed, counts.waiting], [4, 1, 1], whole.stderr);
-    assert.equal(whole.status, 1);
-    const [there, here] = [filesOf("slurm"), filesOf("alone")];
-    assert.deepEqual([...there.keys()], [...here.keys()]);
-    for (const [name, content] of there) assert.ok(content === here.get(name), `${name} differs`);
-
-    const last = sweep("slurm", ["--engine", "slurm"]);
-    const { finished, submitted: resumed } = lastJson(last.stdout);
-    assert.deepEqual([finished, resumed], [4, 2], "only what failed is submitted again");
-    await until("the end", () => slurm("squeue", "--noheader") === "");
+    await traced(() => throughSlurm(cluster!));
   },
 );
+
+async function throughSlurm({ slurm }: Cluster): Promise<void> {
+  mkdirSync(join(root, "slurm"));
+  writeFileSync(file, JSON.stringify(plan));
+  const submitted = sweep("slurm", ["--engine", "slurm", "--slurm=--time=10"]);
+  assert.equal(submitted.status, 0, submitted.stderr);
+  assert.equal(lastJson(submitted.stdout).submitted, 6);
+  const task = /long: submitted \((\d+_0)\)/.exec(submitted.stdout)![1];
+
+  const again = sweep("slurm", ["--engine", "slurm"]);
+  assert.equal(lastJson(again.stdout).submitted, undefined, "what is queued is not submitted again");
+
+  // Asked by SLURM's notice before the time limit: it writes a checkpoint and queues itself.
+  await until("training", () => measured() > 20);
+  slurm("scancel", "--batch", "--signal=USR1", task);
+  await begunAgain(task, 1);
+  const before = measured();
+  await until("more training", () => measured() > before + 20);
+  // Requeued by SLURM (TERM), and stopped, so that it cannot write a checkpoint: it is killed.
+  const { pid } = JSON.parse(readFileSync(join(longRun()!.folder, "lock"), "utf8")) as { pid: number };
+  process.kill(pid, "SIGSTOP");
+  slurm("scontrol", "requeue", task);
+  await begunAgain(task, 2);
+
+  await until("the end", () => slurm("squeue", "--noheader") === "", 600);
+  const record = longRun()!.record as Running["record"] & { readonly stretches: readonly unknown[] };
+  assert.equal(record.status, "finished");
+  assert.ok(record.stretches.length >= 3, `${record.stretches.length} stretches`);
+
+  const whole = sweep("alone", ["--json"]);
+  const counts = lastJson(whole.stdout);
+  assert.deepEqual([counts.finished, counts.failed, counts.waiting], [4, 1, 1], whole.stderr);
+  assert.equal(whole.status, 1);
+  const [there, here] = [filesOf("slurm"), filesOf("alone")];
+  assert.deepEqual([...there.keys()], [...here.keys()]);
+  for (const [name, content] of there) assert.ok(content === here.get(name), `${name} differs`);
+
+  const last = sweep("slurm", ["--engine", "slurm"]);
+  const { finished, submitted: resumed } = lastJson(last.stdout);
+  assert.deepEqual([finished, resumed], [4, 2], "only what failed is submitted again");
+  await until("the end", () => slurm("squeue", "--noheader") === "");
+}

@@ -1,6 +1,5 @@
 import assert from "node:assert/strict";
-import { readdirSync, statSync } from "node:fs";
-import { mkdtempSync, rmSync } from "node:fs";
+import { mkdirSync, mkdtempSync, readdirSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { test, type TestContext } from "node:test";
@@ -72,6 +71,71 @@ test("the bytes that a dry run says are kept are those that finished runs keep, 
   assert.equal(like.standing, "missing");
   assert.deepEqual([like.speed?.run, like.speed?.differs], [next.value.runs.get("sgd")!.record.id, []]);
   assert.equal(like.seconds, 6 * like.speed!.secondsPerStep);
+});
+
+/** A tiny MNIST: 80 images, where the public set has 60,000. */
+function tinyMnist(root: string): string {
+  const idx = (shape: readonly number[], data: Buffer): Buffer => {
+    const header = Buffer.alloc(4 + 4 * shape.length);
+    header.writeUInt32BE(0x0800 + shape.length);
+    shape.forEach((size, i) => header.writeUInt32BE(size, 4 + 4 * i));
+    return Buffer.concat([header, data]);
+  };
+  mkdirSync(join(root, "mnist"), { recursive: true });
+  for (const [split, count] of [
+    ["train", 80],
+    ["t10k", 10],
+  ] as const) {
+    const pixels = Buffer.from(Array.from({ length: count * 784 }, (_, i) => (i * i) % 251));
+    const labels = Buffer.from(Array.from({ length: count }, (_, i) => i % 10));
+    writeFileSync(join(root, "mnist", `${split}-images-idx3-ubyte`), idx([count, 28, 28], pixels));
+    writeFileSync(join(root, "mnist", `${split}-labels-idx1-ubyte`), idx([count], labels));
+  }
+  return root;
+}
+
+test("branches, edits and studies that were made on fewer examples than the public set has are found", async (t) => {
+  const folders = temporary(t);
+  const { SPECTRAL_DATA } = process.env;
+  t.after(() => {
+    if (SPECTRAL_DATA === undefined) delete process.env.SPECTRAL_DATA;
+    else process.env.SPECTRAL_DATA = SPECTRAL_DATA;
+  });
+  process.env.SPECTRAL_DATA = tinyMnist(join(folders.runs, "..", "data"));
+  await startBackend({ backend: "wasm" });
+  const small = { hidden: 4, layers: 2, epochs: 2, batchSize: 20 };
+  const branching: Plan = {
+    name: "branching",
+    runs: [
+      { name: "trunk", task: "mnist-mlp", set: small, seeds: [0, 1], probes: ["spectra"] },
+      {
+        name: "branch",
+        task: "mnist-mlp",
+        from: { group: "trunk", at: ["1ep"] },
+        edits: [null, "magnitude:0.5", "norms:{trunk}"],
+        orders: [1],
+      },
+    ],
+    studies: [
+      {
+        kind: "agreement",
+        set: { pairs: 3 },
+        inputs: [
+          { group: "trunk", at: "end" },
+          { group: "branch", at: "50%", edit: "magnitude:0.5" },
+        ],
+        same: ["seed"],
+      },
+    ],
+  };
+  const carrying = runPlan(branching, { backend: "wasm", ...folders });
+  let next = await carrying.next();
+  while (!next.done) next = await carrying.next();
+  const { results } = next.value;
+  assert.deepEqual([...new Set(results.map(({ ending, why }) => why ?? ending))], ["finished"]);
+  const planned = await dryRun(await resolverOf(expand(branching), { ...folders, outline: true }));
+  const { members } = dryRunSummary(planned, "quick");
+  assert.deepEqual(members, { finished: results.length });
 });
 
 test("members that are one run count once", async (t) => {

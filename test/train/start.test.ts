@@ -171,7 +171,7 @@ function spying(
 ): Optimiser {
   let at = 0;
   return {
-    init: inner.init,
+    ...inner,
     scalars: (step, count) => inner.scalars((at = step), count),
     update(...given) {
       each(at, ...given);

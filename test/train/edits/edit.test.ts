@@ -283,7 +283,7 @@ test("align: units in the order of the other run's, the function's numbers kept;
   const { weights: aligned, alongside } = apply("align:abc@3", { weights: shuffled, other: weights });
   assert.deepEqual(aligned, weights);
   assert.deepEqual(alongside!(shuffled), weights);
-  const model = unet({ channels: [4, 8, 8, 8], embedding: 8 });
+  const model = { ...unet({ channels: [4, 8, 8, 8], embedding: 8 }), units: undefined };
   const initial = model.init(1);
   assert.throws(
     () => applyEdit(parseEdit("align:abc@3"), { model, weights: initial, other: initial, seed: 0 }),
