@@ -37,11 +37,6 @@ const NAMES: Readonly<Record<string, string>> = {
 /** Those that train in seconds have the paper's seeds in the quick profile too. */
 const QUICKEST: readonly Task[] = [lstm, mnistMlp];
 
-/** What differs from the profiles of tasks that are none of the paper's four: a page trains all of them in three minutes. */
-const SMALLER: Readonly<Partial<Record<ProfileName, Readonly<Record<string, RunGroup["set"]>>>>> = {
-  quick: { resnet: { trainingExamples: 500 } },
-};
-
 /**
  * The runs of the question whether ranks fall in every network (PAPER.md section 5): the paper's four tasks, its MLP with true labels,
  * an MLP on MNIST and a residual network, as their profiles have them. The quick profile has smaller networks, and of most of them one seed.
@@ -49,7 +44,7 @@ const SMALLER: Readonly<Partial<Record<ProfileName, Readonly<Record<string, RunG
 export function universalityPlan(profile: ProfileName): Plan {
   const settings = new Map<Task, string>([[mlpLabels, "true"], [mnistMlp, "no-decay"]]); // prettier-ignore
   const runs = ROWS.flatMap(([, tasks]) => tasks).map((task): RunGroup => {
-    const set = FOUR_TASKS.includes(task) ? smallerSet(task, profile) : SMALLER[profile]?.[task.name];
+    const set = FOUR_TASKS.includes(task) ? smallerSet(task, profile) : undefined;
     return {
       name: task.name,
       task: task.name,
