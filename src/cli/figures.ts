@@ -34,7 +34,11 @@ export async function run({ values, positionals }: Given<typeof figures>): Promi
     const { name, figure, tables, claims } = made;
     const paths = await save(figure, name, { folder: values.output, tables });
     console.log(`figure ${paper.number}: ${paper.title}\n${paths.map((path) => `  ${path}`).join("\n")}`);
-    if (left.length > 0) console.log(`  drawn without ${left.join(" and ")}: ${commandsFor(paper, profile)}`);
+    if (left > 0) {
+      const members = left === 1 ? "1 member" : `${left} members`;
+      const command = commandsFor(paper, profile);
+      console.log(`  drawn without ${members} of its plan that are not stored: ${command}`);
+    }
     if (claims.length > 0) console.log(claimsText(claims));
     drawn++;
   }
@@ -61,21 +65,15 @@ function profileOf({ plan }: PaperFigure, folders: Pick<StoredChoice, "runs" | "
   return profileFromEnvironment(stored ?? "lab");
 }
 
-/** What a figure is drawn from, as far as it is stored, and what of its plan is left out, in words. */
+/** What a figure is drawn from, as far as it is stored, and how many members of its plan are not. */
 function storedOf(
   paper: PaperFigure,
   profile: ProfileName,
   folders: Pick<StoredChoice, "runs" | "studies">,
-): Pick<StoredPlan, "runs" | "studies"> & { readonly left: readonly string[] } {
-  if (!paper.plan) return { runs: storedRuns(paper, profile, folders), studies: [], left: [] };
+): Pick<StoredPlan, "runs" | "studies"> & { readonly left: number } {
+  if (!paper.plan) return { runs: storedRuns(paper, profile, folders), studies: [], left: 0 };
   const { runs, diverged, studies, missing } = storedPlan(paper.plan(profile), folders);
-  return { runs: [...runs, ...diverged], studies, left: membersText(missing.length) };
-}
-
-function membersText(count: number): readonly string[] {
-  return count === 0
-    ? []
-    : [`${count} ${count === 1 ? "member" : "members"} of its plan that are not stored`];
+  return { runs: [...runs, ...diverged], studies, left: missing.length };
 }
 
 /** The commands that make what a figure is drawn from. */

@@ -118,12 +118,12 @@ export function matrixHeatmap(entries: ColumnTable, highest: number): Panel | un
 function spreadOf(
   before: Markup,
   after: Markup,
-  spread: readonly (readonly Value[])[],
+  spread: Value[][],
 ): { customdata?: Value[][]; hover: Markup } {
   const several = spread.some((line) => line.some((value) => Number(value) > 0));
   if (!several) return { hover: markup`${before} %{z:.3f}${after}<extra></extra>` };
   const hover = markup`${before} %{z:.3f} ± %{customdata:.3f}${after}<extra></extra>`;
-  return { customdata: spread.map((line) => [...line]), hover };
+  return { customdata: spread, hover };
 }
 
 /** The top of a colour scale that begins at 0: the largest value, rounded up to a tenth, at least 0.1. */

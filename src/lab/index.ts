@@ -19,7 +19,7 @@ export {
   reproducePlan,
   shownProfile,
 } from "./reproduce-plan.js";
-export { profileFromEnvironment, reproduce, type Reproduction } from "./reproduce.js";
+export { profileFromEnvironment, reproduce, type Reproduction, retrainAsked } from "./reproduce.js";
 export { drawSamples, showSamples, type SamplesChoice } from "./samples.js";
 export { currentNotebook, type Bundle, type NotebookOutput } from "./notebook.js";
 export type { Figure } from "../figures/plotly.js";

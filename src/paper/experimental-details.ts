@@ -1,7 +1,8 @@
+import { sizeOf } from "../core/array.js";
 import type { Config, ConfigValue } from "../core/config.js";
 import { toSteps, type When } from "../core/time.js";
 import { PUBLIC_SETS } from "../data/sources.js";
-import { type OutlinedExperiment, outlinedExperiment } from "../sweep/outline.js";
+import { type OutlinedExperiment, outlinedExperiment, rateAt } from "../sweep/outline.js";
 import { fixedNumbers } from "../tasks/fixed.js";
 import { taskNamed } from "../tasks/index.js";
 import { type ProfileName, PROFILES, type Task } from "../tasks/task.js";
@@ -48,7 +49,6 @@ export async function builtValues(
     const probe = probes.find((one) => one.name === name);
     return probe ? momentsText(probe.when) : "never";
   };
-  const sizes = [...model.shapes.values()].map((shape) => shape.reduce((product, size) => product * size, 1));
   const counted = task.dataSet === "wikitext103" && description.config.standIn !== true;
   return {
     ...description.config,
@@ -56,7 +56,7 @@ export async function builtValues(
     ...optimiser.settings.constants,
     optimiser: optimiser.settings.name,
     data: task.dataSet ? PUBLIC_SETS[task.dataSet].title : description.data.name,
-    parameters: sizes.reduce((sum, size) => sum + size, 0),
+    parameters: [...model.shapes.values()].reduce((sum, shape) => sum + sizeOf(shape), 0),
     matrices: model.matrices.length,
     inputs: model.matrices[0].columns,
     ...(!counted && {
@@ -69,12 +69,6 @@ export async function builtValues(
     pruned: whenOf("pruning"),
     ...Object.fromEntries(moments.map((field) => [field, ratesAt(field, run)])),
   };
-}
-
-/** The learning rate before an update, of a schedule or a constant. */
-export function rateAt({ experiment }: Pick<OutlinedExperiment, "experiment">, step: number): number {
-  const { learningRate } = experiment.optimiser.settings;
-  return typeof learningRate === "number" ? learningRate : learningRate(step);
 }
 
 /** What stands where there is no value. */
@@ -215,10 +209,15 @@ function sameAs(paper: ConfigValue, value: ConfigValue): boolean {
   return value.split(", ").every((part, i) => part === NONE || part === wanted[i]);
 }
 
+/** What is said of a value's standing; nothing of one that is the paper's, or that the paper does not state. */
+export function standingText(standing: Standing, differs: Difference | undefined): string {
+  if (standing === "explained") return `differs: ${differs!.why}`;
+  return standing === "unexplained" ? "DIFFERS, and no reason is declared" : "";
+}
+
 function remarkOf({ standing, paper, detail: { differs, note, from, ...detail } }: DetailRow): string {
   const parts = [
-    standing === "explained" ? `differs: ${differs!.why}` : "",
-    standing === "unexplained" ? "DIFFERS, and no reason is declared" : "",
+    standingText(standing, differs),
     paper === detail.paper ? (note ?? "") : "",
     from === undefined ? "" : `from ${from}`,
   ];

@@ -3,7 +3,7 @@ import { expand, type Member } from "../sweep/expand.js";
 import type { Plan } from "../sweep/plan.js";
 import type { ProfileName } from "../tasks/task.js";
 import { type Difference, PAPER_GRIDS, type PaperGrid } from "./details.js";
-import { type ShownDetail, type Standing, standingOf } from "./experimental-details.js";
+import { type ShownDetail, type Standing, standingOf, standingText } from "./experimental-details.js";
 import { paperFigure } from "./index.js";
 import { planValues } from "./plan-values.js";
 
@@ -83,12 +83,6 @@ export function gridsTable(rows: readonly GridRow[]): ShownDetail[] {
         if (value === undefined) return "–";
         return paper === undefined || value === paper ? value : `≠ ${value}`;
       };
-      const remarks = {
-        equal: "",
-        "not stated": "",
-        explained: `differs: ${differs?.why}`,
-        unexplained: "DIFFERS, and no reason is declared",
-      };
       return {
         ...(several && { figures: own[0].figures.join(", ") }),
         "of the sweep": quantity,
@@ -97,7 +91,7 @@ export function gridsTable(rows: readonly GridRow[]): ShownDetail[] {
         "paper profile": cell(here.paper),
         lab: cell(here.lab),
         quick: cell(here.quick),
-        remark: remarks[standing],
+        remark: standingText(standing, differs),
       };
     });
 }

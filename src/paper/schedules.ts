@@ -4,11 +4,10 @@ import { drawGrid } from "../figures/grid.js";
 import type { Panel } from "../figures/panels.js";
 import { type Figure, rounded } from "../figures/plotly.js";
 import { palette } from "../figures/theme.js";
-import { outlinedExperiment } from "../sweep/outline.js";
+import { outlinedExperiment, rateAt } from "../sweep/outline.js";
 import { taskNamed } from "../tasks/index.js";
 import type { ProfileName } from "../tasks/task.js";
 import { PAPER_TASKS } from "./details.js";
-import { rateAt } from "./experimental-details.js";
 
 /** Updates of which the rate is drawn. */
 const DRAWN = 600;

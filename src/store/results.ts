@@ -14,8 +14,8 @@ import { readRun, type RunReader } from "./stored-run.js";
 
 /** What of a run's arrays is worth keeping in the repository. */
 export interface ExportChoice {
-  /** Which arrays; default none. */
-  readonly arrays?: (name: string) => boolean;
+  /** Which arrays, at which of the steps; default none. */
+  readonly arrays?: (name: string, step: number) => boolean;
   /** At most this many steps, evenly chosen among those measured, the first and last included; default all. */
   readonly maxSteps?: number;
 }
@@ -37,7 +37,7 @@ export function exportRun(run: RunReader, root: string, choice: ExportChoice = {
   const packed = new Map<string, NdArray>();
   for (const step of thin(run.steps(), choice.maxSteps ?? Infinity)) {
     for (const [name, array] of run.readArrays(step)) {
-      if (choice.arrays?.(name)) packed.set(`${step}/${name}`, toFloat32(array));
+      if (choice.arrays?.(name, step)) packed.set(`${step}/${name}`, toFloat32(array));
     }
   }
   writeSafetensors(join(folder, RESULT_ARRAYS), packed);

@@ -104,10 +104,7 @@ export function expand(plan: Plan): readonly Member[] {
 function toldApart(studies: readonly StudyMember[]): readonly StudyMember[] {
   const byName = groupBy(studies, ({ name }) => name);
   const named = studies.map((study) => {
-    const { name, kind, set, inputs } = study;
-    if (byName.get(name)!.length === 1) return study;
-    const parameters = Object.entries(set).map(([key, value]) => `${key}=${String(value)}`);
-    return { ...study, name: nameOfStudy(kind, parameters, inputs) };
+    return byName.get(study.name)!.length === 1 ? study : { ...study, name: fullNameOf(study) };
   });
   return [...new Map(named.map((study) => [study.name, study])).values()];
 }
@@ -287,13 +284,19 @@ function studyOf(
   };
 }
 
+/** The name of a study with all of its parameters: no other has it. */
+export function fullNameOf({ kind, set, inputs }: Pick<StudyMember, "kind" | "set" | "inputs">): string {
+  const parameters = Object.entries(set).map(([key, value]) => `${key}=${String(value)}`);
+  return nameOfStudy(kind, parameters, inputs);
+}
+
 /** "barrier points=5: branch/seed=0@end, branch/seed=1@end" */
 function nameOfStudy(kind: string, parts: readonly string[], inputs: readonly MemberInput[]): string {
   return `${[kind, ...parts].join(" ")}: ${inputs.map(inputText).join(", ")}`;
 }
 
 /** "branch/seed=0@end+magnitude:0.05" */
-export function inputText({ member, at, edit }: MemberInput): string {
+function inputText({ member, at, edit }: MemberInput): string {
   return `${member}@${at}${edit === undefined ? "" : `+${edit}`}`;
 }
 

@@ -2,6 +2,7 @@ import { ConfigError } from "../core/errors.js";
 import type { Config } from "../core/config.js";
 import type { Clock } from "../core/time.js";
 import type { DataName } from "../data/sources.js";
+import { at } from "../optim/optimiser.js";
 import { type DescribedRun, describeRun } from "../tasks/run.js";
 import type { Choice, Opened, Task } from "../tasks/task.js";
 import { clockOf } from "../train/loop.js";
@@ -92,4 +93,9 @@ export async function outlinedExperiment(task: Task, choice: Choice): Promise<Ou
   const open: Task["open"] = (config, seed) => openOutline(task, config, seed);
   const described = await describeRun({ ...choice, task: { ...task, open } });
   return { ...described, clock: clockOf(described.experiment) };
+}
+
+/** The learning rate of the update that follows `step` updates, of a schedule or a constant. */
+export function rateAt({ experiment }: Pick<OutlinedExperiment, "experiment">, step: number): number {
+  return at(experiment.optimiser.settings.learningRate, step);
 }

@@ -1,5 +1,5 @@
 import { groupBy } from "../core/group-by.js";
-import { inputText, type Member, type MemberInput, type StudyMember } from "./expand.js";
+import { fullNameOf, type Member, type MemberInput, type StudyMember } from "./expand.js";
 import { membersIn, momentsIn } from "./member-edit.js";
 
 /** The members of a sweep whose transient runs let go of their weights, and what these wait for. */
@@ -39,18 +39,16 @@ export function sharingOf(
       if (!placesIn(input, placeOf).includes(place)) return false;
       return branches.has(place) || momentsIn(input).some((at) => at !== "end");
     });
-  const names = new Set(own.map(({ name }) => name));
   const joining = new Map<string, StudyMember>();
   for (const study of outside) {
     const place = placeOf(study.name);
     if (study.what === "run" || ownPlaces.has(place) || joining.has(place)) continue;
     if (![...released].some((place) => readsGoing(study, place))) continue;
     if (!study.inputs.every((input) => placesIn(input, placeOf).every((one) => ownPlaces.has(one)))) continue;
-    const joined = withNames(study, (name) => ownPlaces.get(placeOf(name))![0].name);
-    let name = joined.name;
-    for (let n = 2; names.has(name); n++) name = `${joined.name} (${n})`; // of other parameters
-    names.add(name);
-    joining.set(place, { ...joined, name });
+    joining.set(
+      place,
+      withNames(study, (name) => ownPlaces.get(placeOf(name))![0].name),
+    );
   }
   const members = [...own, ...joining.values()];
   const others = outside.filter(({ name }) => !ownPlaces.has(placeOf(name)) && !joining.has(placeOf(name)));
@@ -74,8 +72,7 @@ function withNames(study: StudyMember, nameOf: (name: string) => string): StudyM
       edit: edit.replaceAll(/\{([^{}]*)\}/g, (_, name: string) => `{${nameOf(name)}}`),
     }),
   }));
-  const [kind] = study.name.split(": ");
-  const name = `${kind}: ${inputs.map(inputText).join(", ")}`;
+  const name = fullNameOf({ ...study, inputs });
   return { ...study, name, inputs, needs: [...new Set(study.needs.map(nameOf))] };
 }
 

@@ -16,8 +16,8 @@ export function makeFolders(path: string, within?: string): void {
   } catch (error) {
     if (isFolder(path)) return;
     const above = dirname(path);
-    if (codeOf(error) !== "ENOENT" || above === path || above === within || isFolder(above)) throw error;
-    makeFolders(above, within);
+    if (codeOf(error) !== "ENOENT" || above === path || above === within) throw error;
+    if (!isFolder(above)) makeFolders(above, within); // else another process has just made it, or there is none to make
   }
   try {
     fs.mkdirSync(path);

@@ -1,5 +1,7 @@
 import assert from "node:assert/strict";
 import * as fs from "node:fs";
+import mutable from "node:fs";
+import { syncBuiltinESMExports } from "node:module";
 import { join } from "node:path";
 import { describe, it } from "node:test";
 import { makeFolders } from "spectral-lab/core/files/folders";
@@ -27,6 +29,30 @@ describe("makeFolders", () => {
     fs.mkdirSync(run);
     makeFolders(join(run, "steps"), run);
     assert.deepEqual(fs.readdirSync(run), ["steps"]);
+  });
+
+  it("goes on where another process makes the folder above in the same moment", (t) => {
+    const root = temporaryFolder(t);
+    const make = mutable.mkdirSync;
+    let missed = false;
+    const late = ((path: string) => {
+      try {
+        return make(path);
+      } catch (error) {
+        if (!missed) make(join(root, "a")); // between the failure and what is done about it
+        missed = true;
+        throw error;
+      }
+    }) as typeof mutable.mkdirSync;
+    const mocked = t.mock.method(mutable, "mkdirSync", late);
+    syncBuiltinESMExports();
+    try {
+      makeFolders(join(root, "a", "b"));
+    } finally {
+      mocked.mock.restore();
+      syncBuiltinESMExports();
+    }
+    assert.ok(missed && fs.existsSync(join(root, "a", "b")));
   });
 
   it("fails, and does not try for ever, where none can be made", { timeout: 10_000 }, (t) => {
