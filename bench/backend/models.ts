@@ -14,7 +14,7 @@ import { toTensors } from "spectral-lab/nn/parameters";
 import { adamw } from "spectral-lab/optim/adamw";
 import type { Optimiser } from "spectral-lab/optim/optimiser";
 import { sgd } from "spectral-lab/optim/sgd";
-import { stepperOf } from "spectral-lab/train/stepper";
+import { stepperOf } from "spectral-lab/train/recorded-stepper";
 
 /** A model, its optimiser and one batch of made-up data. */
 export interface Workload {

@@ -14,6 +14,8 @@ export interface Recorder {
   own<T extends Tensor>(tensor: T): T;
   /** Writes the content of one tensor into the memory of another, an owned one of the same shape and dtype. */
   assign(to: Tensor, from: Tensor): void;
+  /** The same for many tensors that lie on the device, in few commands. */
+  assignAll(pairs: readonly (readonly [to: Tensor, from: Tensor])[]): void;
   /**
    * Does what `action` does, and records it. Memory that it takes comes from a store that only recordings use, so that
    * what is replayed finds its buffers free; what it returns lies there too, and is the same memory after each replay.

@@ -20,9 +20,9 @@ import { PendingLosses } from "./losses.js";
 import type { Decomposer } from "./measure.js";
 import { normsAt } from "./norm-course.js";
 import { MeasurementQueue } from "./queue.js";
+import { stepperOf } from "./recorded-stepper.js";
 import { ReferenceSvds } from "./snapshot.js";
 import { initialisation, splitFor, stateOf } from "./start.js";
-import { stepperOf } from "./stepper.js";
 
 /** The seeds of a run's streams of chance. */
 export interface Streams {
@@ -117,9 +117,9 @@ export async function* train<Batch>(
   const running: RunningLoss = { sum: 0, count: 0, ...from?.running };
   const checkpoints = new CheckpointClock(1000 * (options.checkpointSeconds ?? 20));
   const batches = new Batches(training, batching, streams.order);
+  const initial = stateOf(place, split, experiment.optimiser, { memory: from?.memory, masks: start?.masks });
   const masks = toTensors(start?.masks ?? new Map());
   const optimiser = wrapped(experiment.optimiser, start, masks);
-  const initial = stateOf(place, split, experiment.optimiser, { memory: from?.memory, masks: start?.masks });
   const stepper = stepperOf(
     model,
     optimiser,

@@ -5,7 +5,7 @@ import type { Model, Parameters } from "../nn/model.js";
 import type { Optimiser } from "../optim/optimiser.js";
 import { Scalars } from "../optim/scalars.js";
 import { disposeState, type TrainingState, updateStep } from "./step.js";
-import type { Stepper } from "./stepper.js";
+import { ComposedStepper, type Stepper } from "./stepper.js";
 
 /** Kinds of batches (by shapes) whose steps are recorded; those of further kinds are composed. */
 const KINDS = 4;
@@ -25,7 +25,7 @@ interface Kind<Batch> {
 
 /**
  * Records a step on a device and replays it. Parameters, buffers, slots, batches and the optimiser's numbers have memory of
- * their own, which a step reads and, the first three, writes back at its end. The first step of a kind of batch is composed
+ * their own, which a step reads and, the first three, writes over. The first step of a kind of batch is composed
  * (programs are compiled), the second and third are recorded and compared; from the fourth on the recording is replayed. Where
  * two recordings differ, steps stay composed.
  */
@@ -134,20 +134,16 @@ export class RecordedStepper<Batch> implements Stepper<Batch> {
   #update(batches: readonly Batch[], numbers: readonly number[]): tf.Scalar {
     const scalars = new Scalars(numbers, this.#numbers.tensor.clone());
     const { state, model, optimiser } = this;
-    const { state: next, loss } = updateStep(model, optimiser, state, batches, scalars);
+    const { state: next, loss } = updateStep(model, optimiser, state, batches, scalars, true);
     scalars.dispose();
-    this.#write(state.parameters, next.parameters);
-    this.#write(state.buffers, next.buffers);
-    this.#write(state.optimiser.slots, next.optimiser.slots);
+    const pairs = [
+      ...changed(state.parameters, next.parameters),
+      ...changed(state.buffers, next.buffers),
+      ...changed(state.optimiser.slots, next.optimiser.slots),
+    ];
+    if (pairs.length > 0) this.recorder.assignAll(pairs);
     disposeState(next, state);
     return loss;
-  }
-
-  #write(home: Parameters, next: Parameters): void {
-    home.forEach((tensor, name) => {
-      const result = next.get(name)!;
-      if (result !== tensor) this.recorder.assign(tensor, result);
-    });
   }
 
   #forget(): void {
@@ -158,6 +154,30 @@ export class RecordedStepper<Batch> implements Stepper<Batch> {
     }
     this.#kinds.clear();
   }
+}
+
+/**
+ * The stepper of a backend: steps are recorded and replayed where it can (`Recorder`), else composed of TensorFlow.js
+ * operations. Takes over the state.
+ * @param onFallback told once why steps are composed though the backend records
+ */
+export function stepperOf<Batch>(
+  model: Model<Batch>,
+  optimiser: Optimiser,
+  state: TrainingState,
+  recorder: Recorder | undefined,
+  onFallback: (why: string) => void,
+): Stepper<Batch> {
+  if (recorder) return new RecordedStepper(model, optimiser, state, recorder, onFallback);
+  return new ComposedStepper(model, optimiser, state);
+}
+
+/** The tensors of `home` in whose place there are others, with those. */
+function changed(home: Parameters, next: Parameters): [tf.Tensor, tf.Tensor][] {
+  return [...home].flatMap(([name, tensor]) => {
+    const result = next.get(name)!;
+    return result === tensor ? [] : [[tensor, result] as [tf.Tensor, tf.Tensor]];
+  });
 }
 
 /** Shapes and types of a batch's tensors; of what else it holds the content, which a recording would not see change. */
