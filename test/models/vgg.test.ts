@@ -6,6 +6,7 @@ import { vgg } from "spectral-lab/models/vgg";
 import type { Parameters } from "spectral-lab/nn/model";
 import { toArrays, toTensors } from "spectral-lab/nn/parameters";
 import { randomTensor } from "../support/finite-differences.js";
+import { evaluateBatch } from "spectral-lab/train/evaluate";
 
 before(async () => {
   await startBackend({ backend: "wasm" });
@@ -46,11 +47,11 @@ test("a training pass moves the running statistics; evaluation does not depend o
   const { images, labels } = batchOf(1);
   const moved = model.loss(parameters, buffers, { images, labels }).buffers!;
   assert.deepEqual([...moved.keys()], [...buffers.keys()]);
-  const whole = await model.evaluate(parameters, moved, { images, labels });
+  const whole = await evaluateBatch(model, parameters, moved, { images, labels });
   let sum = 0;
   for (let i = 0; i < 4; i++) {
     const one = { images: tf.slice(images, [i, 0, 0, 0], [1, 32, 32, 3]), labels: tf.slice(labels, i, 1) };
-    sum += (await model.evaluate(parameters, moved, one)).loss.sum;
+    sum += (await evaluateBatch(model, parameters, moved, one)).loss.sum;
   }
   assert.ok(Math.abs(sum - whole.loss.sum) < 1e-4);
 });

@@ -6,6 +6,7 @@ import { BufferPool, type PoolCounters, type PooledBuffer, type Store } from "./
 import { type Command, differenceOf, WebGpuRecording } from "./recording.js";
 import { elementwise, runMany, type ManyShader } from "./many.js";
 import { declareBindings, flatGrid, words, type Grid, type Shader, type ShaderRunner } from "./shader.js";
+import { timeCommands } from "./timestamps.js";
 import { Stock, type StockProgram, type StockUniforms, type TensorData } from "./stock.js";
 
 /** A compute pipeline with what we looked up of it once. */
@@ -140,11 +141,12 @@ export class PooledWebGpu extends Stock implements Recorder, ShaderRunner {
     runMany(this, copyShader, members, { written: [], read: [] }, []);
   }
 
-  record<T>(action: () => T): { result: T; recording: WebGpuRecording } {
+  record(action: () => void): WebGpuRecording {
     const recording = new WebGpuRecording((buffer) => this.pool.releaseBuffer(buffer));
     this.recording = recording;
     try {
-      return { result: this.pool.within(this.recordings, action), recording };
+      this.pool.within(this.recordings, action);
+      return recording;
     } finally {
       this.recording = undefined;
     }
@@ -164,6 +166,13 @@ export class PooledWebGpu extends Stock implements Recorder, ShaderRunner {
       }
     }
     this.submitQueue();
+  }
+
+  async timePrograms({ commands }: WebGpuRecording): ReturnType<Recorder["timePrograms"]> {
+    this.submitQueue();
+    return this.device.features.has("timestamp-query")
+      ? await timeCommands(this.device, commands)
+      : undefined;
   }
 
   /** Submits what is recorded and waits until the device has done it. */
