@@ -9,7 +9,7 @@
  * alone: their sum is more than a step). --parity makes so many steps recorded and composed instead, and compares every loss and the last weights.
  *
  * A peer reads one JSON line after the other, { "network": "vgg", "steps": 67, "small": false }, and answers each with one: { "ms": 12.3, ... }, or
- * { "ms": null } where it lacks the network.
+ * { "ms": null } where it lacks the network. Where it says how many "parameters" its network has, they must be as many as ours.
  */
 import { spawn } from "node:child_process";
 import { createInterface } from "node:readline";
@@ -18,6 +18,7 @@ import * as tf from "@tensorflow/tfjs";
 import type { Backend } from "spectral-lab/backend/backend";
 import { read } from "spectral-lab/backend/read";
 import { startBackend } from "spectral-lab/backend/start";
+import { sizeOf } from "spectral-lab/core/array";
 import { messageOf } from "spectral-lab/core/errors";
 import { RecordedStepper } from "spectral-lab/train/recorded-stepper";
 import type { Stepper } from "spectral-lab/train/stepper";
@@ -73,10 +74,13 @@ async function speedOf(on: Backend, network: string, workload: Workload): Promis
     return { ms: (performance.now() - begin) / count, hostMs };
   };
   await take(WARM);
+  const parameters = [...workload.model.shapes.values()].reduce((sum, shape) => sum + sizeOf(shape), 0);
   const found: { ms: number; hostMs: number; peerMs: number }[] = [];
   for (let i = 0; i < rounds; i++) {
     const own = await take(steps);
     const other = peer ? await peer.ask({ network, steps, small: values.small }) : undefined;
+    if (other?.parameters !== undefined && other.parameters !== parameters)
+      throw new Error(`the peer's network has ${other.parameters} parameters, ours ${parameters}`);
     found.push({ ...own, peerMs: other?.ms ?? NaN });
   }
   const recording = stepper instanceof RecordedStepper ? stepper.recording : undefined;
@@ -146,8 +150,13 @@ function median(numbers: readonly number[]): number {
   return sorted[Math.floor(sorted.length / 2)];
 }
 
+interface Answer {
+  readonly ms: number | null;
+  readonly parameters?: number;
+}
+
 /** A process that answers lines with lines. */
-function startPeer(command: string): { ask(question: object): Promise<{ ms: number | null }>; end(): void } {
+function startPeer(command: string): { ask(question: object): Promise<Answer>; end(): void } {
   const child = spawn(command, { shell: true, stdio: ["pipe", "pipe", "inherit"] });
   const lines = createInterface({ input: child.stdout })[Symbol.asyncIterator]();
   return {
@@ -155,7 +164,7 @@ function startPeer(command: string): { ask(question: object): Promise<{ ms: numb
       child.stdin.write(`${JSON.stringify(question)}\n`);
       const { value, done } = await lines.next();
       if (done) throw new Error(`the peer "${command}" ended without an answer`);
-      return JSON.parse(value) as { ms: number | null };
+      return JSON.parse(value) as Answer;
     },
     end: () => child.stdin.end(),
   };
