@@ -22,7 +22,7 @@ export function batchNormClassifier(
 ): Required<
   Pick<
     Model<ImageTensors>,
-    "shapes" | "init" | "initBuffers" | "loss" | "evaluate" | "metrics" | "recalibrate"
+    "shapes" | "init" | "initBuffers" | "loss" | "evaluate" | "metrics" | "statistics"
   >
 > {
   /** Puts the next running statistics into `running`. */
@@ -53,10 +53,10 @@ export function batchNormClassifier(
       return classificationSums(() => forward(parameters, images, normalise), labels);
     },
     metrics: (content, { labels }) => classificationMetrics(content, labels.size),
-    recalibrate(parameters, buffers, { images }, seen) {
+    statistics(parameters, buffers, { images }) {
       const running = new Map<string, tf.Tensor>();
       tf.tidy(() => {
-        trainLogits(parameters, buffers, images, running, 1 / (seen + 1));
+        trainLogits(parameters, buffers, images, running, 1);
         running.forEach((tensor) => tf.keep(tensor));
       });
       return running;

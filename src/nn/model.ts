@@ -57,10 +57,10 @@ export interface Model<Batch> {
   /** Groups of units that may change places without changing the function. Default none is known. */
   readonly units?: readonly UnitGroup[];
   /**
-   * Recomputes running statistics after weights were edited: called with every training batch in turn, starting from
-   * `initBuffers`; `seen` batches went before. Absent where the model keeps none.
+   * The running statistics that one training batch alone would leave, under the names of the buffers: what they are recomputed
+   * from after weights were edited. New tensors, the caller's. Absent where the model keeps none.
    */
-  recalibrate?(parameters: Parameters, buffers: Parameters, batch: Batch, seen: number): Parameters;
+  statistics?(parameters: Parameters, buffers: Parameters, batch: Batch): Parameters;
 }
 
 /** One parameter read as a matrix. */

@@ -37,7 +37,8 @@ export async function evaluate<Batch>(
   buffers: Parameters,
   examples: Examples<Batch>,
   { mean = "examples", ...options }: Evaluating,
-  forward = (batch: Batch) => model.evaluate(parameters, buffers, batch),
+  forward: ((batch: Batch) => tf.Tensor[]) | undefined = (batch) =>
+    model.evaluate(parameters, buffers, batch),
 ): Promise<Metrics> {
   const results: {
     readonly tensors: tf.Tensor[];

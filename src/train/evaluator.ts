@@ -3,15 +3,15 @@ import { chosenBackend } from "../backend/chosen.js";
 import type { Recorder } from "../backend/recording.js";
 import type { Metrics, Model, Parameters } from "../nn/model.js";
 import { disposeParameters, mapParameters } from "../nn/parameters.js";
-import { evaluate, type Evaluating } from "./evaluate.js";
+import { evaluate, type Evaluating, type EvaluationOptions } from "./evaluate.js";
 import type { Examples } from "./examples.js";
+import { packedStatistics, recalibrate } from "./recalibrate.js";
 import { Recorded } from "./recorded.js";
 
 /** Evaluates one model again and again, with other weights and on other data: where the device records, by replaying. */
 export class Evaluator<Batch> {
-  #home: { readonly parameters: Parameters; readonly buffers: Parameters } | undefined;
-  #recorded: Recorded<Batch> | undefined;
-  /** The evaluation before: they take turns, because all use the same memory. */
+  #home: Home<Batch> | undefined;
+  /** What was begun before: all take turns, because they use the same memory. */
   #before: Promise<unknown> = Promise.resolve();
 
   /** @param onFallback told once why evaluations are composed though the backend records */
@@ -28,49 +28,88 @@ export class Evaluator<Batch> {
     examples: Examples<Batch>,
     options: Evaluating,
   ): Promise<Metrics> {
+    return this.#inTurn(parameters, buffers, (home) =>
+      evaluate(
+        this.model,
+        parameters,
+        buffers,
+        examples,
+        options,
+        home && ((batch) => home.evaluated.run([batch])),
+      ),
+    );
+  }
+
+  /** The buffers that belong to edited weights; see `recalibrate`. */
+  recalibrate(
+    parameters: Parameters,
+    buffers: Parameters,
+    training: Examples<Batch>,
+    options: EvaluationOptions,
+  ): Promise<Parameters> {
+    return this.#inTurn(parameters, buffers, (home) =>
+      recalibrate(
+        this.model,
+        parameters,
+        buffers,
+        training,
+        options,
+        home && ((batch) => home.statistics.run([batch])[0] as tf.Tensor1D),
+      ),
+    );
+  }
+
+  /** Frees what is left for the next. Nothing may be under way. */
+  dispose(): void {
+    if (!this.#home) return;
+    const { parameters, buffers, evaluated, statistics } = this.#home;
+    evaluated.dispose();
+    statistics.dispose();
+    disposeParameters(parameters);
+    disposeParameters(buffers);
+    this.#home = undefined;
+  }
+
+  /** Does what reads given weights when it is their turn, on copies where that is recorded. */
+  #inTurn<T>(
+    parameters: Parameters,
+    buffers: Parameters,
+    action: (home: Home<Batch> | undefined) => Promise<T>,
+  ): Promise<T> {
     const { recorder } = this;
-    if (!recorder) return evaluate(this.model, parameters, buffers, examples, options);
-    const result = this.#before.then(() => this.#replayed(recorder, parameters, buffers, examples, options));
+    if (!recorder) return action(undefined);
+    const result = this.#before.then(() => action(this.#filled(recorder, parameters, buffers)));
     this.#before = result.catch(() => undefined);
     return result;
   }
 
-  /** Frees what evaluations left for the next. None may be under way. */
-  dispose(): void {
-    this.#recorded?.dispose();
-    if (!this.#home) return;
-    disposeParameters(this.#home.parameters);
-    disposeParameters(this.#home.buffers);
-    this.#home = undefined;
-  }
-
-  #replayed(
-    recorder: Recorder,
-    parameters: Parameters,
-    buffers: Parameters,
-    examples: Examples<Batch>,
-    options: Evaluating,
-  ): Promise<Metrics> {
+  #filled(recorder: Recorder, parameters: Parameters, buffers: Parameters): Home<Batch> {
     if (this.#home) {
       const { parameters: ownParameters, buffers: ownBuffers } = this.#home;
-      recorder.assignAll([...pairs(ownParameters, parameters), ...pairs(ownBuffers, buffers)]);
-    } else {
-      const owned = (tensors: Parameters): Parameters =>
-        mapParameters(tensors, (tensor) => recorder.own(tensor));
-      this.#home = { parameters: owned(parameters), buffers: owned(buffers) };
+      const all = [...pairs(ownParameters, parameters), ...pairs(ownBuffers, buffers)];
+      recorder.assignAll(all);
+      return this.#home;
     }
-    const home = this.#home;
     const { model } = this;
-    this.#recorded ??= new Recorded(
-      recorder,
-      ([batch]) => model.evaluate(home.parameters, home.buffers, batch),
-      this.onFallback,
-    );
-    const recorded = this.#recorded;
-    return evaluate(model, home.parameters, home.buffers, examples, options, (batch) =>
-      recorded.run([batch]),
-    );
+    const owned = (tensors: Parameters): Parameters =>
+      mapParameters(tensors, (tensor) => recorder.own(tensor));
+    const home = { parameters: owned(parameters), buffers: owned(buffers) };
+    const recorded = (work: (batch: Batch) => tf.Tensor[]): Recorded<Batch> =>
+      new Recorded(recorder, ([batch]) => work(batch), this.onFallback);
+    return (this.#home = {
+      ...home,
+      evaluated: recorded((batch) => model.evaluate(home.parameters, home.buffers, batch)),
+      statistics: recorded((batch) => [packedStatistics(model, home.parameters, home.buffers, batch)]),
+    });
   }
+}
+
+/** Where weights lie that recorded work reads, and that work. */
+interface Home<Batch> {
+  readonly parameters: Parameters;
+  readonly buffers: Parameters;
+  readonly evaluated: Recorded<Batch>;
+  readonly statistics: Recorded<Batch>;
 }
 
 function pairs(to: Parameters, from: Parameters): [tf.Tensor, tf.Tensor][] {

@@ -101,6 +101,10 @@ export function takeSnapshot<Batch>(
       if (!result) metrics.set(split, (result = evaluator.evaluate(parameters, buffers, on.examples, on)));
       return result;
     },
+    recalibrate(edited) {
+      const { evaluator, training, evaluations } = source;
+      return evaluator.recalibrate(edited, buffers, training, Object.values(evaluations)[0]);
+    },
     dispose() {
       parameters.forEach((tensor) => tensor.dispose());
       buffers.forEach((tensor) => tensor.dispose());
