@@ -7,14 +7,11 @@ import { startBackend } from "spectral-lab/backend/start";
 import type { ImageTensors } from "spectral-lab/models/classification";
 import { randomStream } from "spectral-lab/core/random";
 import type { Model } from "spectral-lab/nn/model";
-import { toTensors } from "spectral-lab/nn/parameters";
 import { adamw } from "spectral-lab/optim/adamw";
 import { clipByGlobalNorm } from "spectral-lab/optim/clip";
 import { heldNorms } from "spectral-lab/optim/held-norms";
 import { masked } from "spectral-lab/optim/masked";
 import { sgd } from "spectral-lab/optim/sgd";
-import { evaluate } from "spectral-lab/train/evaluate";
-import { Evaluator } from "spectral-lab/train/evaluator";
 import { RecordedStepper } from "spectral-lab/train/recorded-stepper";
 import { courses, stateOf, type Trained } from "./courses.js";
 import { toyImages, toyModel } from "./toy.js";
@@ -139,26 +136,4 @@ test("weights that are held stay as they are while steps go on", async (t) => {
   held.parameters.forEach((tensor) => tensor.dispose());
   stepper.dispose();
   tf.dispose(batches as never);
-});
-
-test("evaluations that are replayed equal composed ones, with other weights and data, side by side", async (t) => {
-  const recorder = backend?.recorder;
-  if (!recorder) return t.skip(noRecorder);
-  const before = tf.memory().numTensors;
-  const evaluator = new Evaluator(toyModel, assert.fail, recorder);
-  const weights = [1, 2, 3].map((seed) => toTensors(toyModel.init(seed)));
-  const sets = [toyImages(14), toyImages(9, 0.5)];
-  const cases = [0, 1, 2, 0, 2].flatMap((w) =>
-    sets.map((examples) => ({ parameters: weights[w], examples })),
-  );
-  const options = { batchSize: 4 };
-  const found = await Promise.all(
-    cases.map(({ parameters, examples }) => evaluator.evaluate(parameters, new Map(), examples, options)),
-  );
-  for (const [i, { parameters, examples }] of cases.entries())
-    assert.deepEqual(found[i], await evaluate(toyModel, parameters, new Map(), examples, options));
-  assert.equal(new Set(found.map(({ loss }) => loss.sum)).size, 6);
-  evaluator.dispose();
-  weights.forEach((parameters) => parameters.forEach((tensor) => tensor.dispose()));
-  assert.equal(tf.memory().numTensors, before, "nothing is left behind");
 });
