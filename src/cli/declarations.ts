@@ -207,7 +207,7 @@ export const doctor = {
   options: {
     recording: {
       value: "TASK",
-      text: "instead, what one training step of a task is on the device: its programs, dispatches, bytes",
+      text: "instead: programs, dispatches and bytes of one training step",
     },
     profile: { value: "P", text: "of that task: quick, lab or paper", default: "quick" },
     json: { text: "the same as one JSON object" },
