@@ -10,14 +10,12 @@ export interface LstmPlan {
   readonly slices: number;
   /** lanes x slices. */
   readonly threads: number;
-  /** Units that a sum runs over, rounded up to whole blocks of each slice. */
+  /** Units that a sum runs over, rounded up: each slice has whole blocks. */
   readonly rows: number;
   /** Units that are summed for, rounded up to whole lanes. */
   readonly columns: number;
-  /** Rows of weights that a thread keeps in registers: 0 or `block`. */
-  readonly held: number;
-  readonly alternate: boolean;
-  readonly ahead?: number;
+  /** Whether each thread keeps its first block of weights in registers. */
+  readonly held: boolean;
 }
 
 /** What a plan must keep to, of a device's limits. */
@@ -35,14 +33,14 @@ const alone = 64;
 
 /**
  * The plan for a hidden size and a batch: all threads that a workgroup may have, and as many slices as its memory holds.
- * Undefined where it does not hold the state of one sequence (beyond 819 units for 16 KiB, 2457 for 48 KiB).
+ * Undefined where it does not hold the state of one sequence (beyond 768 units for 16 KiB, 2400 for 48 KiB).
  */
 export function planLstm(units: number, batch: number, limits: WorkgroupLimits): LstmPlan | undefined {
   const most = Math.min(1024, limits.maxComputeInvocationsPerWorkgroup);
   const turns = Math.ceil(units / most);
   const lanes = Math.min(most, Math.ceil(units / turns / 32) * 32);
   const columns = lanes * turns;
-  const held = turns === 1 ? block : 0;
+  const held = turns === 1;
   for (let sequences = batch > alone ? 2 : 1; sequences > 0; sequences--) {
     let slices = Math.min(Math.floor(most / lanes), Math.ceil(units / block));
     for (; slices > 0; slices--) {
@@ -51,7 +49,7 @@ export function planLstm(units: number, batch: number, limits: WorkgroupLimits):
       const backward = 4 * rows + slices * columns;
       if (4 * sequences * Math.max(forward, backward) > limits.maxComputeWorkgroupStorageSize) continue;
       const threads = lanes * slices;
-      return { units, sequences, lanes, slices, threads, rows, columns, held, alternate: false };
+      return { units, sequences, lanes, slices, threads, rows, columns, held };
     }
   }
   return undefined;

@@ -1,4 +1,4 @@
-import type { LstmPlan } from "./lstm-plan.js";
+import { block, type LstmPlan } from "./lstm-plan.js";
 import { declareBindings, type Shader } from "./shader.js";
 
 /**
@@ -7,7 +7,8 @@ import { declareBindings, type Shader } from "./shader.js";
  * at every frame. Workgroups are numbered (sequences, direction); the reverse direction reads time backwards.
  *
  * A frame is a product of the state with the weights and then the arithmetic of single units. In the product a thread has
- * one unit (a lane, or several units in turn) and a slice of the sum; the slices are added in order.
+ * one unit (or several in turn) and a slice of the sum; the slices are added in order. What limits it is how fast weights come
+ * from the cache: hence as many threads as there can be, and the first block of each thread's weights in its registers.
  */
 
 const range = (n: number): number[] => Array.from({ length: n }, (_, i) => i);
@@ -26,12 +27,12 @@ export const packShader: Shader = {
   let column = id.x;
   let row = id.y;
   if (column >= u.columns) { return; }
-  let target_unit = select(column, row, u.backward == 1u);
+  let into = select(column, row, u.backward == 1u);
   let source = select(row, column, u.backward == 1u);
   var w = vec4<f32>(0.0);
   if (row < u.H && column < u.H) {
     for (var q = 0u; q < 4u; q++) {
-      let i = (q * u.H + target_unit) * u.H + source;
+      let i = (q * u.H + into) * u.H + source;
       if (id.z == 0u) { w[q] = wf[i]; } else { w[q] = wr[i]; }
     }
   }
@@ -51,12 +52,12 @@ export function forwardShader(plan: LstmPlan): Shader {
     inputs: 3,
     code: () => `${declareBindings(["hidden", "cells", "gates : vec4<f32>", "pf", "pr"], ["xf", "xr", "W : vec4<f32>"], ["T", "B"])}
 ${nonlinearities}
-var<workgroup> state : array<vec4<f32>, ${(sequences * rows) / 4}>;
+var<workgroup> state : array<f32, ${sequences * rows}>;
 var<workgroup> partial : array<vec4<f32>, ${slices * sequences * columns}>;
 fn input(d : u32, i : u32) -> f32 { if (d == 0u) { return xf[i]; } return xr[i]; }
 ${begin(plan)}
   var cell : array<f32, ${itemsOf(plan)}>;
-  for (var i = local; i < ${(sequences * rows) / 4}u; i += ${plan.threads}u) { state[i] = vec4<f32>(0.0); }
+  for (var i = local; i < ${sequences * rows}u; i += ${plan.threads}u) { state[i] = 0.0; }
   workgroupBarrier();
   for (var step = 0u; step < u.T; step++) {
     let t = select(step, u.T - 1u - step, d == 1u);
@@ -66,7 +67,7 @@ ${begin(plan)}
       `let at = (t * u.B + b) * ${4 * units}u + unit;
         x[q] = vec4<f32>(input(d, at), input(d, at + ${units}u), input(d, at + ${2 * units}u), input(d, at + ${3 * units}u));`,
     )}
-    ${product(plan, "vec4<f32>", 4)}
+    ${product(plan, "vec4<f32>", (w, h) => `${w} * ${h}`)}
     workgroupBarrier();
     ${forItems(
       plan,
@@ -78,10 +79,9 @@ ${begin(plan)}
         cell[q] = f * cell[q] + i * c;
         let h = o * hyperbolic(cell[q]);
         let frame = t * u.B + b;
-        let at = (r * ${rows}u + unit) / 4u;
-        if (d == 0u) { pf[frame * ${units}u + unit] = state[at][unit % 4u]; }
-        else { pr[frame * ${units}u + unit] = state[at][unit % 4u]; }
-        state[at][unit % 4u] = h;
+        let own = r * ${rows}u + unit;
+        if (d == 0u) { pf[frame * ${units}u + unit] = state[own]; } else { pr[frame * ${units}u + unit] = state[own]; }
+        state[own] = h;
         hidden[frame * ${2 * units}u + d * ${units}u + unit] = h;
         let saved = (d * u.T * u.B + frame) * ${units}u + unit;
         cells[saved] = cell[q];
@@ -127,7 +127,7 @@ ${begin(plan)}
         previous[q] = 0.0;
         if (!first) { previous[q] = cells[((d * u.T + before) * u.B + b) * ${units}u + unit]; }`,
     )}
-    ${product(plan, "f32", 1)}
+    ${product(plan, "f32", (w, errors) => `dot(${w}, ${errors})`)}
     workgroupBarrier();
     ${forItems(
       plan,
@@ -151,8 +151,8 @@ ${begin(plan)}
   };
 }
 
-const keyOf = ({ units, sequences, lanes, slices, held, alternate, ahead }: LstmPlan): string =>
-  [units, sequences, lanes, slices, held, alternate, ahead].join(" ");
+const keyOf = ({ units, sequences, lanes, slices }: LstmPlan): string =>
+  [units, sequences, lanes, slices].join(" ");
 
 /** Sequence-and-unit pairs whose arithmetic a thread does. */
 const itemsOf = ({ units, sequences, threads }: LstmPlan): number => Math.ceil((units * sequences) / threads);
@@ -171,7 +171,7 @@ fn main(@builtin(workgroup_id) group : vec3<u32>, @builtin(local_invocation_inde
   let slice = local / ${lanes}u;
   let row0 = slice * ${rows / slices}u;
   let weight0 = (d * ${rows}u + row0) * ${columns}u + lane;
-  ${lines(held, (k) => `let held${k} = W[weight0 + ${k * columns}u];`)}`;
+  ${held ? lines(block, (k) => `let held${k} = W[weight0 + ${k * columns}u];`) : ""}`;
 }
 
 /** Runs `body` for each sequence `r`, number `b` of the batch, and `unit` of this thread; `q` counts them. */
@@ -195,29 +195,25 @@ const sumOfSlices = ({ slices, sequences, columns }: LstmPlan): string =>
     .join("");
 
 /**
- * This slice's part of the sum over rows, into `partial`, for each sequence and this lane's units. Held weights come first.
- * The others are read in turn upwards and downwards, frame by frame: what was read last is still in the nearest cache.
- * @param together rows whose state is one vector: 4 hidden states, or the errors of one unit's 4 gates
+ * This slice's part of the sum over rows, into `partial`, for each sequence and this lane's units.
+ * @param term WGSL of a product of a weight and a state
  */
-function product(plan: LstmPlan, type: string, together: 1 | 4): string {
+function product(plan: LstmPlan, type: string, term: (weight: string, state: string) => string): string {
   const { sequences, lanes, slices, rows, columns, held } = plan;
-  const alternate = plan.alternate,
-    ahead = plan.ahead ?? 8;
   const each = (line: (r: number) => string): string => range(sequences).map(line).join(" ");
-  const blocks = (rows / slices - held) / ahead;
-  const term = (weight: string, r: number, k: number): string =>
-    together === 4 ? `${weight} * s${r}_${k >> 2}[${k % 4}]` : `dot(${weight}, s${r}_${k})`;
-  const add = (count: number, weight: string, row: string): string => `
-        ${each((r) => lines(count / together, (j) => `let s${r}_${j} = state[(${row}) / ${together}u + ${(r * rows) / together + j}u];`))}
-        ${lines(count, (k) => each((r) => `sum${r} += ${term(`${weight}${k}`, r, k)};`))}`;
+  const add = (weight: string, row: string): string =>
+    lines(block, (k) =>
+      each((r) => `sum${r} += ${term(`${weight}${k}`, `state[${row} + ${r * rows + k}u]`)};`),
+    );
+  const first = held ? 1 : 0;
   return `for (var unit = 0u; unit < ${columns}u; unit += ${lanes}u) {
       ${each((r) => `var sum${r} = ${type}(0.0);`)}
-      {${add(held, "held", "row0")}
-      }
-      for (var i = 0u; i < ${blocks}u; i++) {
-        let row = ${held}u + ${ahead}u * ${alternate ? `select(i, ${blocks - 1}u - i, (step & 1u) == 1u)` : "i"};
-        let at = weight0 + unit + row * ${columns}u;
-        ${lines(ahead, (k) => `let w${k} = W[at + ${k * columns}u];`)}${add(ahead, "w", "row0 + row")}
+      ${held ? add("held", "row0") : ""}
+      for (var i = ${first}u; i < ${rows / slices / block}u; i++) {
+        let at = weight0 + unit + i * ${block * columns}u;
+        let row = row0 + i * ${block}u;
+        ${lines(block, (k) => `let w${k} = W[at + ${k * columns}u];`)}
+        ${add("w", "row")}
       }
       ${each((r) => `partial[(slice * ${sequences}u + ${r}u) * ${columns}u + unit + lane] = sum${r};`)}
     }`;
