@@ -33,7 +33,7 @@ const alone = 64;
 
 /**
  * The plan for a hidden size and a batch: all threads that a workgroup may have, and as many slices as its memory holds.
- * Undefined where it does not hold the state of one sequence (beyond 768 units for 16 KiB, 2400 for 48 KiB).
+ * Undefined where it does not hold the state of one sequence (beyond 672 units for 16 KiB, 2048 for 48 KiB).
  */
 export function planLstm(units: number, batch: number, limits: WorkgroupLimits): LstmPlan | undefined {
   const most = Math.min(1024, limits.maxComputeInvocationsPerWorkgroup);
@@ -45,7 +45,7 @@ export function planLstm(units: number, batch: number, limits: WorkgroupLimits):
     let slices = Math.min(Math.floor(most / lanes), Math.ceil(units / block));
     for (; slices > 0; slices--) {
       const rows = Math.ceil(units / slices / block) * block * slices;
-      const forward = rows + 4 * slices * columns;
+      const forward = 2 * rows + 4 * slices * columns;
       const backward = 4 * rows + slices * columns;
       if (4 * sequences * Math.max(forward, backward) > limits.maxComputeWorkgroupStorageSize) continue;
       const threads = lanes * slices;

@@ -52,12 +52,13 @@ export function forwardShader(plan: LstmPlan): Shader {
     inputs: 3,
     code: () => `${declareBindings(["hidden", "cells", "gates : vec4<f32>", "pf", "pr"], ["xf", "xr", "W : vec4<f32>"], ["T", "B"])}
 ${nonlinearities}
-var<workgroup> state : array<f32, ${sequences * rows}>;
+var<workgroup> single : array<f32, ${sequences * rows}>;
+var<workgroup> state : array<vec4<f32>, ${(sequences * rows) / 4}>;
 var<workgroup> partial : array<vec4<f32>, ${slices * sequences * columns}>;
 fn input(d : u32, i : u32) -> f32 { if (d == 0u) { return xf[i]; } return xr[i]; }
 ${begin(plan)}
   var cell : array<f32, ${itemsOf(plan)}>;
-  for (var i = local; i < ${sequences * rows}u; i += ${plan.threads}u) { state[i] = 0.0; }
+  for (var i = local; i < ${sequences * rows}u; i += ${plan.threads}u) { single[i] = 0.0; }
   workgroupBarrier();
   for (var step = 0u; step < u.T; step++) {
     let t = select(step, u.T - 1u - step, d == 1u);
@@ -67,7 +68,12 @@ ${begin(plan)}
       `let at = (t * u.B + b) * ${4 * units}u + unit;
         x[q] = vec4<f32>(input(d, at), input(d, at + ${units}u), input(d, at + ${2 * units}u), input(d, at + ${3 * units}u));`,
     )}
-    ${product(plan, "vec4<f32>", (w, h) => `${w} * ${h}`)}
+    // Threads that write components of one vector would race.
+    for (var i = local; i < ${(sequences * rows) / 4}u; i += ${plan.threads}u) {
+      state[i] = vec4<f32>(single[4u * i], single[4u * i + 1u], single[4u * i + 2u], single[4u * i + 3u]);
+    }
+    workgroupBarrier();
+    ${product(plan, "vec4<f32>", 4, (w, h, k) => `${w} * ${h}[${k % 4}]`)}
     workgroupBarrier();
     ${forItems(
       plan,
@@ -80,8 +86,8 @@ ${begin(plan)}
         let h = o * hyperbolic(cell[q]);
         let frame = t * u.B + b;
         let own = r * ${rows}u + unit;
-        if (d == 0u) { pf[frame * ${units}u + unit] = state[own]; } else { pr[frame * ${units}u + unit] = state[own]; }
-        state[own] = h;
+        if (d == 0u) { pf[frame * ${units}u + unit] = single[own]; } else { pr[frame * ${units}u + unit] = single[own]; }
+        single[own] = h;
         hidden[frame * ${2 * units}u + d * ${units}u + unit] = h;
         let saved = (d * u.T * u.B + frame) * ${units}u + unit;
         cells[saved] = cell[q];
@@ -127,7 +133,7 @@ ${begin(plan)}
         previous[q] = 0.0;
         if (!first) { previous[q] = cells[((d * u.T + before) * u.B + b) * ${units}u + unit]; }`,
     )}
-    ${product(plan, "f32", (w, errors) => `dot(${w}, ${errors})`)}
+    ${product(plan, "f32", 1, (w, errors) => `dot(${w}, ${errors})`)}
     workgroupBarrier();
     ${forItems(
       plan,
@@ -169,8 +175,7 @@ fn main(@builtin(workgroup_id) group : vec3<u32>, @builtin(local_invocation_inde
   let b0 = group.x * ${sequences}u;
   let lane = local % ${lanes}u;
   let slice = local / ${lanes}u;
-  let row0 = slice * ${rows / slices}u;
-  let weight0 = (d * ${rows}u + row0) * ${columns}u + lane;
+  let weight0 = (d * ${rows}u + slice * ${rows / slices}u) * ${columns}u + lane;
   ${held ? lines(block, (k) => `let held${k} = W[weight0 + ${k * columns}u];`) : ""}`;
 }
 
@@ -196,24 +201,30 @@ const sumOfSlices = ({ slices, sequences, columns }: LstmPlan): string =>
 
 /**
  * This slice's part of the sum over rows, into `partial`, for each sequence and this lane's units.
- * @param term WGSL of a product of a weight and a state
+ * @param together rows that one vector of `state` is for
+ * @param term WGSL of what a weight adds for the row `k` of its block, of which `state` is the vector
  */
-function product(plan: LstmPlan, type: string, term: (weight: string, state: string) => string): string {
+function product(
+  plan: LstmPlan,
+  type: string,
+  together: number,
+  term: (weight: string, state: string, k: number) => string,
+): string {
   const { sequences, lanes, slices, rows, columns, held } = plan;
+  const blocks = rows / slices / block;
+  const vectors = block / together;
   const each = (line: (r: number) => string): string => range(sequences).map(line).join(" ");
-  const add = (weight: string, row: string): string =>
-    lines(block, (k) =>
-      each((r) => `sum${r} += ${term(`${weight}${k}`, `state[${row} + ${r * rows + k}u]`)};`),
-    );
-  const first = held ? 1 : 0;
+  const add = (weight: string, i: string): string => `
+        let s = (slice * ${blocks}u + ${i}) * ${vectors}u;
+        ${lines(vectors, (j) => each((r) => `let s${r}_${j} = state[s + ${(r * rows) / together + j}u];`))}
+        ${lines(block, (k) => each((r) => `sum${r} += ${term(weight + k, `s${r}_${Math.floor(k / together)}`, k)};`))}`;
   return `for (var unit = 0u; unit < ${columns}u; unit += ${lanes}u) {
       ${each((r) => `var sum${r} = ${type}(0.0);`)}
-      ${held ? add("held", "row0") : ""}
-      for (var i = ${first}u; i < ${rows / slices / block}u; i++) {
+      ${held ? `{${add("held", "0u")} }` : ""}
+      for (var i = ${held ? 1 : 0}u; i < ${blocks}u; i++) {
         let at = weight0 + unit + i * ${block * columns}u;
-        let row = row0 + i * ${block}u;
         ${lines(block, (k) => `let w${k} = W[at + ${k * columns}u];`)}
-        ${add("w", "row")}
+        ${add("w", "i")}
       }
       ${each((r) => `partial[(slice * ${sequences}u + ${r}u) * ${columns}u + unit + lane] = sum${r};`)}
     }`;
