@@ -65,9 +65,10 @@ export interface FusedOps {
   /**
    * The recurrence of one bidirectional LSTM layer, differentiable in all four arguments.
    * xf, xr: input projections plus both biases, T x B x 4H, gates in the order i, f, g, o, of the forward and the reverse
-   * direction; whf, whr: recurrent weights, 4H x H. Result T x B x 2H, forward half first.
+   * direction; whf, whr: recurrent weights, 4H x H. Result T x B x 2H, forward half first; undefined for a hidden size that
+   * the backend does not take.
    */
-  bidirectionalLstm?(xf: Tensor3D, xr: Tensor3D, whf: Tensor, whr: Tensor): Tensor3D;
+  bidirectionalLstm?(xf: Tensor3D, xr: Tensor3D, whf: Tensor, whr: Tensor): Tensor3D | undefined;
   /**
    * CTC negative log likelihood per utterance, differentiable in `logits`. logits T x B x V (before softmax), labels
    * B x L row-major and padded, lengths in frames and labels. Result: B losses.

@@ -43,8 +43,8 @@ export function bidirectionalLstm(
     const projected = affine(x, part("weight_ih"), tf.add(part("bias_ih"), part("bias_hh")));
     return { projected: projected as tf.Tensor3D, recurrent: part("weight_hh") };
   });
-  const recurrence = fused().bidirectionalLstm ?? composedLstm;
-  return recurrence(forward.projected, reverse.projected, forward.recurrent, reverse.recurrent);
+  const inputs = [forward.projected, reverse.projected, forward.recurrent, reverse.recurrent] as const;
+  return fused().bidirectionalLstm?.(...inputs) ?? composedLstm(...inputs);
 }
 
 /**

@@ -26,7 +26,7 @@ function assertClose(
   what: string,
 ): void {
   assert.equal(found.length, expected.length, what);
-  const scale = Math.max(1e-30, ...Array.from(expected, Math.abs));
+  const scale = Array.from(expected).reduce((largest, x) => Math.max(largest, Math.abs(x)), 1e-30);
   for (let i = 0; i < expected.length; i++) {
     const difference = Math.abs(found[i] - expected[i]) / scale;
     assert.ok(
@@ -40,10 +40,13 @@ for (const backend of names) {
   test(`${backend}: the fused LSTM and its gradients equal the composed one`, async (t) => {
     const { fused } = await startBackend({ backend });
     if (!fused.bidirectionalLstm) return t.skip("not offered");
-    // Hidden sizes that are no multiple of 4; more units and utterances than one workgroup takes; saturated gates.
+    // Hidden sizes that are no multiple of 4; more units than a workgroup has threads; more utterances than workgroups take
+    // one by one; saturated gates.
     for (const [T, B, H, scale] of [
       [7, 3, 5, 1],
       [9, 6, 72, 1],
+      [2, 1, 259, 1],
+      [3, 67, 6, 1],
       [5, 2, 8, 60],
     ]) {
       const inputs = [
@@ -53,10 +56,10 @@ for (const backend of names) {
         uniform("whr", [4 * H, H], 1 / Math.sqrt(H)),
       ];
       const weight = uniform("dy", [T, B, 2 * H]);
-      const run = (lstm: typeof composedLstm): tf.Tensor[] => {
+      const run = (lstm: NonNullable<typeof fused.bidirectionalLstm>): tf.Tensor[] => {
         const loss = (...x: tf.Tensor[]): tf.Scalar =>
-          tf.sum(tf.mul(weight, lstm(x[0] as tf.Tensor3D, x[1] as tf.Tensor3D, x[2], x[3])));
-        const out = lstm(inputs[0] as tf.Tensor3D, inputs[1] as tf.Tensor3D, inputs[2], inputs[3]);
+          tf.sum(tf.mul(weight, lstm(x[0] as tf.Tensor3D, x[1] as tf.Tensor3D, x[2], x[3])!));
+        const out = lstm(inputs[0] as tf.Tensor3D, inputs[1] as tf.Tensor3D, inputs[2], inputs[3])!;
         return [out, ...tf.valueAndGrads(loss)(inputs).grads];
       };
       const [found, expected] = [run(fused.bidirectionalLstm), run(composedLstm)];
@@ -76,9 +79,9 @@ for (const backend of names) {
     if (!fused.bidirectionalLstm) return t.skip("not offered");
     const [xf, xr] = [uniform("xf", [1, 2, 16]), uniform("xr", [1, 2, 16])] as tf.Tensor3D[];
     const weights = [uniform("whf", [16, 4]), uniform("whr", [16, 4])];
-    const out = fused.bidirectionalLstm(xf, xr, weights[0], weights[1]);
+    const out = fused.bidirectionalLstm(xf, xr, weights[0], weights[1])!;
     assertClose(await read(out), await read(composedLstm(xf, xr, weights[0], weights[1])), 1e-6, "out");
-    const loss = (...w: tf.Tensor[]): tf.Scalar => tf.sum(fused.bidirectionalLstm!(xf, xr, w[0], w[1]));
+    const loss = (...w: tf.Tensor[]): tf.Scalar => tf.sum(fused.bidirectionalLstm!(xf, xr, w[0], w[1])!);
     for (const gradient of tf.grads(loss)(weights))
       assert.deepEqual(await read(gradient), new Float32Array(64));
   });

@@ -158,7 +158,7 @@ export function speechNet(): Problem {
       const project = (w: tf.Tensor, b: tf.Tensor): tf.Tensor3D =>
         tf.reshape(tf.add(tf.matMul(frames, w, false, true), b), [T, B, 4 * H]) as tf.Tensor3D;
       const lstm = fused().bidirectionalLstm ?? composedLstm;
-      const hidden = lstm(project(inputF, biasF), project(inputR, biasR), recurrentF, recurrentR);
+      const hidden = lstm(project(inputF, biasF), project(inputR, biasR), recurrentF, recurrentR)!;
       const logits = tf.reshape(tf.matMul(tf.reshape(hidden, [T * B, 2 * H]), head), [
         T,
         B,

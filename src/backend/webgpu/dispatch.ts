@@ -35,7 +35,6 @@ export interface DispatchCounters extends PoolCounters {
 
 const dispatchesPerSubmission = 64;
 const cacheLimit = 16384;
-const stepStride = 256;
 
 /**
  * TensorFlow.js's WebGPU backend with cheaper book-keeping. A training step runs the same operations on the same sizes
@@ -49,7 +48,6 @@ export class PooledWebGpu extends Stock implements Recorder, ShaderRunner {
   private readonly bindGroups = new Map<string, GPUBindGroup>();
   private readonly uniformBuffers = new Map<string, UniformBuffer>();
   private readonly constants = new Map<number, PooledBuffer>();
-  private stepNumbers: GPUBuffer | undefined;
   private boundPipeline: GPUComputePipeline | undefined;
   private recording: WebGpuRecording | undefined;
   /** Buffers of what recorded steps compute. */
@@ -87,31 +85,15 @@ export class PooledWebGpu extends Stock implements Recorder, ShaderRunner {
     uniforms: Uint32Array,
     grid: Grid,
   ): void {
-    this.runSteps(shader, outputs, inputs, uniforms, grid, [0]);
-  }
-
-  /** Runs a stepped shader once for each number in `steps`, in that order, each seeing the results of those before. */
-  runSteps(
-    shader: Shader,
-    outputs: readonly tf.TensorInfo[],
-    inputs: readonly tf.TensorInfo[],
-    uniforms: Uint32Array,
-    grid: Grid,
-    steps: readonly number[],
-  ): void {
     const converted = inputs.map((tensor) => this.asDeclared(tensor));
     for (const { dataId } of outputs) {
       this.uploadToGPU(dataId);
       this.makeOwn(this.tensorMap.get(dataId));
     }
     const buffers = [...outputs, ...converted].map((tensor) => this.bufferOf(tensor));
-    if (shader.stepped) this.provideSteps(Math.max(...steps) + 1);
-    const pipeline = this.pipelineOf(shader);
     const uniform = this.uniformBuffer(`raw,${uniforms.join()}`, () => uniforms);
-    for (const step of steps) {
-      this.dispatch(pipeline, uniform, buffers, grid, shader.stepped ? [step * stepStride] : undefined);
-      this.submitIfDue();
-    }
+    this.dispatch(this.pipelineOf(shader), uniform, buffers, grid);
+    this.submitIfDue();
     converted.forEach((tensor, i) => tensor !== inputs[i] && this.disposeData(tensor.dataId));
   }
 
@@ -161,7 +143,7 @@ export class PooledWebGpu extends Stock implements Recorder, ShaderRunner {
     for (const command of commands) {
       if (command.kind === "copy") this.encodeCopy(command.buffers[0], command.buffers[1], command.bytes);
       else {
-        this.encodeDispatch(command.pipeline, command.group, command.grid, command.offsets);
+        this.encodeDispatch(command.pipeline, command.group, command.grid);
         this.submitIfDue();
       }
     }
@@ -338,25 +320,19 @@ export class PooledWebGpu extends Stock implements Recorder, ShaderRunner {
     uniform: UniformBuffer,
     buffers: PooledBuffer[],
     grid: Grid,
-    offsets?: readonly number[],
   ): void {
-    const group = this.bindGroup({ layout, serial }, buffers, uniform, offsets !== undefined);
-    this.encodeDispatch(pipeline, group, grid, offsets);
+    const group = this.bindGroup({ layout, serial }, buffers, uniform);
+    this.encodeDispatch(pipeline, group, grid);
     for (const buffer of buffers) buffer.submission = this.submission;
     if (!this.recording) return;
     const command: Command = {
       ...{ kind: "dispatch", program, pipeline, uniform: uniform.serial, group, buffers: [...buffers] },
-      ...{ grid: [...grid], ...(offsets && { offsets }) },
+      grid: [...grid],
     };
     this.recording.commands.push(command);
   }
 
-  private encodeDispatch(
-    pipeline: GPUComputePipeline,
-    group: GPUBindGroup,
-    grid: Grid,
-    offsets?: readonly number[],
-  ): void {
+  private encodeDispatch(pipeline: GPUComputePipeline, group: GPUBindGroup, grid: Grid): void {
     this.commandEncoder ??= this.device.createCommandEncoder();
     if (!this.computePassEncoder) {
       this.computePassEncoder = this.commandEncoder.beginComputePass();
@@ -364,8 +340,7 @@ export class PooledWebGpu extends Stock implements Recorder, ShaderRunner {
     }
     const pass = this.computePassEncoder;
     if (this.boundPipeline !== pipeline) pass.setPipeline((this.boundPipeline = pipeline));
-    if (offsets) pass.setBindGroup(0, group, offsets as number[]);
-    else pass.setBindGroup(0, group);
+    pass.setBindGroup(0, group);
     pass.dispatchWorkgroups(grid[0], grid[1], grid[2]);
     this.dispatchCountInPass++;
     this.count.dispatches++;
@@ -430,34 +405,21 @@ export class PooledWebGpu extends Stock implements Recorder, ShaderRunner {
     pipeline: Pick<Pipeline, "serial" | "layout">,
     buffers: PooledBuffer[],
     uniform: UniformBuffer,
-    stepped: boolean,
   ): GPUBindGroup {
     let key = `${pipeline.serial},${uniform.serial}`;
     for (const buffer of buffers) key += `,${buffer.serial}`;
     let group = this.bindGroups.get(key);
     if (!group) {
       if (this.bindGroups.size >= cacheLimit) this.bindGroups.clear();
-      const resources: GPUBufferBinding[] = [...buffers, uniform.buffer].map((buffer) => ({ buffer }));
-      if (stepped) resources.push({ buffer: this.stepNumbers!, size: 16 });
-      const entries = resources.map((resource, binding) => ({ binding, resource }));
+      const entries = [...buffers, uniform.buffer].map((buffer, binding) => ({
+        binding,
+        resource: { buffer },
+      }));
       group = this.device.createBindGroup({ layout: pipeline.layout, entries });
       this.count.bindGroupsMade++;
       this.bindGroups.set(key, group);
     }
     return group;
-  }
-
-  /** One uniform buffer holds the numbers 0, 1, 2, ... 256 bytes apart, for the dynamic offsets of stepped shaders. */
-  private provideSteps(count: number): void {
-    if (this.stepNumbers && this.stepNumbers.size >= count * stepStride) return;
-    const numbers = new Uint32Array((2 ** Math.ceil(Math.log2(count)) * stepStride) / 4);
-    for (let i = 0; i * stepStride < numbers.byteLength; i++) numbers[(i * stepStride) / 4] = i;
-    this.stepNumbers = this.device.createBuffer({
-      size: numbers.byteLength,
-      usage: GPUBufferUsage.UNIFORM | GPUBufferUsage.COPY_DST,
-    });
-    this.queue.writeBuffer(this.stepNumbers, 0, numbers);
-    this.bindGroups.clear();
   }
 }
 
@@ -472,20 +434,13 @@ const toFloats: Shader = {
 }`,
 };
 
-function layoutEntries({ outputs, inputs, stepped }: Shader): GPUBindGroupLayoutEntry[] {
+function layoutEntries({ outputs, inputs }: Shader): GPUBindGroupLayoutEntry[] {
   const types: GPUBufferBindingType[] = [
     ...Array<GPUBufferBindingType>(outputs).fill("storage"),
     ...Array<GPUBufferBindingType>(inputs).fill("read-only-storage"),
     "uniform",
   ];
-  const entries = types.map((type, binding) => ({
-    binding,
-    visibility: GPUShaderStage.COMPUTE,
-    buffer: { type },
-  }));
-  if (!stepped) return entries;
-  const buffer: GPUBufferBindingLayout = { type: "uniform", hasDynamicOffset: true };
-  return [...entries, { binding: types.length, visibility: GPUShaderStage.COMPUTE, buffer }];
+  return types.map((type, binding) => ({ binding, visibility: GPUShaderStage.COMPUTE, buffer: { type } }));
 }
 
 /** The tensor's host values as the 32-bit words that the device holds (booleans are 32-bit integers there). */

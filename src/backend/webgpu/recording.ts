@@ -13,7 +13,6 @@ export type Command =
       readonly group: GPUBindGroup;
       readonly buffers: readonly PooledBuffer[];
       readonly grid: Grid;
-      readonly offsets?: readonly number[];
     }
   | {
       readonly kind: "copy";
@@ -84,7 +83,6 @@ function equal(a: Command, b: Command, written: ReadonlyMap<PooledBuffer, Pooled
     b.kind === "dispatch" &&
     a.pipeline === b.pipeline &&
     a.uniform === b.uniform &&
-    a.grid.join() === b.grid.join() &&
-    a.offsets?.join() === b.offsets?.join()
+    a.grid.join() === b.grid.join()
   );
 }

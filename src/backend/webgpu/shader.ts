@@ -10,11 +10,6 @@ export interface Shader {
   readonly inputs: number;
   /** WGSL; the entry point is `main`. Called once. */
   code(): string;
-  /**
-   * Whether the shader runs once for each of many steps (`PooledWebGpu.runSteps`) and reads the step's number from
-   * `step.index`, declared by `declareStep`.
-   */
-  readonly stepped?: boolean;
 }
 
 /** What runs shaders on a device. */
@@ -51,12 +46,6 @@ export function declareBindings(
     `struct Uniforms { ${fields} };`,
     `@group(0) @binding(${outputs.length + inputs.length}) var<uniform> u : Uniforms;`,
   ].join("\n");
-}
-
-/** WGSL declaration of the step's number in a stepped shader. */
-export function declareStep(shader: { outputs: number; inputs: number }): string {
-  return `struct Step { index : u32 };
-@group(0) @binding(${shader.outputs + shader.inputs + 1}) var<uniform> step : Step;`;
 }
 
 /** Packs whole numbers and floats (given as { f: value }) into 32-bit words for the uniforms. */
