@@ -18,8 +18,6 @@ export { allocate, mark, multiplyInto, release };
 
 /** Singular values below this part of the largest need tail.ts: u is orthonormal to about 2^-53 / HEAD^2 = 1e-7. */
 const HEAD: f64 = 3e-5;
-/** Up to this part of all vectors, inverse iteration is cheaper than divide and conquer. */
-const FEW: f64 = 0.6;
 const DONE: i32 = 0;
 const NON_FINITE: i32 = 1;
 const NOT_CONVERGED: i32 = 2;
@@ -81,7 +79,7 @@ export function decompose(
 
   const count = max(shortCount, longCount);
   if (count > 0) {
-    const z = shortSide(d, e, n, lambda, s, count, stride);
+    const z = shortSide(d, e, n, lambda, count, stride);
     backTransform(g, stride, tau, n, z, stride, count);
     for (let j = 0; j < shortCount; j++) {
       const out = shortVectors + ((<usize>j * <usize>shortVector) << 2);
@@ -96,12 +94,11 @@ export function decompose(
 }
 
 /** The leading `count` eigenvectors of the tridiagonal matrix, as rows. */
-function shortSide(d: usize, e: usize, n: i32, lambda: usize, s: usize, count: i32, stride: i32): usize {
-  const few = <f64>count < FEW * <f64>n && get(s, count - 1) > HEAD * get(s, 0);
-  if (few) {
-    const z = doubles(count * stride);
-    if (inverseIteration(d, e, n, lambda, count, z, stride)) return z;
-  }
+function shortSide(d: usize, e: usize, n: i32, lambda: usize, count: i32, stride: i32): usize {
+  const before = mark();
+  const z = doubles(count * stride);
+  if (inverseIteration(d, e, n, lambda, count, z, stride)) return z;
+  release(before);
   const q = doubles(n * stride);
   eigenvectors(d, at(e, 1), n, q, stride);
   const swap = doubles(n);

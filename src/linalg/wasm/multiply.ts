@@ -10,9 +10,14 @@ const DEPTH: i32 = 256; // of the common dimension, per pass: a panel of 4 x 256
 const BLOCK: i32 = 64; // rows of the left operand packed at a time: 128 kB, in L2
 const TILE: i32 = 4;
 
-/** Rows of `length` numbers are kept this far apart: even, and never a multiple of 4096 bytes (cache aliasing). */
+/**
+ * Rows of `length` numbers are kept this far apart: even, and never near a multiple of 4096 bytes, where reads of several rows
+ * would wait for a write that only looks like theirs.
+ */
 export function rowStride(length: i32): i32 {
-  return ((length + 7) & ~7) + 4;
+  const stride = ((length + 7) & ~7) + 4;
+  const beyond = (stride + 32) & 511;
+  return stride < 256 || beyond >= 96 ? stride : stride + 96 - beyond;
 }
 
 function element(p: usize, single: bool): f64 {

@@ -40,15 +40,56 @@ export function axpy(n: i32, a: f64, x: usize, y: usize): void {
   if (i < n) set(y, i, get(y, i) + a * get(x, i));
 }
 
-/** y += a x + b z */
-export function axpyPair(n: i32, a: f64, x: usize, b: f64, z: usize, y: usize): void {
-  const A = f64x2.splat(a);
-  const B = f64x2.splat(b);
-  let i = 0;
-  for (; i + 1 < n; i += 2) {
-    setPair(y, i, multiplyAdd(A, getPair(x, i), multiplyAdd(B, getPair(z, i), getPair(y, i))));
+/** out_t = sum_i rows_ti x_i for `count` rows, `stride` apart, of n numbers: four rows at a time. */
+export function dots(n: i32, rows: usize, stride: i32, count: i32, x: usize, out: usize): void {
+  const step = (<usize>stride) << 3;
+  let t = 0;
+  for (; t + 3 < count; t += 4) {
+    let s0 = f64x2.splat(0);
+    let s1 = s0;
+    let s2 = s0;
+    let s3 = s0;
+    let p = rows + <usize>t * step;
+    let px = x;
+    for (const end = x + (<usize>(n & ~1) << 3); px < end; px += 16, p += 16) {
+      const xi = v128.load(px);
+      s0 = multiplyAdd(v128.load(p), xi, s0);
+      s1 = multiplyAdd(v128.load(p + step), xi, s1);
+      s2 = multiplyAdd(v128.load(p + 2 * step), xi, s2);
+      s3 = multiplyAdd(v128.load(p + 3 * step), xi, s3);
+    }
+    const last = n & 1 ? load<f64>(px) : 0;
+    set(out, t, laneSum(s0) + (n & 1 ? load<f64>(p) * last : 0));
+    set(out, t + 1, laneSum(s1) + (n & 1 ? load<f64>(p + step) * last : 0));
+    set(out, t + 2, laneSum(s2) + (n & 1 ? load<f64>(p + 2 * step) * last : 0));
+    set(out, t + 3, laneSum(s3) + (n & 1 ? load<f64>(p + 3 * step) * last : 0));
   }
-  if (i < n) set(y, i, get(y, i) + a * get(x, i) + b * get(z, i));
+  for (; t < count; t++) set(out, t, dot(rows + <usize>t * step, x, n));
+}
+
+/** y += sum_t factors_t rows_t for `count` rows, `stride` apart, of n numbers: four rows at a time. */
+export function addRows(n: i32, rows: usize, stride: i32, count: i32, factors: usize, y: usize): void {
+  const step = (<usize>stride) << 3;
+  let t = 0;
+  for (; t + 3 < count; t += 4) {
+    const f0 = v128.load64_splat(factors + (<usize>t << 3));
+    const f1 = v128.load64_splat(factors + (<usize>t << 3), 8);
+    const f2 = v128.load64_splat(factors + (<usize>t << 3), 16);
+    const f3 = v128.load64_splat(factors + (<usize>t << 3), 24);
+    let p = rows + <usize>t * step;
+    let py = y;
+    for (const end = y + (<usize>(n & ~1) << 3); py < end; py += 16, p += 16) {
+      const low = multiplyAdd(f1, v128.load(p + step), multiplyAdd(f0, v128.load(p), v128.load(py)));
+      const high = multiplyAdd(f2, v128.load(p + 2 * step), low);
+      v128.store(py, multiplyAdd(f3, v128.load(p + 3 * step), high));
+    }
+    if (n & 1) {
+      let sum = load<f64>(py);
+      for (let k = 0; k < 4; k++) sum += get(factors, t + k) * load<f64>(p + <usize>k * step);
+      store<f64>(py, sum);
+    }
+  }
+  for (; t < count; t++) axpy(n, get(factors, t), rows + <usize>t * step, y);
 }
 
 export function scale(n: i32, a: f64, x: usize): void {
