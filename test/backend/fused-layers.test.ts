@@ -121,6 +121,7 @@ for (const backend of names) {
       [3, 5, 6, 2],
       [2, 9, 40, 4],
       [2, 3, 4, 4],
+      [2, 4, 96, 24],
     ]) {
       for (const swish of [false, true]) {
         await assertEqual(
@@ -255,6 +256,7 @@ for (const backend of names) {
       [5, 3, 7],
       [3, 70, 2500],
       [40, 130, 300],
+      [4, 1100, 9],
     ]) {
       const indices = integers("indices", [count], rows) as tf.Tensor1D;
       await assertEqual(

@@ -57,6 +57,11 @@ export function columnSums(
   return sums;
 }
 
+/** Elements of a column, from the row `first` lanes on. */
+function fourRows(first: number): string {
+  return [0, 1, 2, 3].map((k) => `x[i + ${(first + k) * lanes}u * u.columns]`).join(", ");
+}
+
 function shader(results: number): Shader {
   const store = results === 1 ? "" : "if (c >= u.first) { second[c - u.first] = sum; return; }";
   return {
@@ -74,7 +79,14 @@ fn main(@builtin(workgroup_id) group : vec3<u32>, @builtin(local_invocation_inde
   let c = group.x * ${width}u + local % ${width}u;
   var own = 0.0;
   if (c < u.columns && (c < u.from_column || c >= u.to_column)) {
-    for (var r = local / ${width}u; r < u.rows; r += ${lanes}u) { own += x[r * u.columns + c]; }
+    var r = local / ${width}u;
+    for (; r + ${7 * lanes}u < u.rows; r += ${8 * lanes}u) { // eight reads under way
+      let i = r * u.columns + c;
+      let a = vec4<f32>(${fourRows(0)});
+      let b = vec4<f32>(${fourRows(4)});
+      own += dot(a + b, vec4<f32>(1.0));
+    }
+    for (; r < u.rows; r += ${lanes}u) { own += x[r * u.columns + c]; }
   }
   let sum = lane_sum(own, local);
   if (local >= ${width}u || c >= u.columns) { return; }

@@ -6,10 +6,12 @@ import { differentiable, emptyTensor } from "./tensors.js";
 import { laneSum } from "./workgroup-sum.js";
 
 const mostThreads = 256;
+/** Neighbouring channels that are worth a workgroup: 64 bytes. */
+const enoughChannels = 16;
 
 /**
- * Group normalisation of x plus a shift, and Swish, see FusedOps: a workgroup per example and group, in one dispatch forward and
- * two backward. As in the composed version the channels' own means are taken out first, so that the part of the shift that
+ * Group normalisation of x plus a shift, and Swish, see FusedOps: a workgroup per example and group, or several small groups side
+ * by side, in one dispatch forward and two backward. As in the composed version the channels' own means are taken out first, so that the part of the shift that
  * normalisation cancels has a gradient of exactly 0.
  * @returns undefined for groups of more than 256 channels
  */
@@ -27,10 +29,12 @@ export function groupNorm(
   const positions = height * width;
   const size = channels / groups;
   if (size > mostThreads || n > 65535) return undefined;
-  const lanes = 2 ** Math.floor(Math.log2(Math.min(mostThreads / size, Math.max(1, positions))));
-  const grid: Grid = [groups, n, 1];
+  let together = 1;
+  while (together * size < enoughChannels && groups % (2 * together) === 0) together *= 2;
+  const lanes = 2 ** Math.floor(Math.log2(Math.min(mostThreads / (together * size), Math.max(1, positions))));
+  const grid: Grid = [groups / together, n, 1];
   const uniforms = words(positions, channels, { f: epsilon });
-  const [forward, backward] = shadersOf(size, lanes, swish);
+  const [forward, backward] = shadersOf(size, together, lanes, swish);
   return differentiable([x, shift, gain, bias], ([x, shift, gain, bias], save) => {
     const y = emptyTensor(backend, x.shape);
     const statistics = emptyTensor(backend, [n, channels, 2]);
@@ -50,30 +54,32 @@ export function groupNorm(
 }
 
 /**
- * Threads are lanes x channels of the group. statistics[n, channel]: what is added to x (its channel's and its group's mean taken
+ * Threads are lanes x channels of the `together` groups of a workgroup. statistics[n, channel]: what is added to x (its channel's and its group's mean taken
  * out, the shift's difference from its group's put in), and 1 / deviation.
  */
-function shadersOf(size: number, lanes: number, swish: boolean): [Shader, Shader] {
-  const name = `${size} ${lanes}${swish ? " and Swish" : ""}`;
+function shadersOf(size: number, together: number, lanes: number, swish: boolean): [Shader, Shader] {
+  const width = together * size;
+  const name = `${size} x ${together} ${lanes}${swish ? " and Swish" : ""}`;
   const head = `
-var<workgroup> group_values : array<f32, ${size}>;
-/** The mean over the channels of the group. */
+var<workgroup> group_values : array<f32, ${width}>;
+/** The mean over the channels of a thread's group. */
 fn group_mean(value : f32, local : u32) -> f32 {
   workgroupBarrier();
-  if (local < ${size}u) { group_values[local] = value; }
+  if (local < ${width}u) { group_values[local] = value; }
   workgroupBarrier();
+  let first = (local % ${width}u) / ${size}u * ${size}u;
   var sum = 0.0;
-  for (var c = 0u; c < ${size}u; c++) { sum += group_values[c]; }
+  for (var c = 0u; c < ${size}u; c++) { sum += group_values[first + c]; }
   return sum / ${size}.0;
 }
-@compute @workgroup_size(${lanes * size})
+@compute @workgroup_size(${lanes * width})
 fn main(@builtin(workgroup_id) group : vec3<u32>, @builtin(local_invocation_index) local : u32) {
-  let c = group.x * ${size}u + local % ${size}u;
+  let c = group.x * ${width}u + local % ${width}u;
   let at = group.y * u.channels + c; // example and channel
   let base = group.y * u.positions * u.channels + c;
   let positions = f32(u.positions);`;
   const each = (body: string): string => `
-  for (var p = local / ${size}u; p < u.positions; p += ${lanes}u) {
+  for (var p = local / ${width}u; p < u.positions; p += ${lanes}u) {
     let i = base + p * u.channels;
     ${body}
   }`;
@@ -83,7 +89,7 @@ fn main(@builtin(workgroup_id) group : vec3<u32>, @builtin(local_invocation_inde
     outputs: 2,
     inputs: 4,
     code: () => `${declareBindings(["y", "statistics"], ["x", "shift", "gain", "bias"], fields)}
-${laneSum(lanes, size)}
+${laneSum(lanes, width)}
 ${head}
   var sum = 0.0;
   ${each("sum += x[i];")}
@@ -96,7 +102,7 @@ ${head}
   let inverse = inverseSqrt(variance + u.epsilon);
   ${each(`let v = (x[i] + offset) * inverse * gain[c] + bias[c];
     y[i] = ${swish ? "v / (1.0 + exp(-v))" : "v"};`)}
-  if (local < ${size}u) { statistics[2u * at] = offset; statistics[2u * at + 1u] = inverse; }
+  if (local < ${width}u) { statistics[2u * at] = offset; statistics[2u * at + 1u] = inverse; }
 }`,
   };
   const standardised = `let s = (x[i] + offset) * inverse;
@@ -116,7 +122,7 @@ ${head}
       ["dy", "x", "statistics", "gain", "bias"],
       fields,
     )}
-${laneSum(lanes, size, "vec3<f32>")}
+${laneSum(lanes, width, "vec3<f32>")}
 ${head}
   let offset = statistics[2u * at];
   let inverse = statistics[2u * at + 1u];
@@ -129,7 +135,7 @@ ${head}
   let dMeans = group_mean(dMean, local);
   ${each(`${standardised}
     dx[i] = (d * gain[c] - s * along) * inverse - dMeans;`)}
-  if (local >= ${size}u) { return; }
+  if (local >= ${width}u) { return; }
   dShift[at] = (dMean - dMeans) * positions;
   let to = 2u * group.y * u.channels + c;
   sums[to] = sum.x;

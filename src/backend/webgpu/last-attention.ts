@@ -11,7 +11,7 @@ const mostPositions = 16;
 /**
  * Attention of the last of a few positions to all of them, see FusedOps, read from the tables where they lie. A workgroup has as
  * many examples as there is a thread for each head of; weights are kept for the backward pass, which writes what each example
- * gives to the rows that it read, and sums these by row.
+ * gives to the rows that it read, and these are summed by row.
  * @returns undefined for more than 64 heads or 16 positions
  */
 export function lastAttention(
@@ -40,9 +40,9 @@ export function lastAttention(
     save([projected, bias, tokens, weights]);
     const gradFunc = (dy: tf.Tensor, [projected, bias, tokens, weights]: tf.Tensor[]): tf.Tensor[] => {
       const dRows = emptyTensor(backend, [positions * n, triple]);
-      const rows = emptyTensor(backend, [positions * n], "int32");
-      backend.run(backward, [dRows, rows], [dy, projected, bias, tokens, weights], uniforms, grid);
-      const dProjected = segmentSum(backend, dRows, rows, tableRows, projected.shape);
+      const ids = emptyTensor(backend, [positions, n], "int32"); // the tokens turned
+      backend.run(backward, [dRows, ids], [dy, projected, bias, tokens, weights], uniforms, grid);
+      const dProjected = segmentSum(backend, dRows, ids, tableRows, projected.shape, positions);
       const [dBias] = columnSums(backend, dProjected, tableRows, [bias.shape], [width, 2 * width]);
       return [dProjected, dBias];
     };
@@ -117,7 +117,7 @@ ${elements(`
     outputs: 2,
     inputs: 5,
     code: () => `${declareBindings(
-      ["dRows", "rows : i32"],
+      ["dRows", "ids : i32"],
       ["dy", "projected", "bias", "tokens : i32", "weights"],
       fields,
     )}
@@ -138,7 +138,7 @@ ${head}
     }
     for (var p = 0u; p < P; p++) {
       shared_slopes[local * P + p] = shared_weights[local * P + p] * (shared_slopes[local * P + p] - mean) * u.scale;
-      if (local % u.heads == 0u) { rows[p * u.n + own] = i32(p * u.vocabulary) + tokens[own * P + p]; }
+      if (local % u.heads == 0u) { ids[p * u.n + own] = tokens[own * P + p]; }
     }
   }
   workgroupBarrier();
