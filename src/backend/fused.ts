@@ -1,4 +1,4 @@
-import type { Scalar, Tensor, Tensor1D, Tensor3D } from "@tensorflow/tfjs";
+import type { Scalar, Tensor, Tensor1D, Tensor2D, Tensor3D, Tensor4D } from "@tensorflow/tfjs";
 
 /** A list of numbers on the host and as a tensor (`Scalars` of optim/). */
 export interface NumbersOfUpdate {
@@ -30,6 +30,28 @@ export interface AdamWTensors {
 export interface SgdTensors {
   readonly p: Tensor;
   readonly v: Tensor;
+}
+
+/** Running statistics of a batch normalisation, [channels] each. */
+export interface RunningStatistics {
+  readonly mean: Tensor;
+  readonly variance: Tensor;
+}
+
+export interface BatchNormOptions {
+  /** Share of the batch in the next running statistics. */
+  readonly momentum: number;
+  readonly epsilon: number;
+  /** Whether max(y, 0) follows. */
+  readonly relu: boolean;
+  /** [channels]: added to x (a convolution's bias). Normalisation cancels it but in the running mean: its gradient is 0. */
+  readonly shift?: Tensor;
+}
+
+export interface BatchNormResult {
+  readonly y: Tensor;
+  /** The next ones. */
+  readonly running: RunningStatistics;
 }
 
 /**
@@ -80,4 +102,49 @@ export interface FusedOps {
     labelLengths: Int32Array,
     blank: number,
   ): Tensor1D;
+  /**
+   * Cross entropy of logits with class numbers (int32), summed over the rows and times `scale`; differentiable in `logits`. NaN
+   * where a label is no class.
+   */
+  crossEntropy?(logits: Tensor2D, labels: Tensor1D, scale: number): Scalar;
+  /** Standardises the rows of x [..., channels], times gain plus bias [channels]; differentiable in all three. */
+  layerNorm?(x: Tensor, gain: Tensor, bias: Tensor, epsilon: number): Tensor;
+  /**
+   * Standardises each example's groups of channels of x [n, height, width, channels] + shift [n, channels], times gain plus bias
+   * [channels], then Swish if wanted; differentiable in all four. Undefined for sizes that are not offered.
+   */
+  groupNorm?(
+    x: Tensor4D,
+    shift: Tensor2D,
+    gain: Tensor,
+    bias: Tensor,
+    groups: number,
+    epsilon: number,
+    swish: boolean,
+  ): Tensor4D | undefined;
+  /** Batch normalisation in training mode of x [..., channels]; differentiable in x, gain, bias and shift. */
+  batchNorm?(
+    x: Tensor,
+    gain: Tensor,
+    bias: Tensor,
+    running: RunningStatistics,
+    options: BatchNormOptions,
+  ): BatchNormResult;
+  /** x [..., channels] + bias [channels]; differentiable, as are the next two. */
+  addBias?(x: Tensor, bias: Tensor): Tensor;
+  /** max(x + bias, 0). */
+  addBiasAndRelu?(x: Tensor, bias: Tensor): Tensor;
+  /** residual + (x + bias), with x and residual of one shape. */
+  addBiasAndResidual?(x: Tensor, bias: Tensor, residual: Tensor): Tensor;
+  /**
+   * Causal attention of each head from queries, keys and values side by side [n, time, 3 width], to which bias [3 width] but for
+   * the keys' third is added; differentiable in both. Result n x time x width, before the output projection.
+   */
+  causalAttention?(projected: Tensor3D, bias: Tensor, heads: number): Tensor3D;
+  /**
+   * Attention of the last of a few positions to all of them. projected [positions * vocabulary, 3 width]: queries, keys and values
+   * of each token at each position, with a bias as above; tokens int32 [n, positions]. Differentiable in both. Result n x width;
+   * undefined for sizes that are not offered.
+   */
+  lastAttention?(projected: Tensor2D, bias: Tensor, tokens: Tensor2D, heads: number): Tensor2D | undefined;
 }

@@ -2,11 +2,11 @@ import * as tf from "@tensorflow/tfjs";
 import { crossEntropy } from "../nn/cross-entropy.js";
 import { initialise, shapesOf, type Spec } from "../nn/initialise.js";
 import type { Model, Parameters } from "../nn/model.js";
-import { batchNorm, batchNormEval } from "../nn/normalisation.js";
+import { type AroundBatchNorm, batchNorm, batchNormEval } from "../nn/normalisation.js";
 import { classificationMetrics, classificationSums, type ImageTensors } from "./classification.js";
 
-/** Batch normalisation by the layer called `name`, in the mode of the pass. x [n, height, width, channels] -> same shape. */
-export type Normalise = (name: string, x: tf.Tensor4D) => tf.Tensor4D;
+/** Batch normalisation by the layer called `name`, in the mode of the pass, with what is around it. x [n, height, width, channels] -> same shape. */
+export type Normalise = (name: string, x: tf.Tensor4D, around?: AroundBatchNorm) => tf.Tensor4D;
 
 /**
  * images [n, height, width, channels] -> logits [n, classes]. It calls `normalise` for every normalisation once, in the
@@ -33,8 +33,8 @@ export function batchNormClassifier(
     running: Map<string, tf.Tensor>,
     momentum?: number,
   ): tf.Tensor2D =>
-    forward(parameters, images, (name, x) => {
-      const normalised = batchNorm(parameters, buffers, name, x, momentum);
+    forward(parameters, images, (name, x, around) => {
+      const normalised = batchNorm(parameters, buffers, name, x, { ...around, momentum });
       normalised.running.forEach((tensor, buffer) => running.set(buffer, tensor));
       return normalised.y;
     });
@@ -49,7 +49,7 @@ export function batchNormClassifier(
       return { loss: crossEntropy(logits, labels), buffers: running };
     },
     evaluate(parameters, buffers, { images, labels }) {
-      const normalise: Normalise = (name, x) => batchNormEval(parameters, buffers, name, x);
+      const normalise: Normalise = (name, x, around) => batchNormEval(parameters, buffers, name, x, around);
       return classificationSums(() => forward(parameters, images, normalise), labels);
     },
     metrics: (content, { labels }) => classificationMetrics(content, labels.size),

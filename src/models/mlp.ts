@@ -29,7 +29,7 @@ export function mlp({ inputs, hidden = 256, layers = 4, classes = 10 }: MlpSizes
   const specs = names.flatMap((name, i) => linearSpecs(name, widths[i], widths[i + 1]));
   const logits = (parameters: Parameters, images: tf.Tensor4D): tf.Tensor2D =>
     names.reduce(
-      (x, name, i) => (i === 0 ? linear(parameters, name, x) : linear(parameters, name, tf.relu(x))),
+      (x, name, i) => linear(parameters, name, x, { relu: i < layers - 1 }),
       tf.reshape(tf.transpose(images, [0, 3, 1, 2]), [images.shape[0], inputs]) as tf.Tensor,
     ) as tf.Tensor2D;
   return {

@@ -1,5 +1,5 @@
 import * as tf from "@tensorflow/tfjs";
-import { inProjection } from "../nn/attention.js";
+import { lastAttention } from "../nn/attention.js";
 import { crossEntropy } from "../nn/cross-entropy.js";
 import { classificationMetrics, classificationSums } from "./classification.js";
 import { embed } from "../nn/embedding.js";
@@ -96,56 +96,22 @@ function lastPositionLogits(parameters: Parameters, tokens: tf.Tensor2D, sizes: 
   const norm = (name: string, x: tf.Tensor): tf.Tensor =>
     normalised ? layerNorm(parameters, `${BLOCK}.${name}`, x) : x;
   const count = tokens.shape[0];
-  const row = tf.tensor1d([0, vocabulary, 2 * vocabulary], "int32"); // first row of each position's part of the tables
-  const rows = tf.transpose(tf.add(tokens, row)); // [3, n]: position and token -> row
-  const last = tf.slice(rows, [SEQUENCE - 1, 0], [1, count]);
 
   // One row per position and token: [3 vocabulary, width].
   const scaled = tf.mul(get(parameters, "encoder.weight"), Math.sqrt(width));
   const stream = tf.reshape(
     tf.add(tf.reshape(scaled, [1, vocabulary, width]), tf.tensor(positions, [SEQUENCE, 1, width])),
     [SEQUENCE * vocabulary, width],
+  ) as tf.Tensor2D;
+  const read = norm("norm1", stream) as tf.Tensor2D;
+  const attended = lastAttention(parameters, `${BLOCK}.self_attn`, read, tokens, heads);
+  const last = tf.add(
+    tf.slice(tokens, [0, SEQUENCE - 1], [count, 1]),
+    tf.scalar((SEQUENCE - 1) * vocabulary, "int32"),
   );
-  const projected = inProjection(parameters, `${BLOCK}.self_attn`, norm("norm1", stream));
-  const [queries, keys, values] = tf.split(projected, 3, 1);
-  const look = (table: tf.Tensor, at: tf.Tensor): tf.Tensor => embed(table as tf.Tensor2D, at);
-  const attended = attend(
-    tf.mul(look(queries, last), 1 / Math.sqrt(width / heads)),
-    look(keys, rows),
-    look(values, rows),
-    heads,
-  );
-  const x = tf.add(
-    tf.reshape(look(stream, last), [count, width]),
-    linear(parameters, `${BLOCK}.self_attn.out_proj`, attended),
-  );
-  const inner = tf.relu(linear(parameters, `${BLOCK}.linear1`, norm("norm2", x)));
-  const y = tf.add(x, linear(parameters, `${BLOCK}.linear2`, inner));
+  const residual = tf.reshape(embed(stream, last), [count, width]);
+  const x = linear(parameters, `${BLOCK}.self_attn.out_proj`, attended, { residual });
+  const inner = linear(parameters, `${BLOCK}.linear1`, norm("norm2", x), { relu: true });
+  const y = linear(parameters, `${BLOCK}.linear2`, inner, { residual: x });
   return linear(parameters, "decoder", y) as tf.Tensor2D;
-}
-
-/**
- * Attention of one query per example over a few positions. Sums within heads are products with a 0/1 matrix, which
- * every backend does fast, where batches of tiny products are slow.
- * @param query [1, n, width], already scaled
- * @param keys [positions, n, width]
- * @param values [positions, n, width]
- * @returns [n, width]
- */
-function attend(query: tf.Tensor, keys: tf.Tensor, values: tf.Tensor, heads: number): tf.Tensor {
-  const [positions, count, width] = keys.shape;
-  const member = new Float32Array(width * heads); // width x heads: which head an element belongs to
-  for (let i = 0; i < width; i++) member[i * heads + Math.floor((i * heads) / width)] = 1;
-  const toHeads = tf.tensor2d(member, [width, heads]);
-  const products = tf.reshape(tf.mul(keys, query), [positions * count, width]);
-  const scores = tf.reshape(tf.matMul(products as tf.Tensor2D, toHeads), [positions, count * heads]);
-  const weights = tf.transpose(tf.softmax(tf.transpose(scores)));
-  const spread = tf.matMul(
-    tf.reshape(weights, [positions * count, heads]) as tf.Tensor2D,
-    toHeads,
-    false,
-    true,
-  );
-  const weighted = tf.mul(tf.reshape(spread, values.shape), values);
-  return tf.addN(tf.unstack(weighted));
 }

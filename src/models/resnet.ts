@@ -165,16 +165,16 @@ function forward(
   images: tf.Tensor4D,
   normalise: Normalise,
 ): tf.Tensor2D {
-  const apply = ({ conv, norm, kernel, stride }: Layer, x: tf.Tensor4D): tf.Tensor4D =>
-    normalise(norm, convolution(parameters, conv, x, { stride, padding: (kernel - 1) / 2 }));
-  let x = tf.relu(apply(stem, images));
+  const apply = ({ conv, norm, kernel, stride }: Layer, x: tf.Tensor4D, relu: boolean): tf.Tensor4D =>
+    normalise(norm, convolution(parameters, conv, x, { stride, padding: (kernel - 1) / 2 }), { relu });
+  let x = apply(stem, images, true);
   if (pooled) x = tf.maxPool(x, 3, 2, 1);
   for (const { chain, shortcut } of blocks) {
     let y = x;
     chain.forEach((layer, i) => {
-      y = apply(layer, i === 0 ? y : tf.relu(y));
+      y = apply(layer, y, i < chain.length - 1);
     });
-    x = tf.relu(tf.add<tf.Tensor4D>(y, shortcut ? apply(shortcut, x) : x));
+    x = tf.relu(tf.add<tf.Tensor4D>(y, shortcut ? apply(shortcut, x, false) : x));
   }
   return linear(parameters, "fc", tf.mean(x, [1, 2])) as tf.Tensor2D;
 }

@@ -106,12 +106,13 @@ function logitsOf(
   const table = get<tf.Tensor2D>(parameters, "encoder.weight");
   const [time, width] = [tokens.shape[1], table.shape[1]];
   const positions = tf.tensor(sinusoidalPositions(time, width), [time, width]);
-  let x = tf.add(tf.mul(embed(table, tokens), Math.sqrt(width)), positions);
+  let x: tf.Tensor = tf.add(tf.mul(embed(table, tokens), Math.sqrt(width)), positions);
   for (const block of blocks) {
     const normed = layerNorm(parameters, `${block}.norm1`, x) as tf.Tensor3D;
-    x = tf.add(x, causalAttention(parameters, `${block}.self_attn`, normed, heads));
-    const inner = tf.relu(linear(parameters, `${block}.linear1`, layerNorm(parameters, `${block}.norm2`, x)));
-    x = tf.add(x, linear(parameters, `${block}.linear2`, inner));
+    x = causalAttention(parameters, `${block}.self_attn`, normed, heads, { residual: x });
+    const again = layerNorm(parameters, `${block}.norm2`, x);
+    const inner = linear(parameters, `${block}.linear1`, again, { relu: true });
+    x = linear(parameters, `${block}.linear2`, inner, { residual: x });
   }
   return linear(parameters, "decoder", tf.reshape(x, [-1, width])) as tf.Tensor2D;
 }

@@ -10,6 +10,7 @@ import { linear, linearSpecs } from "../nn/linear.js";
 import type { Contact, MatrixView, Model, Parameters, UnitGroup } from "../nn/model.js";
 import { groupNorm, normSpecs } from "../nn/normalisation.js";
 import { get } from "../nn/parameters.js";
+import { swish } from "../nn/swish.js";
 import { flattenedViews } from "../nn/views.js";
 import { addNoise, type Denoiser } from "./diffusion.js";
 import { checkSizes } from "./sizes.js";
@@ -137,7 +138,7 @@ function forward(
   const time = swish(linear(parameters, "time_embed.1", timeFeatures(steps, frequencies)));
   const finish = ({ dense, norm, groups }: Level, x: tf.Tensor4D): tf.Tensor4D => {
     const shift = linear(parameters, dense, time) as tf.Tensor2D;
-    return swish(groupNorm(parameters, norm, x, shift, groups));
+    return groupNorm(parameters, norm, x, shift, groups, { swish: true });
   };
   const skips: tf.Tensor4D[] = [];
   let x = noised;
@@ -154,10 +155,6 @@ function forward(
     );
   });
   return transposedConvolution(parameters, "tconv1", tf.add(x, skips.pop()!));
-}
-
-function swish<T extends tf.Tensor>(x: T): T {
-  return tf.mul(x, tf.sigmoid(x));
 }
 
 /**

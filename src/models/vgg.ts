@@ -5,6 +5,7 @@ import type { Spec } from "../nn/initialise.js";
 import { linear, linearSpecs } from "../nn/linear.js";
 import type { Contact, Model, Parameters, UnitGroup } from "../nn/model.js";
 import { normSpecs, runningSpecs } from "../nn/normalisation.js";
+import { get } from "../nn/parameters.js";
 import { flattenedViews } from "../nn/views.js";
 import { batchNormClassifier, type Normalise } from "./batch-norm-classifier.js";
 import type { ImageTensors } from "./classification.js";
@@ -96,8 +97,8 @@ function forward(
 ): tf.Tensor2D {
   let x = images;
   for (const { name, pooled } of layers) {
-    const y = convolution(parameters, `${name}.conv`, x, { padding: "same" });
-    x = tf.relu(normalise(`${name}.bn`, y));
+    const y = convolution(parameters, `${name}.conv`, x, { padding: "same", bias: false });
+    x = normalise(`${name}.bn`, y, { shift: get(parameters, `${name}.conv.bias`), relu: true });
     if (pooled) x = tf.maxPool(x, 2, 2, "valid");
   }
   return linear(parameters, "fc", tf.mean(x, [1, 2])) as tf.Tensor2D; // 2 x 2 positions are left

@@ -1,4 +1,5 @@
 import * as tf from "@tensorflow/tfjs";
+import { fused } from "../backend/chosen.js";
 import { fanIn, type Fill, type Spec } from "./initialise.js";
 import type { Parameters } from "./model.js";
 import { get } from "./parameters.js";
@@ -38,6 +39,7 @@ export function transposedConvolutionSpecs(
  * @param x [n, height, width, inputs]
  * @param padding so many zeros at each side, as in PyTorch; "same": output as large as input (stride 1, odd kernel);
  * "valid": none. TensorFlow's own "same" pads a strided convolution at the far sides only, so it is refused there.
+ * @param bias whether the layer's bias, if it has one, is added; default true
  * @returns [n, height', width', outputs], of height' = floor((height + 2 padding - kernel) / stride) + 1
  * @throws RangeError for "same" with a stride
  */
@@ -45,11 +47,16 @@ export function convolution(
   parameters: Parameters,
   name: string,
   x: tf.Tensor4D,
-  { stride = 1, padding = "valid" }: { stride?: number; padding?: number | "same" | "valid" } = {},
+  {
+    stride = 1,
+    padding = "valid",
+    bias = true,
+  }: { stride?: number; padding?: number | "same" | "valid"; bias?: boolean } = {},
 ): tf.Tensor4D {
   if (padding === "same" && stride !== 1) throw new RangeError(`${name}: "same" padding needs stride 1`);
   const filter = tf.transpose(get(parameters, `${name}.weight`), [2, 3, 1, 0]) as tf.Tensor4D;
-  return addBias(parameters, name, tf.conv2d(x, filter, stride, padding));
+  const y = tf.conv2d(x, filter, stride, padding);
+  return bias ? addBias(parameters, name, y) : y;
 }
 
 /**
@@ -75,5 +82,6 @@ export function transposedConvolution(
 
 function addBias(parameters: Parameters, name: string, y: tf.Tensor4D): tf.Tensor4D {
   const bias = parameters.get(`${name}.bias`);
-  return bias ? tf.add(y, bias) : y;
+  if (!bias) return y;
+  return (fused().addBias?.(y, bias) as tf.Tensor4D | undefined) ?? tf.add(y, bias);
 }

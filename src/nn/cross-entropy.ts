@@ -1,4 +1,5 @@
 import * as tf from "@tensorflow/tfjs";
+import { fused } from "../backend/chosen.js";
 import { DataError } from "../core/errors.js";
 
 /**
@@ -10,6 +11,17 @@ import { DataError } from "../core/errors.js";
  * @param labels int32 [n]
  */
 export function crossEntropySum(logits: tf.Tensor2D, labels: tf.Tensor1D): tf.Scalar {
+  return fused().crossEntropy?.(logits, labels, 1) ?? composedCrossEntropySum(logits, labels);
+}
+
+/** Mean cross entropy over the batch; see `crossEntropySum`. */
+export function crossEntropy(logits: tf.Tensor2D, labels: tf.Tensor1D): tf.Scalar {
+  const n = logits.shape[0];
+  return fused().crossEntropy?.(logits, labels, 1 / n) ?? tf.div(composedCrossEntropySum(logits, labels), n);
+}
+
+/** `crossEntropySum` in tfjs operations: what the fused versions must equal. */
+export function composedCrossEntropySum(logits: tf.Tensor2D, labels: tf.Tensor1D): tf.Scalar {
   const operation = tf.customGrad((x, save) => {
     const logProbabilities = tf.logSoftmax(x as tf.Tensor2D);
     const hot = tf.cast(tf.oneHot(labels, logits.shape[1]), "float32");
@@ -22,11 +34,6 @@ export function crossEntropySum(logits: tf.Tensor2D, labels: tf.Tensor1D): tf.Sc
     };
   });
   return operation(logits) as tf.Scalar;
-}
-
-/** Mean cross entropy over the batch; see `crossEntropySum`. */
-export function crossEntropy(logits: tf.Tensor2D, labels: tf.Tensor1D): tf.Scalar {
-  return tf.div(crossEntropySum(logits, labels), logits.shape[0]);
 }
 
 /** How many rows of `logits` [n, classes] are largest elsewhere than at their label; a float32 scalar. */

@@ -7,6 +7,14 @@ import * as tf from "@tensorflow/tfjs";
  * @returns [...indices.shape, width]
  */
 export function embed(table: tf.Tensor2D, indices: tf.Tensor): tf.Tensor {
-  const picked = tf.gather(table, tf.reshape(indices, [indices.size]) as tf.Tensor1D);
-  return tf.reshape(picked, [...indices.shape, table.shape[1]]);
+  const [rows, width] = table.shape;
+  // The gradient of tf.gather would copy rows and sums once more each, by transposes that change nothing.
+  const operation = tf.customGrad((table, save) => {
+    const flat = tf.reshape(indices, [indices.size]) as tf.Tensor1D;
+    (save as tf.GradSaveFunc)([flat]);
+    const gradFunc = (dy: tf.Tensor, [flat]: tf.Tensor[]): tf.Tensor =>
+      tf.unsortedSegmentSum(tf.reshape(dy, [flat.size, width]), flat as tf.Tensor1D, rows);
+    return { value: tf.gather(table as tf.Tensor2D, flat), gradFunc };
+  });
+  return tf.reshape(operation(table), [...indices.shape, width]);
 }

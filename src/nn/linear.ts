@@ -1,4 +1,5 @@
 import * as tf from "@tensorflow/tfjs";
+import { fused } from "../backend/chosen.js";
 import { fanIn, type Spec } from "./initialise.js";
 import type { Parameters } from "./model.js";
 import { get } from "./parameters.js";
@@ -11,9 +12,17 @@ export function linearSpecs(name: string, inputs: number, outputs: number): Spec
   ];
 }
 
-/** x [..., inputs] -> [..., outputs] by the layer called `name`. */
-export function linear(parameters: Parameters, name: string, x: tf.Tensor): tf.Tensor {
-  return affine(x, get(parameters, `${name}.weight`), get(parameters, `${name}.bias`));
+/** What follows a linear layer directly. */
+export interface Epilogue {
+  /** max(y, 0). */
+  readonly relu?: boolean;
+  /** Added to the result; of its shape. Not together with `relu`. */
+  readonly residual?: tf.Tensor;
+}
+
+/** x [..., inputs] -> [..., outputs] by the layer called `name`, and what follows it. */
+export function linear(parameters: Parameters, name: string, x: tf.Tensor, then?: Epilogue): tf.Tensor {
+  return affine(x, get(parameters, `${name}.weight`), get(parameters, `${name}.bias`), then);
 }
 
 /**
@@ -21,12 +30,26 @@ export function linear(parameters: Parameters, name: string, x: tf.Tensor): tf.T
  * @param x [..., inputs]
  * @param weight [outputs, inputs]
  * @param bias [outputs]
+ * @param then what follows the bias
  * @returns [..., outputs]
  */
-export function affine(x: tf.Tensor, weight: tf.Tensor, bias?: tf.Tensor): tf.Tensor {
-  const inputs = weight.shape[1]!;
-  const rows = x.rank === 2 ? x : tf.reshape(x, [-1, inputs]);
-  const product = tf.matMul(rows as tf.Tensor2D, weight as tf.Tensor2D, false, true);
-  const y = bias ? tf.add(product, bias) : product;
+export function affine(x: tf.Tensor, weight: tf.Tensor, bias?: tf.Tensor, then?: Epilogue): tf.Tensor {
+  const y = bias ? addBias(product(x, weight), bias, then) : product(x, weight);
   return x.rank === 2 ? y : tf.reshape(y, [...x.shape.slice(0, -1), weight.shape[0]]);
+}
+
+/** x [..., inputs] times weight^T [inputs, outputs], as [everything else, outputs]. */
+export function product(x: tf.Tensor, weight: tf.Tensor): tf.Tensor2D {
+  const rows = x.rank === 2 ? x : tf.reshape(x, [-1, weight.shape[1]!]);
+  return tf.matMul(rows as tf.Tensor2D, weight as tf.Tensor2D, false, true);
+}
+
+function addBias(x: tf.Tensor2D, bias: tf.Tensor, { relu = false, residual }: Epilogue = {}): tf.Tensor {
+  const ops = fused();
+  if (residual) {
+    const added = tf.reshape(residual, x.shape);
+    return ops.addBiasAndResidual?.(x, bias, added) ?? tf.add(added, tf.add(x, bias));
+  }
+  if (relu) return ops.addBiasAndRelu?.(x, bias) ?? tf.relu(tf.add(x, bias));
+  return ops.addBias?.(x, bias) ?? tf.add(x, bias);
 }

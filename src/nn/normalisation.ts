@@ -1,7 +1,10 @@
 import * as tf from "@tensorflow/tfjs";
+import { fused } from "../backend/chosen.js";
+import type { BatchNormOptions, BatchNormResult, RunningStatistics } from "../backend/fused.js";
 import { constant, type Spec } from "./initialise.js";
 import type { Parameters } from "./model.js";
 import { get } from "./parameters.js";
+import { swish } from "./swish.js";
 
 /** PyTorch's default for batch, layer and group normalisation. */
 export const EPSILON = 1e-5;
@@ -26,13 +29,25 @@ export function runningSpecs(name: string, channels: number): Spec[] {
 
 /** Normalises each vector of the last axis. x [..., channels] -> same shape. */
 export function layerNorm(parameters: Parameters, name: string, x: tf.Tensor): tf.Tensor {
-  return scale(parameters, name, standardise(x, [x.rank - 1]));
+  const normalise = fused().layerNorm ?? composedLayerNorm;
+  return normalise(x, get(parameters, `${name}.weight`), get(parameters, `${name}.bias`), EPSILON);
+}
+
+/** Layer normalisation (see FusedOps) in tfjs operations: what the fused versions must equal. */
+export function composedLayerNorm(
+  x: tf.Tensor,
+  gain: tf.Tensor,
+  bias: tf.Tensor,
+  epsilon: number,
+): tf.Tensor {
+  return tf.add(tf.mul(standardise(x, [x.rank - 1], epsilon), gain), bias);
 }
 
 /**
  * Normalises each example's channels in `groups` groups, after adding `shift` to every position.
  * @param x [n, height, width, channels]
  * @param shift [n, channels]: what a conditioning layer adds
+ * @param then.swish whether Swish follows
  * @returns the shape of `x`
  */
 export function groupNorm(
@@ -41,19 +56,45 @@ export function groupNorm(
   x: tf.Tensor4D,
   shift: tf.Tensor2D,
   groups: number,
+  then: { readonly swish?: boolean } = {},
+): tf.Tensor4D {
+  const [gain, bias] = ["weight", "bias"].map((part) => get(parameters, `${name}.${part}`));
+  const args = [x, shift, gain, bias, groups, EPSILON, then.swish ?? false] as const;
+  return fused().groupNorm?.(...args) ?? composedGroupNorm(...args);
+}
+
+/** Group normalisation (see FusedOps) in tfjs operations: what the fused versions must equal. */
+export function composedGroupNorm(
+  x: tf.Tensor4D,
+  shift: tf.Tensor2D,
+  gain: tf.Tensor,
+  bias: tf.Tensor,
+  groups: number,
+  epsilon: number,
+  withSwish: boolean,
 ): tf.Tensor4D {
   const [n, height, width, channels] = x.shape;
   const standard = standardiseShifted(
     tf.reshape(x, [n, height * width, groups, channels / groups]),
     tf.reshape(shift, [n, 1, groups, channels / groups]),
+    epsilon,
   );
-  return scale(parameters, name, tf.reshape(standard, x.shape)) as tf.Tensor4D;
+  const y = tf.add<tf.Tensor4D>(tf.mul(tf.reshape(standard, x.shape), gain), bias);
+  return withSwish ? swish(y) : y;
 }
 
 /** What batch normalisation in training mode gives: the activations, and the next running statistics by buffer name. */
 export interface BatchNormalised {
   readonly y: tf.Tensor4D;
   readonly running: Parameters;
+}
+
+/** What is done around a batch normalisation. */
+export interface AroundBatchNorm {
+  /** [channels]: the bias of the convolution before, which gives x without it. */
+  readonly shift?: tf.Tensor;
+  /** Whether max(y, 0) follows. */
+  readonly relu?: boolean;
 }
 
 /**
@@ -66,24 +107,45 @@ export function batchNorm(
   buffers: Parameters,
   name: string,
   x: tf.Tensor4D,
-  momentum = MOMENTUM,
+  { momentum = MOMENTUM, shift, relu = false }: AroundBatchNorm & { readonly momentum?: number } = {},
 ): BatchNormalised {
-  const channels = x.shape[3];
+  const [gain, bias] = ["weight", "bias"].map((part) => get(parameters, `${name}.${part}`));
+  const [mean, variance] = [`${name}.running_mean`, `${name}.running_var`];
+  const before = { mean: get(buffers, mean), variance: get(buffers, variance) };
+  const normalise = fused().batchNorm ?? composedBatchNorm;
+  const { y, running } = normalise(x, gain, bias, before, { momentum, epsilon: EPSILON, relu, shift });
+  const next = new Map([
+    [mean, running.mean],
+    [variance, running.variance],
+  ]);
+  return { y: y as tf.Tensor4D, running: next };
+}
+
+/** Batch normalisation (see FusedOps) in tfjs operations: what the fused versions must equal. */
+export function composedBatchNorm(
+  x: tf.Tensor,
+  gain: tf.Tensor,
+  bias: tf.Tensor,
+  running: RunningStatistics,
+  { momentum, epsilon, relu, shift }: BatchNormOptions,
+): BatchNormResult {
+  const channels = gain.size;
   const count = x.size / channels;
   let moments: Moments | undefined;
-  const standard = standardise(tf.reshape(x, [count, channels]), [0], (found) => (moments = found));
-  const y = tf.reshape(scale(parameters, name, standard), x.shape);
+  const rows = tf.reshape(shift ? tf.add(x, shift) : x, [count, channels]);
+  const standard = standardise(rows, [0], epsilon, (found) => (moments = found));
+  const y = tf.reshape(tf.add(tf.mul(standard, gain), bias), x.shape);
   const { mean, variance } = moments!;
-  const blend = (buffer: string, batch: tf.Tensor, factor: number): [string, tf.Tensor] => [
-    buffer,
-    tf.tidy(() => tf.add(tf.mul(get(buffers, buffer), 1 - momentum), tf.mul(batch, momentum * factor))),
-  ];
-  const running = new Map([
-    blend(`${name}.running_mean`, tf.reshape(mean, [channels]), 1),
-    blend(`${name}.running_var`, tf.reshape(variance, [channels]), count / Math.max(1, count - 1)),
-  ]);
+  const blend = (old: tf.Tensor, batch: tf.Tensor, factor: number): tf.Tensor =>
+    tf.tidy(() =>
+      tf.add(tf.mul(old, 1 - momentum), tf.mul(tf.reshape(batch, [channels]), momentum * factor)),
+    );
+  const next = {
+    mean: blend(running.mean, mean, 1),
+    variance: blend(running.variance, variance, count / Math.max(1, count - 1)),
+  };
   tf.dispose([mean, variance]);
-  return { y: y as tf.Tensor4D, running };
+  return { y: relu ? tf.relu(y) : y, running: next };
 }
 
 /** Batch normalisation in evaluation mode: by the running statistics. */
@@ -92,15 +154,14 @@ export function batchNormEval(
   buffers: Parameters,
   name: string,
   x: tf.Tensor4D,
+  { shift, relu = false }: AroundBatchNorm = {},
 ): tf.Tensor4D {
   const deviation = tf.sqrt(tf.add(get(buffers, `${name}.running_var`), EPSILON));
   const gain = tf.div(get(parameters, `${name}.weight`), deviation);
-  const shift = tf.sub(get(parameters, `${name}.bias`), tf.mul(get(buffers, `${name}.running_mean`), gain));
-  return tf.add(tf.mul(x, gain), shift) as tf.Tensor4D;
-}
-
-function scale(parameters: Parameters, name: string, x: tf.Tensor): tf.Tensor {
-  return tf.add(tf.mul(x, get(parameters, `${name}.weight`)), get(parameters, `${name}.bias`));
+  const mean = get(buffers, `${name}.running_mean`);
+  const offset = tf.sub(get(parameters, `${name}.bias`), tf.mul(mean, gain));
+  const y = tf.add<tf.Tensor4D>(tf.mul(shift ? tf.add(x, shift) : x, gain), offset);
+  return relu ? tf.relu(y) : y;
 }
 
 interface Moments {
@@ -113,14 +174,19 @@ interface Moments {
  * form, dx = (dy - mean(dy) - y mean(dy y)) / deviation: a third of the operations that the composed form records.
  * @param report receives mean and (biased) variance, kept: the receiver disposes them
  */
-function standardise(x: tf.Tensor, axes: number[], report?: (moments: Moments) => void): tf.Tensor {
+function standardise(
+  x: tf.Tensor,
+  axes: number[],
+  epsilon: number,
+  report?: (moments: Moments) => void,
+): tf.Tensor {
   const mean = (t: tf.Tensor): tf.Tensor => tf.mean(t, axes, true);
   const operation = tf.customGrad((input, save) => {
     const centre = mean(input as tf.Tensor);
     const centred = tf.sub(input as tf.Tensor, centre);
     const variance = mean(tf.square(centred));
     report?.({ mean: tf.keep(centre), variance: tf.keep(variance) });
-    const inverse = tf.rsqrt(tf.add(variance, EPSILON));
+    const inverse = tf.rsqrt(tf.add(variance, epsilon));
     const value = tf.mul(centred, inverse);
     (save as tf.GradSaveFunc)([value, inverse]);
     return {
@@ -142,7 +208,7 @@ function standardise(x: tf.Tensor, axes: number[], report?: (moments: Moments) =
  * @param x [n, positions, groups, size]
  * @param shift [n, 1, groups, size]
  */
-function standardiseShifted(x: tf.Tensor, shift: tf.Tensor): tf.Tensor {
+function standardiseShifted(x: tf.Tensor, shift: tf.Tensor, epsilon: number): tf.Tensor {
   const positions = x.shape[1]!;
   const overPositions = (t: tf.Tensor): tf.Tensor => tf.mean(t, 1, true);
   const centreInGroup = (t: tf.Tensor): tf.Tensor => tf.sub(t, tf.mean(t, 3, true));
@@ -151,7 +217,7 @@ function standardiseShifted(x: tf.Tensor, shift: tf.Tensor): tf.Tensor {
     const means = overPositions(input as tf.Tensor);
     const between = centreInGroup(tf.add(means, added as tf.Tensor));
     const centred = tf.add(input as tf.Tensor, tf.sub(between, means));
-    const inverse = tf.rsqrt(tf.add(overGroup(tf.square(centred)), EPSILON));
+    const inverse = tf.rsqrt(tf.add(overGroup(tf.square(centred)), epsilon));
     const value = tf.mul(centred, inverse);
     (save as tf.GradSaveFunc)([value, inverse]);
     return {

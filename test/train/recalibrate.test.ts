@@ -22,7 +22,7 @@ const model = {
   statistics(parameters, buffers, batch) {
     let running: Parameters = new Map();
     tf.tidy(() => {
-      ({ running } = batchNorm(parameters, buffers, "bn", batch, 1));
+      ({ running } = batchNorm(parameters, buffers, "bn", batch, { momentum: 1 }));
       running.forEach((tensor) => tf.keep(tensor));
     });
     return running;
