@@ -48,7 +48,7 @@ async function timestamps(device: GPUDevice, commands: readonly Command[]): Prom
       timestampWrites: { querySet, beginningOfPassWriteIndex, endOfPassWriteIndex },
     });
     pass.setPipeline(command.pipeline);
-    pass.setBindGroup(0, command.group, (command.offsets ?? []) as number[]);
+    pass.setBindGroup(0, command.group);
     pass.dispatchWorkgroups(...command.grid);
     pass.end();
   });
