@@ -84,6 +84,8 @@ export interface FusedOps {
   squareSums?(tensors: readonly Tensor[]): Tensor1D;
   /** Every tensor times one number. */
   scale?(tensors: readonly Tensor[], factor: Scalar): Tensor[];
+  /** Sums of pairs of tensors of equal shapes. */
+  add?(a: readonly Tensor[], b: readonly Tensor[]): Tensor[];
   /**
    * The recurrence of one bidirectional LSTM layer, differentiable in all four arguments.
    * xf, xr: input projections plus both biases, T x B x 4H, gates in the order i, f, g, o, of the forward and the reverse

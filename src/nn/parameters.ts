@@ -1,4 +1,5 @@
 import * as tf from "@tensorflow/tfjs";
+import { fused } from "../backend/chosen.js";
 import { read } from "../backend/read.js";
 import type { NamedArrays, NdArray } from "../core/array.js";
 import { SpectralError } from "../core/errors.js";
@@ -30,6 +31,23 @@ export function mapParameters(
   change: (tensor: tf.Tensor, name: string) => tf.Tensor,
 ): Map<string, tf.Tensor> {
   return new Map([...parameters].map(([name, tensor]) => [name, tf.tidy(() => change(tensor, name))]));
+}
+
+/** Every tensor times one number. */
+export function scaled(tensors: Parameters, factor: tf.Scalar): Map<string, tf.Tensor> {
+  const all = [...tensors.values()];
+  return renamed(tensors, fused().scale?.(all, factor) ?? all.map((tensor) => tf.mul(tensor, factor)));
+}
+
+/** Sums of the tensors of two maps that have the same name. */
+export function added(a: Parameters, b: Parameters): Map<string, tf.Tensor> {
+  const left = [...a.values()];
+  const right = [...a.keys()].map((name) => get(b, name));
+  return renamed(a, fused().add?.(left, right) ?? left.map((tensor, i) => tf.add(tensor, right[i])));
+}
+
+function renamed(like: Parameters, tensors: readonly tf.Tensor[]): Map<string, tf.Tensor> {
+  return new Map([...like.keys()].map((name, i) => [name, tensors[i]]));
 }
 
 /** Frees all tensors of a map. */

@@ -1,6 +1,7 @@
 import * as tf from "@tensorflow/tfjs";
 import { fused } from "../backend/chosen.js";
 import type { Parameters } from "../nn/model.js";
+import { scaled } from "../nn/parameters.js";
 import type { Optimiser } from "./optimiser.js";
 
 /**
@@ -31,10 +32,4 @@ export function globalNorm(tensors: Parameters): tf.Scalar {
     const squares = fused().squareSums?.(all) ?? tf.stack(all.map((tensor) => tf.sum(tf.square(tensor)))); // addN takes too few
     return tf.sqrt(tf.sum(squares)) as tf.Scalar;
   });
-}
-
-function scaled(tensors: Parameters, factor: tf.Scalar): Parameters {
-  const all = [...tensors.values()];
-  const products = fused().scale?.(all, factor) ?? all.map((tensor) => tf.mul(tensor, factor));
-  return new Map([...tensors.keys()].map((name, i) => [name, products[i]]));
 }

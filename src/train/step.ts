@@ -1,5 +1,6 @@
 import * as tf from "@tensorflow/tfjs";
 import type { Model, Parameters } from "../nn/model.js";
+import { added, scaled } from "../nn/parameters.js";
 import type { Optimiser, OptimiserState } from "../optim/optimiser.js";
 import { Scalars } from "../optim/scalars.js";
 
@@ -107,23 +108,14 @@ export function updateStep<Batch>(
 }
 
 function addGradients(a: Gradients, b: Gradients): Gradients {
-  return {
-    loss: tf.add(a.loss, b.loss),
-    gradients: new Map(
-      [...a.gradients].map(([name, gradient]) => [name, tf.add(gradient, b.gradients.get(name)!)]),
-    ),
-    buffers: b.buffers,
-  };
+  return { loss: tf.add(a.loss, b.loss), gradients: added(a.gradients, b.gradients), buffers: b.buffers };
 }
 
-function scaleGradients(a: Gradients, factor: number): Gradients {
-  return {
-    loss: tf.tidy(() => tf.mul(a.loss, factor)),
-    gradients: new Map(
-      [...a.gradients].map(([name, gradient]) => [name, tf.tidy(() => tf.mul(gradient, factor))]),
-    ),
-    buffers: a.buffers,
-  };
+function scaleGradients({ loss, gradients, buffers }: Gradients, by: number): Gradients {
+  const factor = tf.scalar(by);
+  const mean = { loss: tf.mul<tf.Scalar>(loss, factor), gradients: scaled(gradients, factor), buffers };
+  factor.dispose();
+  return mean;
 }
 
 /** Frees loss and gradients, and the buffers that neither `next` nor the state before the step (`base`) still holds. */

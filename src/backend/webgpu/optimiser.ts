@@ -4,11 +4,11 @@ import type { PooledWebGpu } from "./dispatch.js";
 import { blocksOf, blockSum, elementwise, runMany, type ManyShader } from "./many.js";
 import { wrap } from "./tensors.js";
 
-type OptimiserOps = Required<Pick<FusedOps, "adamw" | "sgd" | "squareSums" | "scale">>;
+type OptimiserOps = Required<Pick<FusedOps, "adamw" | "sgd" | "squareSums" | "scale" | "add">>;
 
 /**
  * AdamW (Loshchilov & Hutter 2019, algorithm 2), SGD with momentum and coupled decay, both in PyTorch's form, and what clipping
- * needs, for all parameters of a network in a few dispatches.
+ * and accumulated gradients need, for all parameters of a network in a few dispatches.
  */
 export function optimisers(backend: PooledWebGpu): OptimiserOps {
   return {
@@ -35,6 +35,12 @@ export function optimisers(backend: PooledWebGpu): OptimiserOps {
       const members = tensors.map((tensor) => ({ written: [], read: [tensor] }));
       runMany(backend, squaresShader, members, { written: [partial], read: [] }, []);
       return wrap(partial) as tf.Tensor1D;
+    },
+    add(a, b) {
+      const sums = a.map(({ shape }) => backend.makeTensorInfo(shape, "float32"));
+      const members = sums.map((to, i) => ({ written: [to], read: [a[i], b[i]] }));
+      runMany(backend, addShader, members, { written: [], read: [] }, []);
+      return sums.map(wrap);
     },
     scale(tensors, factor) {
       const scaled = tensors.map(({ shape }) => backend.makeTensorInfo(shape, "float32"));
@@ -81,6 +87,14 @@ const squaresShader: ManyShader = {
   sharedWritten: ["sums"],
   fields: [],
   block: (of) => blockSum(`${of("x")}[i] * ${of("x")}[i]`, "sums[number]"),
+};
+
+const addShader: ManyShader = {
+  key: "add",
+  written: ["y"],
+  read: ["a", "b"],
+  fields: [],
+  block: (of) => elementwise(`${of("y")}[i] = ${of("a")}[i] + ${of("b")}[i];`),
 };
 
 const scaleShader: ManyShader = {
