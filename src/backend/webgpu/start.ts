@@ -11,13 +11,17 @@ export interface WebGpuBackend extends Backend {
   counters(): Readonly<Record<string, number>>;
 }
 
+/** What a run's record says of products on tensor cores. */
+export const tensorCoresInUse = "float32 in split float16 on tensor cores";
+
 /**
  * Starts WebGPU through Dawn (Vulkan, Metal or Direct3D 12).
  * @param options.software whether a software renderer will do: it is for tests, WebAssembly is faster
  * @throws BackendError if there is no adapter, or only a software one and that is not wanted
  */
 export async function startWebGpu({ software = false } = {}): Promise<WebGpuBackend> {
-  const { DeviceWatch, findAdapter, installWebGpu, isSoftware, requestDevice } = await loadDawn();
+  const { DeviceWatch, findAdapter, hasTensorCores, installWebGpu, isSoftware, requestDevice } =
+    await loadDawn();
   const adapter = await findAdapter(installWebGpu());
   if (!adapter) {
     throw new BackendError(
@@ -33,11 +37,16 @@ export async function startWebGpu({ software = false } = {}): Promise<WebGpuBack
   const watch = new DeviceWatch(device, name);
   const { register } = await import("./register.js");
   const { fused, recorder, note, counters, finish } = await register(device, adapter.info);
+  const tensorCores = note === undefined && hasTensorCores(adapter);
+  const remark = note ?? (tensorCores ? tensorCoresInUse : undefined);
   return {
     name: "webgpu",
     device: name,
-    description: `WebGPU on ${name}${note ? ` (${note})` : ""}`,
-    versions: { tfjs: tf.version.tfjs, webgpu: packageVersion("webgpu"), driver },
+    description: `WebGPU on ${name}${remark ? ` (${remark})` : ""}`,
+    versions: {
+      ...{ tfjs: tf.version.tfjs, webgpu: packageVersion("webgpu"), driver },
+      ...(tensorCores && { products: tensorCoresInUse }),
+    },
     engineName: "webgpu",
     fused,
     recorder,

@@ -1,0 +1,113 @@
+import type * as tf from "@tensorflow/tfjs";
+
+/**
+ * One operand of a matrix product: a matrix of elements (x, k), k being the index that is summed over, laid over a
+ * buffer by index arithmetic in WGSL. Each element's offset comes from what x gives (`place`, computed once) and what
+ * k gives (`step`), so that convolutions are products of implicit matrices without a division for each element.
+ */
+export interface Operand {
+  readonly tensor: tf.TensorInfo;
+  /** WGSL body of `fn (z: u32, x: u32) -> vec3<i32>`, z being the matrix of a batch. */
+  readonly place: string;
+  /** WGSL body of `fn (k: u32) -> vec3<i32>`. */
+  readonly step: string;
+  /**
+   * WGSL body of `fn (place: vec3<i32>, step: vec3<i32>) -> i32`: the element's offset in the buffer, negative where it
+   * is zero. Must be at most `place.x + step.x` or negative where either is below -2^29, as outside of the matrix.
+   */
+  readonly offset: string;
+  /** Whether neighbouring k (or else x) lie next to each other in memory. */
+  readonly alongK: boolean;
+  /** Whether four neighbours along that axis, the first a multiple of four, are always four neighbours in memory, at a multiple of four, or all zero. */
+  readonly vector: boolean;
+}
+
+/** The body of `offset` where nothing but the sum matters. */
+export const sumOfOffsets = "return place.x + step.x;";
+
+/** How the threads of a workgroup bring a strip of `size` x `depth` elements of an operand into registers. */
+export interface Staging {
+  /** WGSL declarations at module scope. */
+  readonly functions: string;
+  /** WGSL statements that prepare what does not depend on k; `z`, `local` and `origin` (of x) are in scope by name. */
+  readonly prepare: string;
+  /** WGSL statements that fetch the strip at `k0` (no elements at `end` or after) into the registers `registers`. */
+  readonly fetch: string;
+  /** Registers of type vec4<f32>, four elements along the axis of memory each. */
+  readonly registers: readonly string[];
+  /** WGSL expressions of each register's first element within the strip. */
+  readonly x: readonly string[];
+  readonly k: string;
+}
+
+const range = (n: number): number[] => Array.from({ length: n }, (_, i) => i);
+
+/**
+ * @param name "A" or "B", the buffer's name
+ * @param extent WGSL expression of the number of x
+ * @param origin WGSL expression of the tile's first x
+ */
+export function stage(
+  name: "A" | "B",
+  { place, step, offset, alongK, vector }: Operand,
+  {
+    size,
+    depth,
+    threads,
+    extent,
+    origin,
+  }: Record<"size" | "depth" | "threads", number> & Record<"extent" | "origin", string>,
+): Staging {
+  const across = alongK ? depth / 4 : threads / depth; // threads side by side along the axis of memory
+  const perPass = alongK ? threads / across : 4 * across; // x covered by all threads at once
+  const passes = size / perPass;
+  const registers = range(passes).map((i) => `fetched${name}${i}`);
+  const k = `at${name}`;
+  const x = range(passes).map((i) => `(along${name} + ${i * perPass}u)`);
+  const lanes = vector ? [0] : range(4);
+  const places = range(passes).map((i) =>
+    lanes.map((q) => (alongK && q > 0 ? `place${name}${i}_0` : `place${name}${i}_${q}`)),
+  );
+  const placed = places.flatMap((row, i) =>
+    [...new Set(row)].map(
+      (variable, q) => `let ${variable} = placeOf${name}(z, ${origin} + ${x[i]}${q > 0 ? ` + ${q}u` : ""});`,
+    ),
+  );
+  const steps = lanes.filter((q) => alongK || q === 0);
+  const stepOf = (q: number): string => `step${name}${alongK ? q : 0}`;
+  const fetched = registers.map((register, i) => {
+    const parts = lanes.map((q) => `fetch${name}(${places[i][q]}, ${stepOf(q)})`);
+    return `${register} = ${vector ? parts[0] : `vec4<f32>(${parts.join(", ")})`};`;
+  });
+  const type = vector ? "vec4<f32>" : "f32";
+  return {
+    functions: `
+fn placeOf${name}(z : u32, x : u32) -> vec3<i32> { if (x >= ${extent}) { return vec3<i32>(outside, 0, 0); } return inside${name}(z, x); }
+fn stepOf${name}(k : u32, end : u32) -> vec3<i32> { if (k >= end) { return vec3<i32>(outside, 0, 0); } return within${name}(k); }
+fn inside${name}(z : u32, x : u32) -> vec3<i32> { ${place} }
+fn within${name}(k : u32) -> vec3<i32> { ${step} }
+fn offset${name}(place : vec3<i32>, step : vec3<i32>) -> i32 { ${offset} }
+fn fetch${name}(place : vec3<i32>, step : vec3<i32>) -> ${type} {
+  let at = offset${name}(place, step);
+  return select(${type}(), ${name}[u32(max(at, 0))${vector ? " / 4u" : ""}], at >= 0);
+}`,
+    prepare: `
+  let ${k} = ${alongK ? `4u * (local % ${across}u)` : `local / ${across}u`};
+  let along${name} = ${alongK ? `local / ${across}u` : `4u * (local % ${across}u)`};
+  ${placed.join("\n  ")}
+  ${registers.map((register) => `var ${register} : vec4<f32>;`).join(" ")}`,
+    fetch: `{
+      ${steps.map((q) => `let ${stepOf(q)} = stepOf${name}(k0 + ${k} + ${q}u, end);`).join(" ")}
+      ${fetched.join(" ")}
+    }`,
+    registers,
+    x,
+    k,
+  };
+}
+
+/** WGSL of what an index outside of the matrix gives, at module scope. */
+export const outside = "const outside : i32 = -1073741824;";
+
+/** The element type of the operand's buffer. */
+export const elementOf = ({ vector }: Operand): string => (vector ? "vec4<f32>" : "f32");
