@@ -36,20 +36,20 @@ const tensorCoreFeatures = [
 ] as GPUFeatureName[];
 
 /**
- * Whether the adapter has what `tensorGemm` is written for: subgroups of 32 threads that multiply 16 x 16 matrices of
- * float16 and add in float32. False with SPECTRAL_TENSOR_CORES=0.
+ * What products run on where the adapter has what `tensorGemm` is written for: subgroups of 32 threads that multiply
+ * 16 x 16 matrices of float16 and add in float32. Undefined elsewhere, and with SPECTRAL_TENSOR_CORES=0.
  */
-export function hasTensorCores(adapter: GPUAdapter): boolean {
-  if (process.env.SPECTRAL_TENSOR_CORES === "0") return false;
-  if (!tensorCoreFeatures.every((feature) => adapter.features.has(feature))) return false;
+export function tensorCores(adapter: GPUAdapter): string | undefined {
+  if (process.env.SPECTRAL_TENSOR_CORES === "0") return undefined;
+  if (!tensorCoreFeatures.every((feature) => adapter.features.has(feature))) return undefined;
   const info = adapter.info as GPUAdapterInfo & { subgroupMatrixConfigs?: Iterable<SubgroupMatrixConfig> };
   const fits = ({ componentType, resultComponentType, M, N, K }: SubgroupMatrixConfig): boolean =>
     componentType === "f16" && resultComponentType === "f32" && M === 16 && N === 16 && K === 16;
-  return (
+  const found =
     info.subgroupMinSize === 32 &&
     info.subgroupMaxSize === 32 &&
-    [...(info.subgroupMatrixConfigs ?? [])].some(fits)
-  );
+    [...(info.subgroupMatrixConfigs ?? [])].some(fits);
+  return found ? "float32 in split float16 on tensor cores" : undefined;
 }
 
 interface SubgroupMatrixConfig {
@@ -127,7 +127,7 @@ export function requestDevice(adapter: GPUAdapter): Promise<GPUDevice> {
   }
   const wanted: GPUFeatureName[] = [
     "timestamp-query",
-    ...(hasTensorCores(adapter) ? tensorCoreFeatures : []),
+    ...(tensorCores(adapter) ? tensorCoreFeatures : []),
   ];
   return adapter.requestDevice({
     requiredLimits: limits,

@@ -89,7 +89,9 @@ fn within${name}(k : u32) -> vec3<i32> { ${step} }
 fn offset${name}(place : vec3<i32>, step : vec3<i32>) -> i32 { ${offset} }
 fn fetch${name}(place : vec3<i32>, step : vec3<i32>) -> ${type} {
   let at = offset${name}(place, step);
-  return select(${type}(), ${name}[u32(max(at, 0))${vector ? " / 4u" : ""}], at >= 0);
+  var x = ${type}();
+  if (at >= 0) { x = ${name}[u32(at)${vector ? " / 4u" : ""}]; } // no select: it would wait for the element
+  return x;
 }`,
     prepare: `
   let ${k} = ${alongK ? `4u * (local % ${across}u)` : `local / ${across}u`};

@@ -11,16 +11,13 @@ export interface WebGpuBackend extends Backend {
   counters(): Readonly<Record<string, number>>;
 }
 
-/** What a run's record says of products on tensor cores. */
-export const tensorCoresInUse = "float32 in split float16 on tensor cores";
-
 /**
  * Starts WebGPU through Dawn (Vulkan, Metal or Direct3D 12).
  * @param options.software whether a software renderer will do: it is for tests, WebAssembly is faster
  * @throws BackendError if there is no adapter, or only a software one and that is not wanted
  */
 export async function startWebGpu({ software = false } = {}): Promise<WebGpuBackend> {
-  const { DeviceWatch, findAdapter, hasTensorCores, installWebGpu, isSoftware, requestDevice } =
+  const { DeviceWatch, findAdapter, installWebGpu, isSoftware, requestDevice, tensorCores } =
     await loadDawn();
   const adapter = await findAdapter(installWebGpu());
   if (!adapter) {
@@ -37,15 +34,15 @@ export async function startWebGpu({ software = false } = {}): Promise<WebGpuBack
   const watch = new DeviceWatch(device, name);
   const { register } = await import("./register.js");
   const { fused, recorder, note, counters, finish } = await register(device, adapter.info);
-  const tensorCores = note === undefined && hasTensorCores(adapter);
-  const remark = note ?? (tensorCores ? tensorCoresInUse : undefined);
+  const products = note === undefined ? tensorCores(adapter) : undefined;
+  const remark = note ?? (products && `products: ${products}`);
   return {
     name: "webgpu",
     device: name,
     description: `WebGPU on ${name}${remark ? ` (${remark})` : ""}`,
     versions: {
       ...{ tfjs: tf.version.tfjs, webgpu: packageVersion("webgpu"), driver },
-      ...(tensorCores && { products: tensorCoresInUse }),
+      ...(products && { products }),
     },
     engineName: "webgpu",
     fused,
