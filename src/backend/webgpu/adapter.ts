@@ -125,10 +125,7 @@ export function requestDevice(adapter: GPUAdapter): Promise<GPUDevice> {
     const value = adapter.limits[name as keyof GPUSupportedLimits];
     if (typeof value === "number") limits[name] = value;
   }
-  const wanted: GPUFeatureName[] = [
-    "timestamp-query",
-    ...(tensorCores(adapter) ? tensorCoreFeatures : []),
-  ];
+  const wanted: GPUFeatureName[] = ["timestamp-query", ...(tensorCores(adapter) ? tensorCoreFeatures : [])];
   return adapter.requestDevice({
     requiredLimits: limits,
     requiredFeatures: wanted.filter((feature) => adapter.features.has(feature)),

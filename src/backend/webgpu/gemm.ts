@@ -35,14 +35,26 @@ export interface Plan {
   readonly parts: number;
 }
 
-/** Tiles for tensor cores that plans choose among. */
-export const tensorTiles: readonly TensorTile[] = [
-  { rows: 128, columns: 64, grid: [4, 2], depth: 32 },
-  { rows: 64, columns: 64, grid: [2, 2], depth: 32 },
+/** Tiles that plans choose among, with the time that one element takes for each k, that of the first one being 1. */
+const floatTiles: readonly (readonly [64 | 128, number])[] = [
+  [128, 1],
+  [64, 1.25],
 ];
+const tensorCoreTiles: readonly (readonly [TensorTile, number])[] = [
+  [{ rows: 128, columns: 128, grid: [4, 2], depth: 16 }, 0.7],
+  [{ rows: 128, columns: 64, grid: [4, 2], depth: 32 }, 0.75],
+  [{ rows: 64, columns: 64, grid: [2, 2], depth: 16 }, 1.1],
+];
+export const tensorTiles: readonly TensorTile[] = tensorCoreTiles.map(([tile]) => tile);
 
-/** Enough workgroups to fill a large GPU (132 multiprocessors). */
-const fill = 132;
+/** Multiprocessors of a large GPU: work for fewer workgroups leaves some idle. */
+const processors = 132;
+/** What starting and ending a tile takes, as if K were that much longer. */
+const start = 48;
+/** What one partial sum of one element takes to write and read, and what the second pass takes to start. */
+const partCost = 40;
+const passCost = 6e7;
+const mostParts = 256;
 const granule = 32;
 
 /** Whether the product is within what the grid of workgroups can express. */
@@ -68,7 +80,7 @@ export function gemm(
     typeof tile === "number"
       ? floatGemm(`gemm ${key}`, a, b, fields, tile, parts > 1)
       : tensorGemm(`gemm ${key}`, a, b, fields, tile, parts > 1);
-  const [rows, columns] = typeof tile === "number" ? [tile, tile] : [tile.rows, tile.columns];
+  const [rows, columns] = sizeOf(tile);
   const grid = [Math.ceil(N / columns), Math.ceil(M / rows), parts > 1 ? parts : batch] as const;
   backend.run(shader, [out], [a.tensor, b.tensor], words(M, N, K, chunk, 0, ...product.values), grid);
   if (parts === 1) return out;
@@ -77,17 +89,27 @@ export function gemm(
   return sum;
 }
 
-/** The plan for a product on this device. */
+/** The fastest plan for a product on this device, by a rough model of a large GPU: the same on any, so that results are. */
 export function planFor(backend: PooledWebGpu, { M, N, K, batch }: Product): Plan {
-  const tilesOf = (size: number): number => Math.ceil(M / size) * Math.ceil(N / size) * batch;
-  const large = M >= 96 && N >= 96 && tilesOf(128) >= fill;
-  const tile = large ? 128 : 64;
-  const tiles = tilesOf(tile);
-  const parts =
-    batch > 1 || tiles >= fill
-      ? 1
-      : Math.max(1, Math.min(Math.floor(K / 128), Math.ceil((2 * fill) / tiles), 256));
-  return { tile, parts };
+  const tiles = backend.tensorCores ? tensorCoreTiles : floatTiles;
+  let best: Plan = { tile: tiles[0][0], parts: 1 };
+  let least = Infinity;
+  for (const [tile, cost] of tiles) {
+    const [rows, columns] = sizeOf(tile);
+    const groups = Math.ceil(M / rows) * Math.ceil(N / columns) * batch;
+    for (let parts = 1; parts <= (batch > 1 ? 1 : Math.min(mostParts, K / 64)) || parts === 1; parts++) {
+      const rounds = Math.ceil((groups * parts) / processors);
+      const time =
+        rounds * rows * columns * (K / parts + start) * cost * processors +
+        (parts > 1 ? parts * M * N * partCost + passCost : 0);
+      if (time < least) [least, best] = [time, { tile, parts }];
+    }
+  }
+  return best;
+}
+
+function sizeOf(tile: Plan["tile"]): readonly [rows: number, columns: number] {
+  return typeof tile === "number" ? [tile, tile] : [tile.rows, tile.columns];
 }
 
 /** Sums `parts` arrays that lie one after the other, in order. */

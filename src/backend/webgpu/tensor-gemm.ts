@@ -21,7 +21,7 @@ const subgroup = 32;
  * single precision accuracy from Tensor Cores while surpassing the FP32 theoretical peak performance", 2022). The two
  * sums have accumulators of their own: with 2048 taken out, lo stays within float16's range where hi does. The power of
  * two belongs to a tile's strip of an operand and is found while the strip is in registers: its largest element becomes
- * 2^12 to 2^13; it is kept until a later strip would exceed 2^15, when the accumulators are scaled down instead.
+ * 2^12 to 2^13; it is kept until a later strip would exceed 2^15, when what is summed so far is added to the result.
  * Elements down to 2^-31 of the largest in their strip keep 18 or more bits. An infinity makes the whole tile NaN.
  */
 export function tensorGemm(
@@ -111,7 +111,7 @@ function code(a: Operand, b: Operand, fields: readonly string[], tile: TensorTil
     high${i}_${j} = subgroup_matrix_result<f32, 16, 16>();
     low${i}_${j} = subgroup_matrix_result<f32, 16, 16>();
     workgroupBarrier();
-    add(part, m0 + top + ${16 * i}u, n0 + left + ${16 * j}u, mine, lane, unscale, more);
+    add(part, m0 + top + ${16 * i}u, n0 + left + ${16 * j}u, mine, lane, unscale, folds > 0u);
     workgroupBarrier();`,
   );
   return `enable f16;
@@ -140,17 +140,24 @@ fn powerFor(bits : u32) -> i32 { return min(139 - i32(bits >> 23u), 120); }
 fn powerOf2(power : i32) -> f32 { return bitcast<f32>(u32(clamp(power, -127, 127) + 127) << 23u); }
 // NaN if the strip holds an infinity: no scale would do.
 fn scaleOf(power : i32, bits : u32) -> f32 { return bitcast<f32>((u32(power + 127) << 23u) | select(0u, 0x7fc00000u, bits >= 0x7f800000u)); }
-// Writes 16 x 16 elements of the result, or adds to them.
+// Writes 16 x 16 elements of the result, or adds to them; the elements come all at once, then are waited for.
 fn add(z : u32, m0 : u32, n0 : u32, mine : u32, lane : u32, unscale : vec2<f32>, more : bool) {
+  let m = m0 + lane / 16u;
   let n = n0 + lane % 16u;
-  for (var row = lane / 16u; row < 16u; row += 2u) {
-    let m = m0 + row;
-    if (m >= u.M || n >= u.N) { continue; }
-    let source = 2u * mine + row * 16u + lane % 16u;
-    let value = (scratch[source] + scratch[source + 256u] / 2048.0) * unscale.x * unscale.y;
-    let at = (z * u.M + m) * u.N + n;
-    if (more) { C[at] += value; } else { C[at] = value; }
-  }
+  let at = (z * u.M + m) * u.N + n;
+  ${range(8)
+    .map(
+      (q) =>
+        `let in${q} = m + ${2 * q}u < u.M && n < u.N; var old${q} = 0.0; if (more && in${q}) { old${q} = C[at + ${2 * q}u * u.N]; }`,
+    )
+    .join("\n  ")}
+  let source = 2u * mine + lane;
+  ${range(8)
+    .map(
+      (q) =>
+        `if (in${q}) { C[at + ${2 * q}u * u.N] = old${q} + (scratch[source + ${32 * q}u] + scratch[source + ${256 + 32 * q}u] / 2048.0) * unscale.x * unscale.y; }`,
+    )
+    .join("\n  ")}
 }
 @compute @workgroup_size(${threads})
 fn main(@builtin(workgroup_id) group : vec3<u32>, @builtin(local_invocation_index) local : u32) {
@@ -168,36 +175,32 @@ fn main(@builtin(workgroup_id) group : vec3<u32>, @builtin(local_invocation_inde
   ${strips.map(({ stage }) => stage.prepare).join("")}
   ${cells((i, j) => `var high${i}_${j} : subgroup_matrix_result<f32, 16, 16>; var low${i}_${j} : subgroup_matrix_result<f32, 16, 16>;`)}
   var power = vec2<i32>(0);
+  var folds = 0u;
   var k0 = start;
   loop {
     ${strips.map(({ stage }) => stage.fetch).join("\n    ")}
     if (k0 > start) {
       ${multiply}
-      if (k0 >= end || (k0 - start) % ${chunk}u == 0u) {
-        let total = power.x + power.y;
-        let unscale = vec2<f32>(powerOf2(-(total / 2)), powerOf2(-(total - total / 2)));
-        let more = k0 - start > ${chunk}u;
-        ${fold}
-      }
     }
-    if (k0 >= end) { break; }
     let peak = vec2<f32>(${strips
       .map(({ stage }) => stage.registers.map((r) => `largest(${r})`).reduce((x, y) => `max(${x}, ${y})`))
       .join(", ")});
     let bits = vec2<u32>(subgroupMax(bitcast<u32>(peak.x)), subgroupMax(bitcast<u32>(peak.y)));
     if (lane == 0u) { peaks[own] = bits; }
-    workgroupBarrier();
+    let all = workgroupUniformLoad(&peaks); // waits for all: the strips of the step before are read
     let most = ${range(subgroups)
-      .map((i) => `peaks[${i}]`)
+      .map((i) => `all[${i}]`)
       .reduce((x, y) => `max(${x}, ${y})`)};
     let best = vec2<i32>(powerFor(most.x), powerFor(most.y));
-    if ((k0 - start) % ${chunk}u == 0u) {
+    if (k0 == start) {
       power = best;
-    } else if (any(best + 2 < power)) {
-      let lower = select(power, best, best + 2 < power);
-      let factor = powerOf2(lower.x - power.x) * powerOf2(lower.y - power.y);
-      ${cells((i, j) => `high${i}_${j} = subgroupMatrixScalarMultiply(high${i}_${j}, factor); low${i}_${j} = subgroupMatrixScalarMultiply(low${i}_${j}, factor);`)}
-      power = lower;
+    } else if (k0 >= end || (k0 - start) % ${chunk}u == 0u || any(best + 2 < power)) {
+      let total = power.x + power.y;
+      let unscale = vec2<f32>(powerOf2(-(total / 2)), powerOf2(-(total - total / 2)));
+      ${fold}
+      if (k0 >= end) { break; }
+      power = best;
+      folds++;
     }
     let scaleA = scaleOf(power.x, most.x);
     let scaleB = scaleOf(power.y, most.y);
