@@ -118,8 +118,9 @@ const tiles = [
 
 /** Each tile with as many parts as leave work for one and for three workgroups on each of 132 multiprocessors. */
 function plans({ M, N, K, batch }: Product): Plan[] {
-  const candidates: Plan["tile"][] = backend.tensorCores ? [64, 128, ...tiles] : [64, 128];
-  return candidates.flatMap((tile) => {
+  const candidates: Exclude<Plan["tile"], "direct">[] = backend.tensorCores ? [64, 128, ...tiles] : [64, 128];
+  const direct: Plan[] = batch > 1 ? [{ tile: "direct", parts: 1 }] : [];
+  const tiled = candidates.flatMap((tile) => {
     const [rows, columns] = typeof tile === "number" ? [tile, tile] : [tile.rows, tile.columns];
     const groups = Math.ceil(M / rows) * Math.ceil(N / columns) * batch;
     const most = batch > 1 ? 1 : Math.max(1, Math.floor(K / 64));
@@ -129,6 +130,7 @@ function plans({ M, N, K, batch }: Product): Plan[] {
     );
     return [...new Set(useful)].map((n) => ({ tile, parts: n }));
   });
+  return [...direct, ...tiled];
 }
 
 async function result(product: Product, plan: Plan): Promise<Float32Array> {
@@ -190,10 +192,7 @@ for (const [name, make] of Object.entries(all)) {
   const power = reference.reduce((sum, x) => sum + x * x, 0);
   for (const plan of values.chosen ? [planFor(backend, product)] : plans(product)) {
     const { tile, parts } = plan;
-    const label =
-      typeof tile === "number"
-        ? `float ${tile}`
-        : `${tile.rows}x${tile.columns} ${tile.grid.join()} k${tile.depth}`;
+    const label = typeof tile === "object" ? `${tile.rows}x${tile.columns}` : `${tile}`;
     try {
       const begin = performance.now();
       const found = await result(product, plan);

@@ -1,5 +1,5 @@
-import { elementOf, outside, stage, type Operand, type Staging } from "./operand.js";
-import { declareBindings, type Shader } from "./shader.js";
+import { declareProduct, stage, type Operand, type Staging } from "./operand.js";
+import type { Shader } from "./shader.js";
 
 const threads = 256;
 const depth = 16;
@@ -37,9 +37,8 @@ function code(a: Operand, b: Operand, fields: readonly string[], size: number, s
         .map((j) => line(i, j))
         .join(" "),
     );
-  const stageOf = (name: "A" | "B", operand: Operand, extent: string, origin: string): Staging =>
-    stage(name, operand, { size, depth, threads, extent, origin });
-  const [stageA, stageB] = [stageOf("A", a, "u.M", "m0"), stageOf("B", b, "u.N", "n0")];
+  const stageA = stage("A", a, { size, depth, threads, origin: "m0" });
+  const stageB = stage("B", b, { size, depth, threads, origin: "n0" });
   const put = (strip: string, { alongK }: Operand, { registers, x, k }: Staging): string =>
     registers
       .map((register, i) =>
@@ -53,12 +52,9 @@ function code(a: Operand, b: Operand, fields: readonly string[], size: number, s
           : `${strip}[${k} * ${pitch}u + ${x[i]} / 4u] = ${register};`,
       )
       .join("\n    ");
-  return `${declareBindings(["C"], [`A : ${elementOf(a)}`, `B : ${elementOf(b)}`], ["M", "N", "K", "chunk", "zero", ...fields])}
-${outside}
+  return `${declareProduct(a, b, ["chunk", ...fields])}
 var<workgroup> stripA : array<vec4<f32>, ${depth * pitch}>;
 var<workgroup> stripB : array<vec4<f32>, ${depth * pitch}>;
-${stageA.functions}
-${stageB.functions}
 fn store(z : u32, m : u32, n : u32, value : f32) { if (m < u.M && n < u.N) { C[(z * u.M + m) * u.N + n] = value; } }
 @compute @workgroup_size(${threads})
 fn main(@builtin(workgroup_id) group : vec3<u32>, @builtin(local_invocation_index) local : u32) {

@@ -1,9 +1,10 @@
 import type * as tf from "@tensorflow/tfjs";
 import type { PooledWebGpu } from "./dispatch.js";
+import { directGemm } from "./direct-gemm.js";
 import { floatGemm } from "./float-gemm.js";
 import type { Operand } from "./operand.js";
 import { declareBindings, flatGrid, words, type Shader } from "./shader.js";
-import { tensorGemm, type TensorTile } from "./tensor-gemm.js";
+import { accumulated, tensorGemm, type TensorTile } from "./tensor-gemm.js";
 
 /**
  * A matrix product C[z] = A[z] B[z], with A of M x K and B of K x N: arrays, transposed or not, or implicit matrices of
@@ -29,9 +30,9 @@ export interface Product {
 
 /** How a product is computed. */
 export interface Plan {
-  /** Size of a float32 tile, or a tile for tensor cores. */
-  readonly tile: 64 | 128 | TensorTile;
-  /** Parts that K is cut into; 1 where there is a batch. */
+  /** One thread for each element, or size of a float32 tile, or a tile for tensor cores. */
+  readonly tile: "direct" | 64 | 128 | TensorTile;
+  /** Parts that K is cut into; 1 where there is a batch or no tile. */
   readonly parts: number;
 }
 
@@ -41,19 +42,22 @@ const floatTiles: readonly (readonly [64 | 128, number])[] = [
   [64, 1.25],
 ];
 const tensorCoreTiles: readonly (readonly [TensorTile, number])[] = [
-  [{ rows: 128, columns: 128, grid: [4, 2], depth: 16 }, 0.7],
-  [{ rows: 128, columns: 64, grid: [4, 2], depth: 32 }, 0.75],
-  [{ rows: 64, columns: 64, grid: [2, 2], depth: 16 }, 1.1],
+  [{ rows: 128, columns: 128, grid: [4, 2], depth: 16 }, 0.8],
+  [{ rows: 128, columns: 64, grid: [4, 2], depth: 32 }, 0.85],
+  [{ rows: 64, columns: 64, grid: [2, 2], depth: 16 }, 1.2],
 ];
 export const tensorTiles: readonly TensorTile[] = tensorCoreTiles.map(([tile]) => tile);
 
 /** Multiprocessors of a large GPU: work for fewer workgroups leaves some idle. */
 const processors = 132;
 /** What starting and ending a tile takes, as if K were that much longer. */
-const start = 48;
+const startCost = 48;
 /** What one partial sum of one element takes to write and read, and what the second pass takes to start. */
-const partCost = 40;
+const partCost = 60;
 const passCost = 6e7;
+/** What one element takes for each k without a tile, and what the longest thread takes for each k. */
+const directCost = 6;
+const directWait = 3e5;
 const mostParts = 256;
 const granule = 32;
 
@@ -71,44 +75,63 @@ export function gemm(
   product: Product,
   plan = planFor(backend, product),
 ): tf.TensorInfo {
-  const { key, M, N, K, batch, a, b, fields } = product;
+  const { key, M, N, K, batch, a, b, fields, values } = product;
   const { tile } = plan;
+  const inputs = [a.tensor, b.tensor];
+  if (tile === "direct") {
+    const out = backend.makeTensorInfo(product.outShape, "float32");
+    const { grid, row } = flatGrid(batch * M * N, 64);
+    const uniforms = words(M, N, K, batch * M * N, row, ...values);
+    backend.run(directGemm(`gemm ${key}`, a, b, fields), [out], inputs, uniforms, grid);
+    return out;
+  }
   const chunk = Math.ceil(Math.ceil(K / plan.parts) / granule) * granule;
   const parts = Math.ceil(K / chunk);
   const out = backend.makeTensorInfo(parts > 1 ? [parts, M, N] : product.outShape, "float32");
-  const shader =
-    typeof tile === "number"
-      ? floatGemm(`gemm ${key}`, a, b, fields, tile, parts > 1)
-      : tensorGemm(`gemm ${key}`, a, b, fields, tile, parts > 1);
   const [rows, columns] = sizeOf(tile);
   const grid = [Math.ceil(N / columns), Math.ceil(M / rows), parts > 1 ? parts : batch] as const;
-  backend.run(shader, [out], [a.tensor, b.tensor], words(M, N, K, chunk, 0, ...product.values), grid);
+  if (typeof tile === "number") {
+    const shader = floatGemm(`gemm ${key}`, a, b, fields, tile, parts > 1);
+    backend.run(shader, [out], inputs, words(M, N, K, chunk, ...values), grid);
+  } else {
+    const shader = tensorGemm(`gemm ${key}`, a, b, fields, tile, parts > 1);
+    const length = accumulated(Math.min(K, chunk), tile.depth);
+    backend.run(shader, [out], inputs, words(M, N, K, chunk, length, 0, ...values), grid);
+  }
   if (parts === 1) return out;
   const sum = addParts(backend, out, parts, product.outShape);
   backend.disposeData(out.dataId);
   return sum;
 }
 
-/** The fastest plan for a product on this device, by a rough model of a large GPU: the same on any, so that results are. */
-export function planFor(backend: PooledWebGpu, { M, N, K, batch }: Product): Plan {
-  const tiles = backend.tensorCores ? tensorCoreTiles : floatTiles;
-  let best: Plan = { tile: tiles[0][0], parts: 1 };
-  let least = Infinity;
-  for (const [tile, cost] of tiles) {
+/** The plan for a product by a rough model of a large GPU, the same on every device with tensor cores and on every one without. */
+export function planFor({ tensorCores }: { tensorCores: boolean }, { M, N, K, batch }: Sizes): Plan {
+  let best: Plan = { tile: "direct", parts: 1 };
+  const small = batch > 1 || M * N <= 4096;
+  let least = small ? batch * M * N * K * directCost + K * directWait : Infinity;
+  for (const [tile, cost] of tensorCores ? tensorCoreTiles : floatTiles) {
     const [rows, columns] = sizeOf(tile);
     const groups = Math.ceil(M / rows) * Math.ceil(N / columns) * batch;
-    for (let parts = 1; parts <= (batch > 1 ? 1 : Math.min(mostParts, K / 64)) || parts === 1; parts++) {
+    for (const parts of usefulParts(groups, batch > 1 ? 1 : K)) {
       const rounds = Math.ceil((groups * parts) / processors);
-      const time =
-        rounds * rows * columns * (K / parts + start) * cost * processors +
-        (parts > 1 ? parts * M * N * partCost + passCost : 0);
+      const work = rounds * processors * rows * columns * (K / parts + startCost) * cost;
+      const time = work + (parts > 1 ? parts * M * N * partCost + passCost : 0);
       if (time < least) [least, best] = [time, { tile, parts }];
     }
   }
   return best;
 }
 
-function sizeOf(tile: Plan["tile"]): readonly [rows: number, columns: number] {
+type Sizes = Pick<Product, "M" | "N" | "K" | "batch">;
+
+/** One part, and as many as keep all processors busy for one round, two, ... */
+function usefulParts(groups: number, K: number): Set<number> {
+  const most = Math.max(1, Math.min(mostParts, Math.floor(K / 64)));
+  const rounds = [1, 2, 3, 4, 6, 8].map((n) => Math.floor((n * processors) / groups));
+  return new Set([1, ...rounds.map((parts) => Math.max(1, Math.min(most, parts)))]);
+}
+
+function sizeOf(tile: number | TensorTile): readonly [rows: number, columns: number] {
   return typeof tile === "number" ? [tile, tile] : [tile.rows, tile.columns];
 }
 

@@ -1,4 +1,5 @@
 import type * as tf from "@tensorflow/tfjs";
+import { declareBindings } from "./shader.js";
 
 /**
  * One operand of a matrix product: a matrix of elements (x, k), k being the index that is summed over, laid over a
@@ -27,8 +28,6 @@ export const sumOfOffsets = "return place.x + step.x;";
 
 /** How the threads of a workgroup bring a strip of `size` x `depth` elements of an operand into registers. */
 export interface Staging {
-  /** WGSL declarations at module scope. */
-  readonly functions: string;
   /** WGSL statements that prepare what does not depend on k; `z`, `local` and `origin` (of x) are in scope by name. */
   readonly prepare: string;
   /** WGSL statements that fetch the strip at `k0` (no elements at `end` or after) into the registers `registers`. */
@@ -43,20 +42,38 @@ export interface Staging {
 const range = (n: number): number[] => Array.from({ length: n }, (_, i) => i);
 
 /**
+ * WGSL declarations of a product's buffers and uniforms, and of what fetches the operands' elements, once for each z
+ * and x (`placeOfA`), for each k below `end` (`stepOfA`), and for both (`fetchA`: one element, or four where the operand
+ * is a vector's). Outside of the matrices all are zero.
+ */
+export function declareProduct(a: Operand, b: Operand, uniforms: readonly string[]): string {
+  const elementOf = ({ vector }: Operand): string => (vector ? "vec4<f32>" : "f32");
+  const fetching = (name: "A" | "B", operand: Operand, extent: string): string => `
+fn placeOf${name}(z : u32, x : u32) -> vec3<i32> { if (x >= ${extent}) { return outside; } return inside${name}(z, x); }
+fn stepOf${name}(k : u32, end : u32) -> vec3<i32> { if (k >= end) { return outside; } return within${name}(k); }
+fn inside${name}(z : u32, x : u32) -> vec3<i32> { ${operand.place} }
+fn within${name}(k : u32) -> vec3<i32> { ${operand.step} }
+fn offset${name}(place : vec3<i32>, step : vec3<i32>) -> i32 { ${operand.offset} }
+fn fetch${name}(place : vec3<i32>, step : vec3<i32>) -> ${elementOf(operand)} {
+  let at = offset${name}(place, step);
+  var x = ${elementOf(operand)}();
+  if (at >= 0) { x = ${name}[u32(at)${operand.vector ? " / 4u" : ""}]; } // no select: it would wait for the element
+  return x;
+}`;
+  return `${declareBindings(["C"], [`A : ${elementOf(a)}`, `B : ${elementOf(b)}`], ["M", "N", "K", ...uniforms])}
+const outside = vec3<i32>(-1073741824, 0, 0);
+${fetching("A", a, "u.M")}
+${fetching("B", b, "u.N")}`;
+}
+
+/**
  * @param name "A" or "B", the buffer's name
- * @param extent WGSL expression of the number of x
  * @param origin WGSL expression of the tile's first x
  */
 export function stage(
   name: "A" | "B",
-  { place, step, offset, alongK, vector }: Operand,
-  {
-    size,
-    depth,
-    threads,
-    extent,
-    origin,
-  }: Record<"size" | "depth" | "threads", number> & Record<"extent" | "origin", string>,
+  { alongK, vector }: Operand,
+  { size, depth, threads, origin }: { size: number; depth: number; threads: number; origin: string },
 ): Staging {
   const across = alongK ? depth / 4 : threads / depth; // threads side by side along the axis of memory
   const perPass = alongK ? threads / across : 4 * across; // x covered by all threads at once
@@ -79,20 +96,7 @@ export function stage(
     const parts = lanes.map((q) => `fetch${name}(${places[i][q]}, ${stepOf(q)})`);
     return `${register} = ${vector ? parts[0] : `vec4<f32>(${parts.join(", ")})`};`;
   });
-  const type = vector ? "vec4<f32>" : "f32";
   return {
-    functions: `
-fn placeOf${name}(z : u32, x : u32) -> vec3<i32> { if (x >= ${extent}) { return vec3<i32>(outside, 0, 0); } return inside${name}(z, x); }
-fn stepOf${name}(k : u32, end : u32) -> vec3<i32> { if (k >= end) { return vec3<i32>(outside, 0, 0); } return within${name}(k); }
-fn inside${name}(z : u32, x : u32) -> vec3<i32> { ${place} }
-fn within${name}(k : u32) -> vec3<i32> { ${step} }
-fn offset${name}(place : vec3<i32>, step : vec3<i32>) -> i32 { ${offset} }
-fn fetch${name}(place : vec3<i32>, step : vec3<i32>) -> ${type} {
-  let at = offset${name}(place, step);
-  var x = ${type}();
-  if (at >= 0) { x = ${name}[u32(at)${vector ? " / 4u" : ""}]; } // no select: it would wait for the element
-  return x;
-}`,
     prepare: `
   let ${k} = ${alongK ? `4u * (local % ${across}u)` : `local / ${across}u`};
   let along${name} = ${alongK ? `local / ${across}u` : `4u * (local % ${across}u)`};
@@ -107,9 +111,3 @@ fn fetch${name}(place : vec3<i32>, step : vec3<i32>) -> ${type} {
     k,
   };
 }
-
-/** WGSL of what an index outside of the matrix gives, at module scope. */
-export const outside = "const outside : i32 = -1073741824;";
-
-/** The element type of the operand's buffer. */
-export const elementOf = ({ vector }: Operand): string => (vector ? "vec4<f32>" : "f32");

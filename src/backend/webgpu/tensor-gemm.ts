@@ -1,5 +1,5 @@
-import { elementOf, outside, stage, type Operand } from "./operand.js";
-import { declareBindings, type Shader } from "./shader.js";
+import { declareProduct, stage, type Operand } from "./operand.js";
+import type { Shader } from "./shader.js";
 
 /** A tile of the result for each workgroup, cut among its subgroups, each with multiples of 16 x 16 elements. */
 export interface TensorTile {
@@ -11,8 +11,15 @@ export interface TensorTile {
   readonly depth: number;
 }
 
-/** Sums are this long on the tensor cores, which round towards zero, before they are added in float32. */
-const chunk = 512;
+/**
+ * How much of a sum over K to leave to the tensor cores, which round towards zero, before it is added in float32: equal
+ * shares of some 640, so that the relative error stays near 1e-6.
+ */
+export function accumulated(K: number, depth: number): number {
+  const shares = Math.max(1, Math.round(K / 640));
+  return Math.ceil(K / shares / depth) * depth;
+}
+
 const subgroup = 32;
 
 /**
@@ -22,7 +29,8 @@ const subgroup = 32;
  * sums have accumulators of their own: with 2048 taken out, lo stays within float16's range where hi does. The power of
  * two belongs to a tile's strip of an operand and is found while the strip is in registers: its largest element becomes
  * 2^12 to 2^13; it is kept until a later strip would exceed 2^15, when what is summed so far is added to the result.
- * Elements down to 2^-31 of the largest in their strip keep 18 or more bits. An infinity makes the whole tile NaN.
+ * An element 2^-r of the largest in its strip is off by 2^-23 of itself, or by 2^(r - 48) where that is more. An infinity
+ * makes the whole tile NaN.
  */
 export function tensorGemm(
   key: string,
@@ -62,8 +70,8 @@ function code(a: Operand, b: Operand, fields: readonly string[], tile: TensorTil
   const threads = subgroups * subgroup;
   const [height, width] = [rows / grid[0], columns / grid[1]];
   const strips = [
-    { name: "A", stage: stage("A", a, { size: rows, depth, threads, extent: "u.M", origin: "m0" }) },
-    { name: "B", stage: stage("B", b, { size: columns, depth, threads, extent: "u.N", origin: "n0" }) },
+    { name: "A", stage: stage("A", a, { size: rows, depth, threads, origin: "m0" }) },
+    { name: "B", stage: stage("B", b, { size: columns, depth, threads, origin: "n0" }) },
   ] as const;
   const layouts = { A: layout("A", a, rows, depth), B: layout("B", b, columns, depth) };
   const [is, js] = [range(height / 16), range(width / 16)];
@@ -119,12 +127,10 @@ enable subgroups;
 enable chromium_experimental_subgroup_matrix;
 diagnostic(off, chromium.subgroup_matrix_uniformity);
 diagnostic(off, subgroup_uniformity);
-${declareBindings(["C"], [`A : ${elementOf(a)}`, `B : ${elementOf(b)}`], ["M", "N", "K", "chunk", "zero", ...fields])}
-${outside}
+${declareProduct(a, b, ["chunk", "length", "zero", ...fields])}
 ${each((name) => `var<workgroup> hi${name} : array<vec2<u32>, ${layouts[name].quads}>; var<workgroup> lo${name} : array<vec2<u32>, ${layouts[name].quads}>;`)}
 var<workgroup> peaks : array<vec2<u32>, ${subgroups}>;
 var<workgroup> scratch : array<f32, ${512 * subgroups}>;
-${strips.map(({ stage }) => stage.functions).join("\n")}
 ${each(
   (name) => `fn put${name}(at : u32, x : vec4<f32>) {
   let hi = vec2<u32>(pack2x16float(x.xy), pack2x16float(x.zw));
@@ -177,6 +183,7 @@ fn main(@builtin(workgroup_id) group : vec3<u32>, @builtin(local_invocation_inde
   var power = vec2<i32>(0);
   var folds = 0u;
   var k0 = start;
+  var stop = start + u.length;
   loop {
     ${strips.map(({ stage }) => stage.fetch).join("\n    ")}
     if (k0 > start) {
@@ -194,13 +201,14 @@ fn main(@builtin(workgroup_id) group : vec3<u32>, @builtin(local_invocation_inde
     let best = vec2<i32>(powerFor(most.x), powerFor(most.y));
     if (k0 == start) {
       power = best;
-    } else if (k0 >= end || (k0 - start) % ${chunk}u == 0u || any(best + 2 < power)) {
+    } else if (k0 >= end || k0 == stop || any(best + 2 < power)) {
       let total = power.x + power.y;
       let unscale = vec2<f32>(powerOf2(-(total / 2)), powerOf2(-(total - total / 2)));
       ${fold}
       if (k0 >= end) { break; }
       power = best;
       folds++;
+      stop = k0 + u.length;
     }
     let scaleA = scaleOf(power.x, most.x);
     let scaleB = scaleOf(power.y, most.y);

@@ -15,6 +15,7 @@ const missing = await startBackend({ backend: "webgpu" }).then(() => undefined, 
 const backend = tf.backend() as unknown as PooledWebGpu;
 const tensorCores = missing === undefined && backend.tensorCores;
 const plans = new Map<string, Plan["tile"]>([
+  ["one thread for each element", "direct"],
   ["float tiles of 64", 64],
   ["float tiles of 128", 128],
 ]);
@@ -23,7 +24,7 @@ for (const tile of tensorTiles)
 
 function skip(tile: Plan["tile"]): string | undefined {
   return (
-    missing ?? (typeof tile === "number" || tensorCores ? undefined : "this adapter has no tensor cores")
+    missing ?? (typeof tile !== "object" || tensorCores ? undefined : "this adapter has no tensor cores")
   );
 }
 
