@@ -48,14 +48,17 @@ async function examineTensorFlow(gpu: boolean): Promise<BackendReport> {
 async function examineWebGpu(): Promise<BackendReport> {
   const row = { backend: "webgpu", versions: {} } as const;
   try {
-    const { findAdapter, installWebGpu, isSoftware, vulkanProblem } = await import("./webgpu/adapter.js");
+    const { findAdapter, installWebGpu, isSoftware, tensorCores, vulkanProblem } =
+      await import("./webgpu/adapter.js");
     const adapter = await findAdapter(installWebGpu());
     if (!adapter) {
       const problem = vulkanProblem() ?? "no graphics driver answers";
       return { ...row, present: false, problem, advice: driverAdvice() };
     }
     const { device, description } = adapter.info;
-    const found = { ...row, present: true, device: device || description, versions: { driver: description } };
+    const products = tensorCores(adapter);
+    const versions = { driver: description, ...(products && { products }) };
+    const found = { ...row, present: true, device: device || description, versions };
     if (!isSoftware(adapter)) return found;
     const problem =
       "the only adapter is a software renderer: used only with SPECTRAL_BACKEND=webgpu, for tests";

@@ -6,19 +6,58 @@ import { BackendError, messageOf } from "../../core/errors.js";
 /**
  * Puts Dawn's implementation of WebGPU where programs written for browsers look for it: `navigator.gpu` and the
  * `GPU...` constants. Must run before TensorFlow.js's WebGPU backend is imported.
- * SPECTRAL_DAWN_TOGGLES lists Dawn toggles ("disable_robustness,...") for experiments.
+ * SPECTRAL_DAWN_TOGGLES lists Dawn toggles ("disable_robustness,...") for experiments; SPECTRAL_TENSOR_CORES=0 leaves
+ * away those that show what tensor cores need.
  */
 export function installWebGpu(): GPU {
   const present = (globalThis.navigator as Navigator | undefined)?.gpu;
   if (present) return present;
   Object.assign(globalThis, globals);
-  const toggles = process.env.SPECTRAL_DAWN_TOGGLES;
-  const gpu = create(toggles ? [`enable-dawn-features=${toggles}`] : []);
+  const toggles = [
+    ...(process.env.SPECTRAL_TENSOR_CORES === "0" ? [] : tensorCoreToggles),
+    ...(process.env.SPECTRAL_DAWN_TOGGLES?.split(",") ?? []),
+  ];
+  const gpu = create(toggles.length > 0 ? [`enable-dawn-features=${toggles.join()}`] : []);
   const navigator = (globalThis.navigator as object | undefined) ?? {}; // Node 20 has none
   Object.defineProperty(navigator, "gpu", { value: gpu, configurable: true });
   if (!globalThis.navigator)
     Object.defineProperty(globalThis, "navigator", { value: navigator, configurable: true });
   return gpu;
+}
+
+/** Dawn shows subgroup matrices only as an experiment, and float16 on NVIDIA only where asked. Nothing else changes. */
+const tensorCoreToggles = ["allow_unsafe_apis", "vulkan_enable_f16_on_nvidia"];
+
+/** Features of a device whose tensor cores our kernels use. */
+const tensorCoreFeatures = [
+  "shader-f16",
+  "subgroups",
+  "chromium-experimental-subgroup-matrix",
+] as GPUFeatureName[];
+
+/**
+ * What products run on where the adapter has what `tensorGemm` is written for: subgroups of 32 threads that multiply
+ * 16 x 16 matrices of float16 and add in float32. Undefined elsewhere, and with SPECTRAL_TENSOR_CORES=0.
+ */
+export function tensorCores(adapter: GPUAdapter): string | undefined {
+  if (process.env.SPECTRAL_TENSOR_CORES === "0") return undefined;
+  if (!tensorCoreFeatures.every((feature) => adapter.features.has(feature))) return undefined;
+  const info = adapter.info as GPUAdapterInfo & { subgroupMatrixConfigs?: Iterable<SubgroupMatrixConfig> };
+  const fits = ({ componentType, resultComponentType, M, N, K }: SubgroupMatrixConfig): boolean =>
+    componentType === "f16" && resultComponentType === "f32" && M === 16 && N === 16 && K === 16;
+  const found =
+    info.subgroupMinSize === 32 &&
+    info.subgroupMaxSize === 32 &&
+    [...(info.subgroupMatrixConfigs ?? [])].some(fits);
+  return found ? "float32 in split float16 on tensor cores" : undefined;
+}
+
+interface SubgroupMatrixConfig {
+  readonly componentType: string;
+  readonly resultComponentType: string;
+  readonly M: number;
+  readonly N: number;
+  readonly K: number;
 }
 
 /** The fastest adapter, software renderers included; undefined where there is no driver. */
@@ -86,7 +125,7 @@ export function requestDevice(adapter: GPUAdapter): Promise<GPUDevice> {
     const value = adapter.limits[name as keyof GPUSupportedLimits];
     if (typeof value === "number") limits[name] = value;
   }
-  const wanted: GPUFeatureName[] = ["timestamp-query"];
+  const wanted: GPUFeatureName[] = ["timestamp-query", ...(tensorCores(adapter) ? tensorCoreFeatures : [])];
   return adapter.requestDevice({
     requiredLimits: limits,
     requiredFeatures: wanted.filter((feature) => adapter.features.has(feature)),

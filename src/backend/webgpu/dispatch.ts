@@ -43,6 +43,8 @@ const cacheLimit = 16384;
  * order); only writes from the host, which overtake commands that are recorded but not submitted, submit those first.
  */
 export class PooledWebGpu extends Stock implements Recorder, ShaderRunner {
+  /** Whether kernels may multiply on tensor cores: the device was made with what they need. */
+  readonly tensorCores: boolean;
   private readonly pool: BufferPool;
   private readonly pipelines = new Map<GPUComputePipeline | string, Pipeline>();
   private readonly bindGroups = new Map<string, GPUBindGroup>();
@@ -66,6 +68,7 @@ export class PooledWebGpu extends Stock implements Recorder, ShaderRunner {
       this.bindGroups.clear();
     });
     this.bufferManager = this.pool;
+    this.tensorCores = device.features.has("chromium-experimental-subgroup-matrix" as GPUFeatureName);
     const limits: Record<string, number> = {};
     for (const name in device.limits)
       limits[name] = device.limits[name as keyof GPUSupportedLimits] as number;

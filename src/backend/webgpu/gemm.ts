@@ -1,38 +1,65 @@
 import type * as tf from "@tensorflow/tfjs";
 import type { PooledWebGpu } from "./dispatch.js";
+import { directGemm } from "./direct-gemm.js";
+import { floatGemm } from "./float-gemm.js";
+import type { Operand } from "./operand.js";
 import { declareBindings, flatGrid, words, type Shader } from "./shader.js";
+import { accumulated, tensorGemm, type TensorTile } from "./tensor-gemm.js";
 
 /**
- * A matrix product C[z] = A[z] B[z], with A of M x K and B of K x N given by WGSL that fetches single elements, so that
- * transposed operands and convolutions (as implicit matrices) share one tiled kernel.
+ * A matrix product C[z] = A[z] B[z], with A of M x K and B of K x N: arrays, transposed or not, or implicit matrices of
+ * convolutions.
  */
 export interface Product {
-  /** Name of the fetch functions below. */
+  /** Name of the operands' index arithmetic. */
   readonly key: string;
   readonly M: number;
   readonly N: number;
   readonly K: number;
   readonly batch: number;
-  readonly a: tf.TensorInfo;
-  readonly b: tf.TensorInfo;
-  /** WGSL `fn readA(z: u32, m: u32, k: u32) -> f32` for m < M, k < K, reading the buffer `A`. */
-  readonly readA: string;
-  /** WGSL `fn readB(z: u32, k: u32, n: u32) -> f32` for k < K, n < N, reading the buffer `B`. */
-  readonly readB: string;
-  /** Whether neighbouring k (or else m, n) lie next to each other in memory: neighbouring threads then read those. */
-  readonly aAlongK: boolean;
-  readonly bAlongK: boolean;
-  /** Further uniforms of the fetch functions: declarations and values. */
+  /** Elements (m, k). */
+  readonly a: Operand;
+  /** Elements (n, k). */
+  readonly b: Operand;
+  /** Further uniforms of the index arithmetic: declarations and values. */
   readonly fields: readonly string[];
   readonly values: readonly number[];
   /** Shape of the result: batch * M * N elements. */
   readonly outShape: readonly number[];
 }
 
-/** Enough workgroups to fill a large GPU (132 multiprocessors). */
-const fill = 132;
-const threads = 256;
-const tileK = 16;
+/** How a product is computed. */
+export interface Plan {
+  /** One thread for each element, or size of a float32 tile, or a tile for tensor cores. */
+  readonly tile: "direct" | 64 | 128 | TensorTile;
+  /** Parts that K is cut into; 1 where there is a batch or no tile. */
+  readonly parts: number;
+}
+
+/** Tiles that plans choose among, with the time that one element takes for each k, that of the first one being 1. */
+const floatTiles: readonly (readonly [64 | 128, number])[] = [
+  [128, 1],
+  [64, 1.25],
+];
+const tensorCoreTiles: readonly (readonly [TensorTile, number])[] = [
+  [{ rows: 128, columns: 128, grid: [4, 2], depth: 16 }, 0.8],
+  [{ rows: 128, columns: 64, grid: [4, 2], depth: 32 }, 0.85],
+  [{ rows: 64, columns: 64, grid: [2, 2], depth: 16 }, 1.2],
+];
+export const tensorTiles: readonly TensorTile[] = tensorCoreTiles.map(([tile]) => tile);
+
+/** Multiprocessors of a large GPU: work for fewer workgroups leaves some idle. */
+const processors = 132;
+/** What starting and ending a tile takes, as if K were that much longer. */
+const startCost = 48;
+/** What one partial sum of one element takes to write and read, and what the second pass takes to start. */
+const partCost = 60;
+const passCost = 6e7;
+/** What one element takes for each k without a tile, and what the longest thread takes for each k. */
+const directCost = 6;
+const directWait = 3e5;
+const mostParts = 256;
+const granule = 32;
 
 /** Whether the product is within what the grid of workgroups can express. */
 export function fitsGrid({ M, N, batch }: { M: number; N: number; batch: number }): boolean {
@@ -43,26 +70,69 @@ export function fitsGrid({ M, N, batch }: { M: number; N: number; batch: number 
  * Computes a product. Where it has few output tiles but a long sum (K), the sum is cut into parts computed side by side
  * and added in a second pass, always in the same order: results are the same bits every time.
  */
-export function gemm(backend: PooledWebGpu, product: Product): tf.TensorInfo {
-  const { M, N, K, batch } = product;
-  const tilesOf = (size: number): number => Math.ceil(M / size) * Math.ceil(N / size) * batch;
-  const large = M >= 96 && N >= 96 && tilesOf(128) >= fill;
-  const size = large ? 128 : 64;
-  const tiles = tilesOf(size);
-  const split =
-    batch > 1 || tiles >= fill
-      ? 1
-      : Math.max(1, Math.min(Math.floor(K / 128), Math.ceil((2 * fill) / tiles), 256));
-  const chunk = Math.ceil(Math.ceil(K / split) / tileK) * tileK;
+export function gemm(
+  backend: PooledWebGpu,
+  product: Product,
+  plan = planFor(backend, product),
+): tf.TensorInfo {
+  const { key, M, N, K, batch, a, b, fields, values } = product;
+  const { tile } = plan;
+  const inputs = [a.tensor, b.tensor];
+  if (tile === "direct") {
+    const out = backend.makeTensorInfo(product.outShape, "float32");
+    const { grid, row } = flatGrid(batch * M * N, 64);
+    const uniforms = words(M, N, K, batch * M * N, row, ...values);
+    backend.run(directGemm(`gemm ${key}`, a, b, fields), [out], inputs, uniforms, grid);
+    return out;
+  }
+  const chunk = Math.ceil(Math.ceil(K / plan.parts) / granule) * granule;
   const parts = Math.ceil(K / chunk);
   const out = backend.makeTensorInfo(parts > 1 ? [parts, M, N] : product.outShape, "float32");
-  const shader = gemmShader(product, size, parts > 1);
-  const grid = [Math.ceil(N / size), Math.ceil(M / size), parts > 1 ? parts : batch] as const;
-  backend.run(shader, [out], [product.a, product.b], words(M, N, K, chunk, ...product.values), grid);
+  const [rows, columns] = sizeOf(tile);
+  const grid = [Math.ceil(N / columns), Math.ceil(M / rows), parts > 1 ? parts : batch] as const;
+  if (typeof tile === "number") {
+    const shader = floatGemm(`gemm ${key}`, a, b, fields, tile, parts > 1);
+    backend.run(shader, [out], inputs, words(M, N, K, chunk, ...values), grid);
+  } else {
+    const shader = tensorGemm(`gemm ${key}`, a, b, fields, tile, parts > 1);
+    const length = accumulated(Math.min(K, chunk), tile.depth);
+    backend.run(shader, [out], inputs, words(M, N, K, chunk, length, 0, ...values), grid);
+  }
   if (parts === 1) return out;
   const sum = addParts(backend, out, parts, product.outShape);
   backend.disposeData(out.dataId);
   return sum;
+}
+
+/** The plan for a product by a rough model of a large GPU, the same on every device with tensor cores and on every one without. */
+export function planFor({ tensorCores }: { tensorCores: boolean }, { M, N, K, batch }: Sizes): Plan {
+  let best: Plan = { tile: "direct", parts: 1 };
+  const small = batch > 1 || M * N <= 4096;
+  let least = small ? batch * M * N * K * directCost + K * directWait : Infinity;
+  for (const [tile, cost] of tensorCores ? tensorCoreTiles : floatTiles) {
+    const [rows, columns] = sizeOf(tile);
+    const groups = Math.ceil(M / rows) * Math.ceil(N / columns) * batch;
+    for (const parts of usefulParts(groups, batch > 1 ? 1 : K)) {
+      const rounds = Math.ceil((groups * parts) / processors);
+      const work = rounds * processors * rows * columns * (K / parts + startCost) * cost;
+      const time = work + (parts > 1 ? parts * M * N * partCost + passCost : 0);
+      if (time < least) [least, best] = [time, { tile, parts }];
+    }
+  }
+  return best;
+}
+
+type Sizes = Pick<Product, "M" | "N" | "K" | "batch">;
+
+/** One part, and as many as keep all processors busy for one round, two, ... */
+function usefulParts(groups: number, K: number): Set<number> {
+  const most = Math.max(1, Math.min(mostParts, Math.floor(K / 64)));
+  const rounds = [1, 2, 3, 4, 6, 8].map((n) => Math.floor((n * processors) / groups));
+  return new Set([1, ...rounds.map((parts) => Math.max(1, Math.min(most, parts)))]);
+}
+
+function sizeOf(tile: number | TensorTile): readonly [rows: number, columns: number] {
+  return typeof tile === "number" ? [tile, tile] : [tile.rows, tile.columns];
 }
 
 /** Sums `parts` arrays that lie one after the other, in order. */
@@ -92,82 +162,3 @@ const addPartsShader: Shader = {
   C[i] = sum;
 }`,
 };
-
-/**
- * Each workgroup of 16 x 16 threads makes a tile of size x size elements of C; each thread size/16 x size/16 of them,
- * in registers, from strips of A and B that the group loads into shared memory together, 16 columns of A at a time.
- */
-function gemmShader(product: Product, size: number, split: boolean): Shader {
-  return {
-    key: `gemm ${product.key} ${size} ${split}`,
-    outputs: 1,
-    inputs: 2,
-    code: () => gemmCode(product, size, split),
-  };
-}
-
-function gemmCode(product: Product, size: number, split: boolean): string {
-  const perThread = size / 16;
-  const quads = perThread / 4;
-  const pitch = size + 4; // keeps neighbouring rows in different memory banks
-  const loads = (size * tileK) / threads;
-  const range = (n: number): number[] => Array.from({ length: n }, (_, i) => i);
-  const lines = (n: number, line: (i: number) => string): string => range(n).map(line).join("\n");
-  const cells = (line: (i: number, j: number) => string): string =>
-    lines(perThread, (i) =>
-      range(quads)
-        .map((j) => line(i, j))
-        .join(" "),
-    );
-  const load = (q: number, along: boolean, strip: string, fetch: string): string => `{
-      let e = local + ${q * threads}u;
-      let k = ${along ? `e % ${tileK}u` : `e / ${size}u`};
-      let x = ${along ? `e / ${tileK}u` : `e % ${size}u`};
-      ${strip}[k * ${pitch}u + x] = ${fetch};
-    }`;
-  return `${declareBindings(["C"], ["A", "B"], ["M", "N", "K", "chunk", ...product.fields])}
-var<workgroup> stripA : array<f32, ${tileK * pitch}>;
-var<workgroup> stripB : array<f32, ${tileK * pitch}>;
-${product.readA}
-${product.readB}
-fn fetchA(z : u32, m : u32, k : u32, end : u32) -> f32 { if (m >= u.M || k >= end) { return 0.0; } return readA(z, m, k); }
-fn fetchB(z : u32, k : u32, n : u32, end : u32) -> f32 { if (n >= u.N || k >= end) { return 0.0; } return readB(z, k, n); }
-fn store(z : u32, m : u32, n : u32, value : f32) { if (m < u.M && n < u.N) { C[(z * u.M + m) * u.N + n] = value; } }
-@compute @workgroup_size(${threads})
-fn main(@builtin(workgroup_id) group : vec3<u32>, @builtin(local_invocation_index) local : u32) {
-  let column = local % 16u;
-  let row = local / 16u;
-  let m0 = group.y * ${size}u;
-  let n0 = group.x * ${size}u;
-  let z = ${split ? "0u" : "group.z"};
-  let start = ${split ? "group.z * u.chunk" : "0u"};
-  let end = ${split ? "min(u.K, start + u.chunk)" : "u.K"};
-  ${cells((i, j) => `var c${i}_${j} = vec4<f32>(0.0);`)}
-  for (var k0 = start; k0 < end; k0 += ${tileK}u) {
-    ${lines(loads, (q) => load(q, product.aAlongK, "stripA", "fetchA(z, m0 + x, k0 + k, end)"))}
-    ${lines(loads, (q) => load(q, product.bAlongK, "stripB", "fetchB(z, k0 + k, n0 + x, end)"))}
-    workgroupBarrier();
-    for (var k = 0u; k < ${tileK}u; k++) {
-      let pa = k * ${pitch}u + row * ${perThread}u;
-      let pb = k * ${pitch}u + column * 4u;
-      ${lines(
-        quads,
-        (j) =>
-          `let b${j} = vec4<f32>(${range(4)
-            .map((q) => `stripB[pb + ${j * 64 + q}u]`)
-            .join(", ")});`,
-      )}
-      ${lines(perThread, (i) => `let a${i} = stripA[pa + ${i}u];`)}
-      ${cells((i, j) => `c${i}_${j} = fma(vec4<f32>(a${i}), b${j}, c${i}_${j});`)}
-    }
-    workgroupBarrier();
-  }
-  let m = m0 + row * ${perThread}u;
-  let n = n0 + column * 4u;
-  ${cells((i, j) =>
-    range(4)
-      .map((q) => `store(group.z, m + ${i}u, n + ${j * 64 + q}u, c${i}_${j}.${"xyzw"[q]});`)
-      .join(" "),
-  )}
-}`;
-}

@@ -17,7 +17,8 @@ export interface WebGpuBackend extends Backend {
  * @throws BackendError if there is no adapter, or only a software one and that is not wanted
  */
 export async function startWebGpu({ software = false } = {}): Promise<WebGpuBackend> {
-  const { DeviceWatch, findAdapter, installWebGpu, isSoftware, requestDevice } = await loadDawn();
+  const { DeviceWatch, findAdapter, installWebGpu, isSoftware, requestDevice, tensorCores } =
+    await loadDawn();
   const adapter = await findAdapter(installWebGpu());
   if (!adapter) {
     throw new BackendError(
@@ -33,11 +34,16 @@ export async function startWebGpu({ software = false } = {}): Promise<WebGpuBack
   const watch = new DeviceWatch(device, name);
   const { register } = await import("./register.js");
   const { fused, recorder, note, counters, finish } = await register(device, adapter.info);
+  const products = note === undefined ? tensorCores(adapter) : undefined;
+  const remark = note ?? (products && `products: ${products}`);
   return {
     name: "webgpu",
     device: name,
-    description: `WebGPU on ${name}${note ? ` (${note})` : ""}`,
-    versions: { tfjs: tf.version.tfjs, webgpu: packageVersion("webgpu"), driver },
+    description: `WebGPU on ${name}${remark ? ` (${remark})` : ""}`,
+    versions: {
+      ...{ tfjs: tf.version.tfjs, webgpu: packageVersion("webgpu"), driver },
+      ...(products && { products }),
+    },
     engineName: "webgpu",
     fused,
     recorder,
