@@ -18,7 +18,7 @@ import { matrixProduct } from "spectral-lab/backend/webgpu/matmul";
 import type { WebGpuBackend } from "spectral-lab/backend/webgpu/start";
 import { wrap } from "spectral-lab/backend/webgpu/tensors";
 import { messageOf } from "spectral-lab/core/errors";
-import { round } from "./backend/calls.js";
+import { round } from "./backend/round.js";
 
 const { values } = parseArgs({
   options: {
@@ -145,7 +145,7 @@ async function result(product: Product, plan: Plan): Promise<Float32Array> {
 
 /** Milliseconds of one product, by the device's clock, from many in one pass. */
 async function milliseconds(product: Product, plan: Plan): Promise<number> {
-  const { recording } = backend.record(() => backend.disposeData(gemm(backend, product, plan).dataId));
+  const recording = backend.record(() => backend.disposeData(gemm(backend, product, plan).dataId));
   const querySet = device.createQuerySet({ type: "timestamp", count: 2 });
   const usage = GPUBufferUsage.QUERY_RESOLVE | GPUBufferUsage.COPY_SRC;
   const [resolved, readable] = [

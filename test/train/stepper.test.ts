@@ -137,3 +137,21 @@ test("weights that are held stay as they are while steps go on", async (t) => {
   stepper.dispose();
   tf.dispose(batches as never);
 });
+
+test("what recordings held on the device is given back with the last of them", async (t) => {
+  const recorder = backend?.recorder;
+  if (!recorder) return t.skip(noRecorder);
+  const trained = { model, optimiser: sgd({ learningRate: 0.1 }) };
+  const held: number[] = [];
+  for (let round = 0; round < 3; round++) {
+    const stepper = new RecordedStepper(model, trained.optimiser, stateOf(trained), recorder, assert.fail);
+    const batches = toyBatches(5, 40); // large enough to see
+    batches.forEach((batch, i) => stepper.step([batch as never], i).dispose());
+    assert.ok(stepper.recording);
+    stepper.dispose();
+    tf.dispose(batches as never);
+    held.push(backend!.memory().deviceBytes!);
+  }
+  assert.equal(held[1], held[0]);
+  assert.equal(held[2], held[0]);
+});

@@ -56,6 +56,7 @@ export class PooledWebGpu extends Stock implements Recorder, ShaderRunner {
   private readonly recordings: Store = new Map();
   /** Buffers of what they read that came from the host: apart, so that all recordings of a step take the same of the others. */
   private readonly written: Store = new Map();
+  private recordingsAlive = 0;
   private serials = 0;
   /** Number of submissions made: a buffer whose `submission` equals it is in use by commands not yet submitted. */
   private submission = 0;
@@ -127,14 +128,24 @@ export class PooledWebGpu extends Stock implements Recorder, ShaderRunner {
   }
 
   record(action: () => void): WebGpuRecording {
-    const recording = new WebGpuRecording((buffer) => this.pool.releaseBuffer(buffer));
+    const recording = new WebGpuRecording((buffers) => this.forget(buffers));
     this.recording = recording;
+    this.recordingsAlive++;
     try {
       this.pool.within(this.recordings, action);
       return recording;
     } finally {
       this.recording = undefined;
     }
+  }
+
+  /** A recording is gone: without any, nothing holds the buffers of their stores. */
+  private forget(written: readonly PooledBuffer[]): void {
+    for (const buffer of written) this.pool.releaseBuffer(buffer);
+    this.recordingsAlive--;
+    if (this.recordingsAlive > 0) return;
+    this.pool.drop(this.recordings);
+    this.pool.drop(this.written);
   }
 
   difference(one: WebGpuRecording, other: WebGpuRecording): string | undefined {

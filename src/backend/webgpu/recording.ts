@@ -32,8 +32,10 @@ export class WebGpuRecording implements Recording {
   readonly writes: HostWrite[] = [];
   /** What happened that cannot be recorded. */
   problem: string | undefined;
+  private disposed = false;
 
-  constructor(private readonly release: (buffer: PooledBuffer) => void) {}
+  /** @param release told once, at the end, which buffers it wrote */
+  constructor(private readonly release: (written: readonly PooledBuffer[]) => void) {}
 
   list(): RecordedCommand[] {
     return this.commands.map((command) => ({
@@ -43,7 +45,9 @@ export class WebGpuRecording implements Recording {
   }
 
   dispose(): void {
-    this.writes.forEach(({ buffer }) => this.release(buffer));
+    if (this.disposed) return;
+    this.disposed = true;
+    this.release(this.writes.map(({ buffer }) => buffer));
     this.writes.length = 0;
     this.commands.length = 0;
   }
