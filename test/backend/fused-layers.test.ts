@@ -7,7 +7,12 @@ import { randomStream } from "spectral-lab/core/random";
 import { composedCausalAttention, composedLastAttention } from "spectral-lab/nn/attention";
 import { composedCrossEntropySum } from "spectral-lab/nn/cross-entropy";
 import { embed } from "spectral-lab/nn/embedding";
-import { composedBatchNorm, composedGroupNorm, composedLayerNorm } from "spectral-lab/nn/normalisation";
+import {
+  composedBatchNorm,
+  composedBatchNormEval,
+  composedGroupNorm,
+  composedLayerNorm,
+} from "spectral-lab/nn/normalisation";
 import { availableBackends } from "./available.js";
 
 const { names } = await availableBackends();
@@ -182,6 +187,37 @@ for (const backend of names) {
           await assertClose(found[i], expected[i], `${what}, shifted: ${part}`);
         const gradient = Array.from(await read(found[4]));
         assert.deepEqual(gradient, new Array(channels).fill(0), "the shift's gradient is 0");
+      }
+    }
+  });
+
+  test(`${backend}: the fused batch normalisation by running statistics equals the composed one`, async (t) => {
+    const { batchNormEval } = (await startBackend({ backend })).fused;
+    if (!batchNormEval) return t.skip("not offered");
+    for (const [rows, channels] of [
+      [1, 1],
+      [75, 7],
+      [9, 130],
+    ]) {
+      const [gain, bias, shift, mean] = ["gain", "bias", "shift", "mean"].map((name) =>
+        uniform(name, [channels]),
+      );
+      const variance = tf.add(uniform("variance", [channels]), 2);
+      const x = uniform("x", [rows, channels], 3);
+      for (const relu of [false, true]) {
+        const options = { epsilon: 1e-5, relu };
+        const plain =
+          (evaluate: typeof composedBatchNormEval) =>
+          (x: tf.Tensor, gain: tf.Tensor, bias: tf.Tensor): tf.Tensor =>
+            evaluate(x, gain, bias, { mean, variance }, options);
+        const shifted =
+          (evaluate: typeof composedBatchNormEval) =>
+          (x: tf.Tensor, gain: tf.Tensor, bias: tf.Tensor, shift: tf.Tensor): tf.Tensor =>
+            evaluate(x, gain, bias, { mean, variance }, { ...options, shift });
+        const what = `${rows} x ${channels}${relu ? ", ReLU" : ""}`;
+        await assertEqual(what, [x, gain, bias], plain(batchNormEval), plain(composedBatchNormEval));
+        const four = [x, gain, bias, shift];
+        await assertEqual(`${what}, shifted`, four, shifted(batchNormEval), shifted(composedBatchNormEval));
       }
     }
   });

@@ -21,9 +21,6 @@ export function batchNorm(
   const channels = gain.size;
   const rows = x.size / channels;
   const { width, lanes, parts, chunk, grid } = columnTiles(rows, channels);
-  const flat = flatGrid(x.size, 256);
-  const elements = words(x.size, flat.row, channels, { f: 1 / rows });
-
   const partial = emptyTensor(backend, [parts, 2, channels]);
   backend.run(momentsShader(width, lanes), [partial], [x], words(rows, channels, chunk), grid);
   const statistics = emptyTensor(backend, [2, channels]);
@@ -37,12 +34,57 @@ export function batchNorm(
   );
   partial.dispose();
 
+  const y = normalise(backend, x, gain, bias, statistics, { relu, shift, ofBatch: true });
+  statistics.dispose();
+  return { y, running: { mean, variance } };
+}
+
+/** Batch normalisation by the running statistics, see FusedOps: one pass over all elements, and one over the channels. */
+export function batchNormEval(
+  backend: PooledWebGpu,
+  x: tf.Tensor,
+  gain: tf.Tensor,
+  bias: tf.Tensor,
+  running: RunningStatistics,
+  { epsilon, relu, shift }: Omit<BatchNormOptions, "momentum">,
+): tf.Tensor {
+  const statistics = emptyTensor(backend, [2, gain.size]);
+  backend.run(
+    runningStatisticsShader(shift !== undefined),
+    [statistics],
+    [running.mean, running.variance, ...(shift ? [shift] : [])],
+    words(gain.size, { f: epsilon }),
+    [Math.ceil(gain.size / 64), 1, 1],
+  );
+  const y = normalise(backend, x, gain, bias, statistics, { relu, shift, ofBatch: false });
+  statistics.dispose();
+  return y;
+}
+
+/**
+ * (x - mean) / deviation * gain + bias, then ReLU if wanted.
+ * @param statistics [2, channels]: mean and 1 / deviation
+ * @param around.ofBatch whether they are those of x, and so depend on it; else `shift` is taken off the mean already
+ */
+function normalise(
+  backend: PooledWebGpu,
+  x: tf.Tensor,
+  gain: tf.Tensor,
+  bias: tf.Tensor,
+  statistics: tf.Tensor,
+  { relu, shift, ofBatch }: { relu: boolean; shift?: tf.Tensor; ofBatch: boolean },
+): tf.Tensor {
+  const channels = gain.size;
+  const rows = x.size / channels;
+  const flat = flatGrid(x.size, 256);
+  const elements = words(x.size, flat.row, channels, { f: ofBatch ? 1 / rows : 0 });
   const inputs = shift ? [x, gain, bias, shift] : [x, gain, bias];
-  const y = differentiable(inputs, ([x, gain, bias], save) => {
+  return differentiable(inputs, ([x, gain, bias], save) => {
     const value = emptyTensor(backend, x.shape);
     backend.run(applyShader(relu), [value], [x, statistics, gain, bias], elements, flat.grid);
     save([x, statistics, gain, bias]);
     const gradFunc = (dy: tf.Tensor, [x, statistics, gain, bias]: tf.Tensor[]): tf.Tensor[] => {
+      const { width, lanes, parts, chunk, grid } = columnTiles(rows, channels);
       const sums = emptyTensor(backend, [parts, 2 * channels]);
       const read = [dy, x, statistics, gain, bias];
       backend.run(sumsShader(width, lanes, relu), [sums], read, words(rows, channels, chunk), grid);
@@ -50,12 +92,13 @@ export function batchNorm(
       sums.dispose();
       const dx = emptyTensor(backend, x.shape);
       backend.run(gradientShader(relu), [dx], [...read, dGain, dBias], elements, flat.grid);
-      return [dx, dGain, dBias, ...(shift ? [tf.zeros(shift.shape)] : [])];
+      if (!shift) return [dx, dGain, dBias];
+      if (ofBatch) return [dx, dGain, dBias, tf.zeros(shift.shape)];
+      const inverse = tf.reshape(tf.slice(statistics, [1, 0], [1, channels]), shift.shape);
+      return [dx, dGain, dBias, tf.mul(dBias, tf.mul(gain, inverse))];
     };
     return { value, gradFunc };
   });
-  statistics.dispose();
-  return { y, running: { mean, variance } };
 }
 
 const head = `
@@ -129,11 +172,31 @@ ${laneSum(lanes, statisticsWidth)}
 const statisticsShader = statisticsShaderOf(false);
 const shiftedStatisticsShader = statisticsShaderOf(true);
 
+/** Mean, less the shift, and 1 / deviation of each channel, from the running ones. */
+function runningStatisticsShader(shifted: boolean): Shader {
+  return {
+    key: `batch norm running statistics${shifted ? ", shifted" : ""}`,
+    outputs: 1,
+    inputs: shifted ? 3 : 2,
+    code: () => `${declareBindings(
+      ["statistics"],
+      ["mean", "variance", ...(shifted ? ["shift"] : [])],
+      ["channels", "epsilon : f32"],
+    )}
+@compute @workgroup_size(64) fn main(@builtin(global_invocation_id) id : vec3<u32>) {
+  let c = id.x;
+  if (c >= u.channels) { return; }
+  statistics[c] = mean[c]${shifted ? " - shift[c]" : ""};
+  statistics[u.channels + c] = inverseSqrt(variance[c] + u.epsilon);
+}`,
+  };
+}
+
 /** `s`, x[i] of channel c standardised, and `v`, what follows from it before a ReLU. */
 const standardised = `let s = (x[i] - statistics[c]) * statistics[u.channels + c];
   let v = s * gain[c] + bias[c];`;
 
-const elementFields = ["n", "row", "channels", "share : f32"]; // share: 1 / rows
+const elementFields = ["n", "row", "channels", "share : f32"]; // share: 1 / rows; 0 where the statistics do not depend on x
 const elementHead = `@compute @workgroup_size(256) fn main(@builtin(global_invocation_id) id : vec3<u32>) {
   let i = id.y * u.row + id.x;
   if (i >= u.n) { return; }
