@@ -122,7 +122,7 @@ for (const backend of names) {
     const { groupNorm } = (await startBackend({ backend })).fused;
     if (!groupNorm) return t.skip("not offered");
     for (const [n, side, channels, groups] of [
-      [1, 1, 2, 1],
+      [1, 1, 5, 1],
       [3, 5, 6, 2],
       [2, 9, 40, 4],
       [2, 3, 4, 4],
