@@ -286,6 +286,23 @@ for (const backend of names) {
     assert.equal(lastAttention(tf.zeros([34, 6]), tf.zeros([6]), tokens, 2), undefined);
   });
 
+  test(`${backend}: the gradient of maximum pooling goes where the maximum is`, async () => {
+    await startBackend({ backend });
+    for (const [side, channels, window] of [
+      [4, 3, 2],
+      [9, 5, 3],
+      [7, 2, 2], // a row and a column in no window
+    ]) {
+      const x = uniform("x", [2, side, side, channels]) as tf.Tensor4D;
+      const pooled = (x: tf.Tensor): tf.Tensor => tf.maxPool(x as tf.Tensor4D, window, window, "valid");
+      const dy = uniform("dy", pooled(x).shape);
+      const [values, outputs, slopes] = await Promise.all([x, pooled(x), dy].map((tensor) => read(tensor)));
+      const found = await read(tf.grad((x) => tf.sum(tf.mul(dy, pooled(x))))(x));
+      const expected = Float32Array.from(values, (value) => slopes[outputs.indexOf(value)] ?? 0); // no two are equal
+      assert.deepEqual(found, expected, `${side} by ${window}`);
+    }
+  });
+
   test(`${backend}: the gradient of an embedding equals a product with a one-hot matrix`, async () => {
     await startBackend({ backend });
     for (const [rows, width, count] of [

@@ -89,7 +89,6 @@ function normalise(
       const read = [dy, x, statistics, gain, bias];
       backend.run(sumsShader(width, lanes, relu), [sums], read, words(rows, channels, chunk), grid);
       const [dGain, dBias] = columnSums(backend, sums, parts, [gain.shape, bias.shape]);
-      sums.dispose();
       const dx = emptyTensor(backend, x.shape);
       backend.run(gradientShader(relu), [dx], [...read, dGain, dBias], elements, flat.grid);
       if (!shift) return [dx, dGain, dBias];

@@ -39,7 +39,6 @@ export function addBiasAndRelu(backend: PooledWebGpu, x: tf.Tensor, bias: tf.Ten
       const shader = reluGradientShader(width, lanes);
       backend.run(shader, [dx, partial], [dy, y], words(rows, columns, chunk), grid);
       const [dBias] = columnSums(backend, partial, parts, [bias.shape]);
-      partial.dispose();
       return [dx, dBias];
     };
     return { value: y, gradFunc };

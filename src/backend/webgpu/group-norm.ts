@@ -46,7 +46,6 @@ export function groupNorm(
       const sums = emptyTensor(backend, [n, 2 * channels]);
       backend.run(backward, [dx, dShift, sums], [dy, x, statistics, gain, bias], uniforms, grid);
       const [dGain, dBias] = columnSums(backend, sums, n, [gain.shape, bias.shape]);
-      sums.dispose();
       return [dx, dShift, dGain, dBias];
     };
     return { value: y, gradFunc };

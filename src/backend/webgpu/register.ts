@@ -7,6 +7,7 @@ import { installConvolutions } from "./convolution.js";
 import { PooledWebGpu } from "./dispatch.js";
 import { fusedOps } from "./fused.js";
 import { installMatMul } from "./matmul.js";
+import { installMaxPoolGradient } from "./max-pool.js";
 import { installReductions } from "./reduce.js";
 import { installSegmentSum } from "./segment-sum.js";
 import { incompatibility } from "./stock.js";
@@ -39,6 +40,7 @@ export async function register(device: GPUDevice, info: GPUAdapterInfo): Promise
   await use(pooled);
   installMatMul();
   installConvolutions();
+  installMaxPoolGradient();
   installReductions();
   installSegmentSum();
   return {
