@@ -1,6 +1,6 @@
 import * as tf from "@tensorflow/tfjs";
 import type { BatchNormOptions, BatchNormResult, RunningStatistics } from "../fused.js";
-import { columnSums, columnThreads, columnTiles } from "./column-sums.js";
+import { columnSums, columnThreads, columnTiles, overRows } from "./column-sums.js";
 import type { PooledWebGpu } from "./dispatch.js";
 import { declareBindings, flatGrid, words, type Shader } from "./shader.js";
 import { differentiable, emptyTensor } from "./tensors.js";
@@ -116,13 +116,10 @@ ${laneSum(lanes, width)}
   let start = group.y * u.chunk;
   let end = select(start, min(u.rows, start + u.chunk), c < u.channels);
   var sum = 0.0;
-  for (var r = start + local / ${width}u; r < end; r += ${lanes}u) { sum += x[r * u.channels + c]; }
+  ${overRows({ width, lanes }, "sum += x[r * u.channels + c];")}
   let mean = lane_sum(sum, local) / f32(end - start);
   var squares = 0.0;
-  for (var r = start + local / ${width}u; r < end; r += ${lanes}u) {
-    let d = x[r * u.channels + c] - mean;
-    squares += d * d;
-  }
+  ${overRows({ width, lanes }, "let d = x[r * u.channels + c] - mean; squares += d * d;")}
   squares = lane_sum(squares, local);
   if (local >= ${width}u || c >= u.channels) { return; }
   moments[2u * group.y * u.channels + c] = mean;
@@ -231,12 +228,13 @@ ${laneSum(lanes, width, "vec2<f32>")}
   let start = group.y * u.chunk;
   let end = select(start, min(u.rows, start + u.chunk), c < u.channels);
   var own = vec2<f32>(0.0);
-  for (var r = start + local / ${width}u; r < end; r += ${lanes}u) {
-    let i = r * u.channels + c;
+  ${overRows(
+    { width, lanes },
+    `let i = r * u.channels + c;
     ${standardised}
     let d = ${relu ? "select(0.0, dy[i], v > 0.0)" : "dy[i]"};
-    own += vec2<f32>(d * s, d);
-  }
+    own += vec2<f32>(d * s, d);`,
+  )}
   let sum = lane_sum(own, local);
   if (local >= ${width}u || c >= u.channels) { return; }
   sums[2u * group.y * u.channels + c] = sum.x;

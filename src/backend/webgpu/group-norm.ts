@@ -1,7 +1,7 @@
 import type * as tf from "@tensorflow/tfjs";
 import { columnSums } from "./column-sums.js";
 import type { PooledWebGpu } from "./dispatch.js";
-import { declareBindings, words, type Grid, type Shader } from "./shader.js";
+import { declareBindings, pipelinedLoop, words, type Grid, type Shader } from "./shader.js";
 import { differentiable, emptyTensor } from "./tensors.js";
 import { laneSum } from "./workgroup-sum.js";
 
@@ -77,11 +77,12 @@ fn main(@builtin(workgroup_id) group : vec3<u32>, @builtin(local_invocation_inde
   let at = group.y * u.channels + c; // example and channel
   let base = group.y * u.positions * u.channels + c;
   let positions = f32(u.positions);`;
-  const each = (body: string): string => `
-  for (var p = local / ${width}u; p < u.positions; p += ${lanes}u) {
-    let i = base + p * u.channels;
-    ${body}
-  }`;
+  const each = (body: string): string =>
+    pipelinedLoop(
+      "p",
+      { first: `local / ${width}u`, end: "u.positions", step: `${lanes}u` },
+      `let i = base + p * u.channels; ${body}`,
+    );
   const fields = ["positions", "channels", "epsilon : f32"];
   const forward: Shader = {
     key: `group norm ${name}`,
