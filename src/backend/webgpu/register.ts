@@ -10,6 +10,7 @@ import { installMatMul } from "./matmul.js";
 import { installMaxPoolGradient } from "./max-pool.js";
 import { installReductions } from "./reduce.js";
 import { installSegmentSum } from "./segment-sum.js";
+import { installTranspose } from "./transpose.js";
 import { incompatibility } from "./stock.js";
 
 interface Registered {
@@ -43,6 +44,7 @@ export async function register(device: GPUDevice, info: GPUAdapterInfo): Promise
   installMaxPoolGradient();
   installReductions();
   installSegmentSum();
+  installTranspose();
   return {
     fused: fusedOps(pooled),
     recorder: pooled,
