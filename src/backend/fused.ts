@@ -132,6 +132,14 @@ export interface FusedOps {
     running: RunningStatistics,
     options: BatchNormOptions,
   ): BatchNormResult;
+  /** The same by the running statistics. */
+  batchNormEval?(
+    x: Tensor,
+    gain: Tensor,
+    bias: Tensor,
+    running: RunningStatistics,
+    options: Omit<BatchNormOptions, "momentum">,
+  ): Tensor;
   /** x [..., channels] + bias [channels]; differentiable, as are the next two. */
   addBias?(x: Tensor, bias: Tensor): Tensor;
   /** max(x + bias, 0). */

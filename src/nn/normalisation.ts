@@ -156,11 +156,23 @@ export function batchNormEval(
   x: tf.Tensor4D,
   { shift, relu = false }: AroundBatchNorm = {},
 ): tf.Tensor4D {
-  const deviation = tf.sqrt(tf.add(get(buffers, `${name}.running_var`), EPSILON));
-  const gain = tf.div(get(parameters, `${name}.weight`), deviation);
-  const mean = get(buffers, `${name}.running_mean`);
-  const offset = tf.sub(get(parameters, `${name}.bias`), tf.mul(mean, gain));
-  const y = tf.add<tf.Tensor4D>(tf.mul(shift ? tf.add(x, shift) : x, gain), offset);
+  const [gain, bias] = ["weight", "bias"].map((part) => get(parameters, `${name}.${part}`));
+  const [mean, variance] = ["mean", "var"].map((part) => get(buffers, `${name}.running_${part}`));
+  const evaluate = fused().batchNormEval ?? composedBatchNormEval;
+  return evaluate(x, gain, bias, { mean, variance }, { epsilon: EPSILON, relu, shift }) as tf.Tensor4D;
+}
+
+/** Batch normalisation by running statistics (see FusedOps) in tfjs operations: what the fused versions must equal. */
+export function composedBatchNormEval(
+  x: tf.Tensor,
+  gain: tf.Tensor,
+  bias: tf.Tensor,
+  { mean, variance }: RunningStatistics,
+  { epsilon, relu, shift }: Omit<BatchNormOptions, "momentum">,
+): tf.Tensor {
+  const factor = tf.div(gain, tf.sqrt(tf.add(variance, epsilon)));
+  const offset = tf.sub(bias, tf.mul(mean, factor));
+  const y = tf.add(tf.mul(shift ? tf.add(x, shift) : x, factor), offset);
   return relu ? tf.relu(y) : y;
 }
 

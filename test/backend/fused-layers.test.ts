@@ -7,7 +7,12 @@ import { randomStream } from "spectral-lab/core/random";
 import { composedCausalAttention, composedLastAttention } from "spectral-lab/nn/attention";
 import { composedCrossEntropySum } from "spectral-lab/nn/cross-entropy";
 import { embed } from "spectral-lab/nn/embedding";
-import { composedBatchNorm, composedGroupNorm, composedLayerNorm } from "spectral-lab/nn/normalisation";
+import {
+  composedBatchNorm,
+  composedBatchNormEval,
+  composedGroupNorm,
+  composedLayerNorm,
+} from "spectral-lab/nn/normalisation";
 import { availableBackends } from "./available.js";
 
 const { names } = await availableBackends();
@@ -117,7 +122,7 @@ for (const backend of names) {
     const { groupNorm } = (await startBackend({ backend })).fused;
     if (!groupNorm) return t.skip("not offered");
     for (const [n, side, channels, groups] of [
-      [1, 1, 2, 1],
+      [1, 1, 5, 1],
       [3, 5, 6, 2],
       [2, 9, 40, 4],
       [2, 3, 4, 4],
@@ -186,6 +191,37 @@ for (const backend of names) {
     }
   });
 
+  test(`${backend}: the fused batch normalisation by running statistics equals the composed one`, async (t) => {
+    const { batchNormEval } = (await startBackend({ backend })).fused;
+    if (!batchNormEval) return t.skip("not offered");
+    for (const [rows, channels] of [
+      [1, 1],
+      [75, 7],
+      [9, 130],
+    ]) {
+      const [gain, bias, shift, mean] = ["gain", "bias", "shift", "mean"].map((name) =>
+        uniform(name, [channels]),
+      );
+      const variance = tf.add(uniform("variance", [channels]), 2);
+      const x = uniform("x", [rows, channels], 3);
+      for (const relu of [false, true]) {
+        const options = { epsilon: 1e-5, relu };
+        const plain =
+          (evaluate: typeof composedBatchNormEval) =>
+          (x: tf.Tensor, gain: tf.Tensor, bias: tf.Tensor): tf.Tensor =>
+            evaluate(x, gain, bias, { mean, variance }, options);
+        const shifted =
+          (evaluate: typeof composedBatchNormEval) =>
+          (x: tf.Tensor, gain: tf.Tensor, bias: tf.Tensor, shift: tf.Tensor): tf.Tensor =>
+            evaluate(x, gain, bias, { mean, variance }, { ...options, shift });
+        const what = `${rows} x ${channels}${relu ? ", ReLU" : ""}`;
+        await assertEqual(what, [x, gain, bias], plain(batchNormEval), plain(composedBatchNormEval));
+        const four = [x, gain, bias, shift];
+        await assertEqual(`${what}, shifted`, four, shifted(batchNormEval), shifted(composedBatchNormEval));
+      }
+    }
+  });
+
   test(`${backend}: bias with what follows it equals the composed operations`, async (t) => {
     const { addBias, addBiasAndRelu, addBiasAndResidual } = (await startBackend({ backend })).fused;
     if (!addBias || !addBiasAndRelu || !addBiasAndResidual) return t.skip("not offered");
@@ -235,7 +271,7 @@ for (const backend of names) {
       [1, 2, 1, 1, 1],
       [37, 3, 4, 8, 13],
       [9, 2, 3, 5, 4],
-      [1100, 3, 2, 3, 5],
+      [300, 3, 2, 3, 5],
     ]) {
       const width = heads * size;
       const tokens = integers("tokens", [n, positions], vocabulary) as tf.Tensor2D;
@@ -248,6 +284,67 @@ for (const backend of names) {
     }
     const tokens = tf.zeros([2, 17], "int32") as tf.Tensor2D;
     assert.equal(lastAttention(tf.zeros([34, 6]), tf.zeros([6]), tokens, 2), undefined);
+  });
+
+  test(`${backend}: the gradient of maximum pooling goes where the maximum is`, async () => {
+    await startBackend({ backend });
+    for (const [side, channels, window] of [
+      [4, 3, 2],
+      [9, 5, 3],
+      [7, 2, 2], // a row and a column in no window
+    ]) {
+      const x = uniform("x", [2, side, side, channels]) as tf.Tensor4D;
+      const pooled = (x: tf.Tensor): tf.Tensor => tf.maxPool(x as tf.Tensor4D, window, window, "valid");
+      const dy = uniform("dy", pooled(x).shape);
+      const [values, outputs, slopes] = await Promise.all([x, pooled(x), dy].map((tensor) => read(tensor)));
+      const found = await read(tf.grad((x) => tf.sum(tf.mul(dy, pooled(x))))(x));
+      const expected = Float32Array.from(values, (value) => slopes[outputs.indexOf(value)] ?? 0); // no two are equal
+      assert.deepEqual(found, expected, `${side} by ${window}`);
+    }
+  });
+
+  test(`${backend}: transposes of the axes of filters put every element where it belongs`, async () => {
+    await startBackend({ backend });
+    for (const [shape, permutation] of [
+      [
+        [35, 7, 3, 2],
+        [2, 3, 1, 0],
+      ],
+      [
+        [3, 2, 7, 35],
+        [3, 2, 0, 1],
+      ],
+      [
+        [2, 40, 33, 1],
+        [3, 0, 2, 1],
+      ],
+      [
+        [5, 34, 3],
+        [2, 1, 0],
+      ],
+      [
+        [6, 2, 4],
+        [1, 2, 0],
+      ],
+      [
+        [2, 3, 4, 5],
+        [0, 2, 1, 3],
+      ],
+    ]) {
+      const x = uniform("x", shape);
+      const values = await read(x);
+      const found = await read(tf.transpose(x, permutation));
+      const stride = shape.map((_, axis) => shape.slice(axis + 1).reduce((a, b) => a * b, 1));
+      const expected = Float32Array.from(values, (_, flat) => {
+        let [rest, at] = [flat, 0];
+        for (const axis of [...permutation].reverse()) {
+          at += (rest % shape[axis]) * stride[axis];
+          rest = Math.floor(rest / shape[axis]);
+        }
+        return values[at];
+      });
+      assert.deepEqual(found, expected, `${shape.join(" x ")} by ${permutation.join()}`);
+    }
   });
 
   test(`${backend}: the gradient of an embedding equals a product with a one-hot matrix`, async () => {

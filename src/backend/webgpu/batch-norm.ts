@@ -1,6 +1,6 @@
 import * as tf from "@tensorflow/tfjs";
 import type { BatchNormOptions, BatchNormResult, RunningStatistics } from "../fused.js";
-import { columnSums, columnThreads, columnTiles } from "./column-sums.js";
+import { columnSums, columnThreads, columnTiles, overRows } from "./column-sums.js";
 import type { PooledWebGpu } from "./dispatch.js";
 import { declareBindings, flatGrid, words, type Shader } from "./shader.js";
 import { differentiable, emptyTensor } from "./tensors.js";
@@ -21,9 +21,6 @@ export function batchNorm(
   const channels = gain.size;
   const rows = x.size / channels;
   const { width, lanes, parts, chunk, grid } = columnTiles(rows, channels);
-  const flat = flatGrid(x.size, 256);
-  const elements = words(x.size, flat.row, channels, { f: 1 / rows });
-
   const partial = emptyTensor(backend, [parts, 2, channels]);
   backend.run(momentsShader(width, lanes), [partial], [x], words(rows, channels, chunk), grid);
   const statistics = emptyTensor(backend, [2, channels]);
@@ -37,25 +34,70 @@ export function batchNorm(
   );
   partial.dispose();
 
+  const y = normalise(backend, x, gain, bias, statistics, { relu, shift, ofBatch: true });
+  statistics.dispose();
+  return { y, running: { mean, variance } };
+}
+
+/** Batch normalisation by the running statistics, see FusedOps: one pass over all elements, and one over the channels. */
+export function batchNormEval(
+  backend: PooledWebGpu,
+  x: tf.Tensor,
+  gain: tf.Tensor,
+  bias: tf.Tensor,
+  running: RunningStatistics,
+  { epsilon, relu, shift }: Omit<BatchNormOptions, "momentum">,
+): tf.Tensor {
+  const statistics = emptyTensor(backend, [2, gain.size]);
+  backend.run(
+    runningStatisticsShader(shift !== undefined),
+    [statistics],
+    [running.mean, running.variance, ...(shift ? [shift] : [])],
+    words(gain.size, { f: epsilon }),
+    [Math.ceil(gain.size / 64), 1, 1],
+  );
+  const y = normalise(backend, x, gain, bias, statistics, { relu, shift, ofBatch: false });
+  statistics.dispose();
+  return y;
+}
+
+/**
+ * (x - mean) / deviation * gain + bias, then ReLU if wanted.
+ * @param statistics [2, channels]: mean and 1 / deviation
+ * @param around.ofBatch whether they are those of x, and so depend on it; else `shift` is taken off the mean already
+ */
+function normalise(
+  backend: PooledWebGpu,
+  x: tf.Tensor,
+  gain: tf.Tensor,
+  bias: tf.Tensor,
+  statistics: tf.Tensor,
+  { relu, shift, ofBatch }: { relu: boolean; shift?: tf.Tensor; ofBatch: boolean },
+): tf.Tensor {
+  const channels = gain.size;
+  const rows = x.size / channels;
+  const flat = flatGrid(x.size, 256);
+  const elements = words(x.size, flat.row, channels, { f: ofBatch ? 1 / rows : 0 });
   const inputs = shift ? [x, gain, bias, shift] : [x, gain, bias];
-  const y = differentiable(inputs, ([x, gain, bias], save) => {
+  return differentiable(inputs, ([x, gain, bias], save) => {
     const value = emptyTensor(backend, x.shape);
     backend.run(applyShader(relu), [value], [x, statistics, gain, bias], elements, flat.grid);
     save([x, statistics, gain, bias]);
     const gradFunc = (dy: tf.Tensor, [x, statistics, gain, bias]: tf.Tensor[]): tf.Tensor[] => {
+      const { width, lanes, parts, chunk, grid } = columnTiles(rows, channels);
       const sums = emptyTensor(backend, [parts, 2 * channels]);
       const read = [dy, x, statistics, gain, bias];
       backend.run(sumsShader(width, lanes, relu), [sums], read, words(rows, channels, chunk), grid);
       const [dGain, dBias] = columnSums(backend, sums, parts, [gain.shape, bias.shape]);
-      sums.dispose();
       const dx = emptyTensor(backend, x.shape);
       backend.run(gradientShader(relu), [dx], [...read, dGain, dBias], elements, flat.grid);
-      return [dx, dGain, dBias, ...(shift ? [tf.zeros(shift.shape)] : [])];
+      if (!shift) return [dx, dGain, dBias];
+      if (ofBatch) return [dx, dGain, dBias, tf.zeros(shift.shape)];
+      const inverse = tf.reshape(tf.slice(statistics, [1, 0], [1, channels]), shift.shape);
+      return [dx, dGain, dBias, tf.mul(dBias, tf.mul(gain, inverse))];
     };
     return { value, gradFunc };
   });
-  statistics.dispose();
-  return { y, running: { mean, variance } };
 }
 
 const head = `
@@ -74,13 +116,10 @@ ${laneSum(lanes, width)}
   let start = group.y * u.chunk;
   let end = select(start, min(u.rows, start + u.chunk), c < u.channels);
   var sum = 0.0;
-  for (var r = start + local / ${width}u; r < end; r += ${lanes}u) { sum += x[r * u.channels + c]; }
+  ${overRows({ width, lanes }, "sum += x[r * u.channels + c];")}
   let mean = lane_sum(sum, local) / f32(end - start);
   var squares = 0.0;
-  for (var r = start + local / ${width}u; r < end; r += ${lanes}u) {
-    let d = x[r * u.channels + c] - mean;
-    squares += d * d;
-  }
+  ${overRows({ width, lanes }, "let d = x[r * u.channels + c] - mean; squares += d * d;")}
   squares = lane_sum(squares, local);
   if (local >= ${width}u || c >= u.channels) { return; }
   moments[2u * group.y * u.channels + c] = mean;
@@ -129,11 +168,31 @@ ${laneSum(lanes, statisticsWidth)}
 const statisticsShader = statisticsShaderOf(false);
 const shiftedStatisticsShader = statisticsShaderOf(true);
 
+/** Mean, less the shift, and 1 / deviation of each channel, from the running ones. */
+function runningStatisticsShader(shifted: boolean): Shader {
+  return {
+    key: `batch norm running statistics${shifted ? ", shifted" : ""}`,
+    outputs: 1,
+    inputs: shifted ? 3 : 2,
+    code: () => `${declareBindings(
+      ["statistics"],
+      ["mean", "variance", ...(shifted ? ["shift"] : [])],
+      ["channels", "epsilon : f32"],
+    )}
+@compute @workgroup_size(64) fn main(@builtin(global_invocation_id) id : vec3<u32>) {
+  let c = id.x;
+  if (c >= u.channels) { return; }
+  statistics[c] = mean[c]${shifted ? " - shift[c]" : ""};
+  statistics[u.channels + c] = inverseSqrt(variance[c] + u.epsilon);
+}`,
+  };
+}
+
 /** `s`, x[i] of channel c standardised, and `v`, what follows from it before a ReLU. */
 const standardised = `let s = (x[i] - statistics[c]) * statistics[u.channels + c];
   let v = s * gain[c] + bias[c];`;
 
-const elementFields = ["n", "row", "channels", "share : f32"]; // share: 1 / rows
+const elementFields = ["n", "row", "channels", "share : f32"]; // share: 1 / rows; 0 where the statistics do not depend on x
 const elementHead = `@compute @workgroup_size(256) fn main(@builtin(global_invocation_id) id : vec3<u32>) {
   let i = id.y * u.row + id.x;
   if (i >= u.n) { return; }
@@ -169,12 +228,13 @@ ${laneSum(lanes, width, "vec2<f32>")}
   let start = group.y * u.chunk;
   let end = select(start, min(u.rows, start + u.chunk), c < u.channels);
   var own = vec2<f32>(0.0);
-  for (var r = start + local / ${width}u; r < end; r += ${lanes}u) {
-    let i = r * u.channels + c;
+  ${overRows(
+    { width, lanes },
+    `let i = r * u.channels + c;
     ${standardised}
     let d = ${relu ? "select(0.0, dy[i], v > 0.0)" : "dy[i]"};
-    own += vec2<f32>(d * s, d);
-  }
+    own += vec2<f32>(d * s, d);`,
+  )}
   let sum = lane_sum(own, local);
   if (local >= ${width}u || c >= u.channels) { return; }
   sums[2u * group.y * u.channels + c] = sum.x;

@@ -1,5 +1,5 @@
 import * as tf from "@tensorflow/tfjs";
-import { columnSums, columnThreads, columnTiles } from "./column-sums.js";
+import { columnSums, columnThreads, columnTiles, overRows } from "./column-sums.js";
 import type { PooledWebGpu } from "./dispatch.js";
 import { declareBindings, flatGrid, words, type Shader } from "./shader.js";
 import { differentiable, emptyTensor } from "./tensors.js";
@@ -39,7 +39,6 @@ export function addBiasAndRelu(backend: PooledWebGpu, x: tf.Tensor, bias: tf.Ten
       const shader = reluGradientShader(width, lanes);
       backend.run(shader, [dx, partial], [dy, y], words(rows, columns, chunk), grid);
       const [dBias] = columnSums(backend, partial, parts, [bias.shape]);
-      partial.dispose();
       return [dx, dBias];
     };
     return { value: y, gradFunc };
@@ -99,16 +98,16 @@ ${laneSum(lanes, width)}
 @compute @workgroup_size(${columnThreads})
 fn main(@builtin(workgroup_id) group : vec3<u32>, @builtin(local_invocation_index) local : u32) {
   let c = group.x * ${width}u + local % ${width}u;
-  let end = min(u.rows, (group.y + 1u) * u.chunk);
+  let start = group.y * u.chunk;
+  let end = select(start, min(u.rows, start + u.chunk), c < u.columns);
   var own = 0.0;
-  if (c < u.columns) {
-    for (var r = group.y * u.chunk + local / ${width}u; r < end; r += ${lanes}u) {
-      let i = r * u.columns + c;
-      let d = select(0.0, dy[i], y[i] > 0.0);
-      dx[i] = d;
-      own += d;
-    }
-  }
+  ${overRows(
+    { width, lanes },
+    `let i = r * u.columns + c;
+    let d = select(0.0, dy[i], y[i] > 0.0);
+    dx[i] = d;
+    own += d;`,
+  )}
   let sum = lane_sum(own, local);
   if (local < ${width}u && c < u.columns) { sums[group.y * u.columns + c] = sum; }
 }`,

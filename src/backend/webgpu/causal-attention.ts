@@ -6,8 +6,8 @@ import { differentiable, emptyTensor } from "./tensors.js";
 import { laneSum } from "./workgroup-sum.js";
 
 /**
- * Causal self-attention from projections [n, time, 3 width], see FusedOps. The batched products are TensorFlow's; between them
- * are one kernel that adds the bias, scales the queries and lays the heads out, and one for mask and softmax; likewise backward.
+ * Causal self-attention from projections [n, time, 3 width], see FusedOps. The batched products are TensorFlow's; around
+ * them are kernels that lay the heads out (adding the bias and scaling the queries on the way), and one for mask and softmax.
  */
 export function causalAttention(
   backend: PooledWebGpu,
@@ -22,10 +22,11 @@ export function causalAttention(
   const { grid, row } = flatGrid(n * time * width, 256);
   const layout = words(n * time * width, row, time, width, size, { f: scale });
   const byHead: [number, number, number] = [n * heads, time, size];
-  const toHeads = (x: tf.Tensor): tf.Tensor3D =>
-    tf.reshape(tf.transpose(tf.reshape(x, [n, time, heads, size]), [0, 2, 1, 3]), byHead);
-  const fromHeads = (x: tf.Tensor): tf.Tensor3D =>
-    tf.reshape(tf.transpose(tf.reshape(x, [n, heads, time, size]), [0, 2, 1, 3]), [n, time, width]);
+  const turned = (shader: Shader, x: tf.Tensor, shape: readonly number[]): tf.Tensor => {
+    const y = emptyTensor(backend, shape);
+    backend.run(shader, [y], [x], layout, grid);
+    return y;
+  };
   const [softmax, softmaxGradient] = softmaxShaders(time);
   const rows = flatGrid(n * heads * time, 1);
   const rowWords = words(n * heads * time, rows.row, time);
@@ -41,7 +42,7 @@ export function causalAttention(
     save([queries, keys, values, weights]);
     const gradFunc = (dy: tf.Tensor, saved: tf.Tensor[]): tf.Tensor[] => {
       const [queries, keys, values, weights] = saved as tf.Tensor3D[];
-      const dAttended = toHeads(dy);
+      const dAttended = turned(toHeadsShader, dy, byHead) as tf.Tensor3D;
       const dValues = tf.matMul(weights, dAttended, true, false);
       const dWeights = tf.matMul(dAttended, values, false, true);
       const dScores = emptyTensor(backend, weights.shape) as tf.Tensor3D;
@@ -53,7 +54,8 @@ export function causalAttention(
       const [dBias] = columnSums(backend, dProjected, n * time, [bias.shape], [width, 2 * width]);
       return [dProjected, dBias];
     };
-    return { value: fromHeads(tf.matMul(weights, values)), gradFunc };
+    const attended = tf.matMul(weights, values);
+    return { value: turned(fromHeadsShader, attended, [n, time, width]), gradFunc };
   }) as tf.Tensor3D;
 }
 
@@ -67,39 +69,42 @@ fn places(i : u32) -> Places {
   let head = (at / u.time) * heads + column / u.size;
   return Places((head * u.time + at % u.time) * u.size + column % u.size, at * 3u * u.width + column, column);
 }`;
-const layoutFields = ["n", "row", "time", "width", "size", "scale : f32"];
 
-const splitShader: Shader = {
-  key: "attention heads",
-  outputs: 3,
-  inputs: 2,
-  code: () => `${declareBindings(["queries", "keys", "values"], ["projected", "bias"], layoutFields)}
+/** One thread for each element of n x time x width. */
+function layoutShader(key: string, outputs: string[], inputs: string[], body: string): Shader {
+  return {
+    key,
+    outputs: outputs.length,
+    inputs: inputs.length,
+    code: () => `${declareBindings(outputs, inputs, ["n", "row", "time", "width", "size", "scale : f32"])}
 ${places}
 @compute @workgroup_size(256) fn main(@builtin(global_invocation_id) id : vec3<u32>) {
   let i = id.y * u.row + id.x;
   if (i >= u.n) { return; }
   let at = places(i);
-  queries[at.head] = (projected[at.projected] + bias[at.column]) * u.scale;
+  ${body}
+}`,
+  };
+}
+
+const splitShader = layoutShader(
+  "attention heads",
+  ["queries", "keys", "values"],
+  ["projected", "bias"],
+  `queries[at.head] = (projected[at.projected] + bias[at.column]) * u.scale;
   keys[at.head] = projected[at.projected + u.width];
-  values[at.head] = projected[at.projected + 2u * u.width] + bias[at.column + 2u * u.width];
-}`,
-};
-
-const joinShader: Shader = {
-  key: "attention heads gradient",
-  outputs: 1,
-  inputs: 3,
-  code: () => `${declareBindings(["projected"], ["queries", "keys", "values"], layoutFields)}
-${places}
-@compute @workgroup_size(256) fn main(@builtin(global_invocation_id) id : vec3<u32>) {
-  let i = id.y * u.row + id.x;
-  if (i >= u.n) { return; }
-  let at = places(i);
-  projected[at.projected] = queries[at.head] * u.scale;
+  values[at.head] = projected[at.projected + 2u * u.width] + bias[at.column + 2u * u.width];`,
+);
+const joinShader = layoutShader(
+  "attention heads gradient",
+  ["projected"],
+  ["queries", "keys", "values"],
+  `projected[at.projected] = queries[at.head] * u.scale;
   projected[at.projected + u.width] = keys[at.head];
-  projected[at.projected + 2u * u.width] = values[at.head];
-}`,
-};
+  projected[at.projected + 2u * u.width] = values[at.head];`,
+);
+const toHeadsShader = layoutShader("attention by head", ["y"], ["x"], "y[at.head] = x[i];");
+const fromHeadsShader = layoutShader("attention by position", ["y"], ["x"], "y[i] = x[at.head];");
 
 /** Softmax of each row over the columns up to its own time, 0 beyond, and its gradient: a workgroup per row. */
 function softmaxShaders(time: number): [Shader, Shader] {

@@ -1,7 +1,7 @@
 import type * as tf from "@tensorflow/tfjs";
 import { sizeOf } from "../../core/array.js";
 import type { PooledWebGpu } from "./dispatch.js";
-import { declareBindings, words, type Shader } from "./shader.js";
+import { declareBindings, pipelinedLoop, words, type Shader } from "./shader.js";
 import { emptyTensor } from "./tensors.js";
 import { laneSum } from "./workgroup-sum.js";
 
@@ -21,7 +21,12 @@ export interface ColumnTiles {
   readonly grid: readonly [number, number, number];
 }
 
-const enoughGroups = 512;
+const enoughGroups = 1024;
+
+/** WGSL loop over the rows `r` of a workgroup's part of such tiles, for a column that exists: from `start`, below `end`. */
+export function overRows({ width, lanes }: Pick<ColumnTiles, "width" | "lanes">, body: string): string {
+  return pipelinedLoop("r", { first: `start + local / ${width}u`, end: "end", step: `${lanes}u` }, body);
+}
 
 export function columnTiles(rows: number, columns: number): ColumnTiles {
   const width = Math.min(64, 2 ** Math.ceil(Math.log2(columns)));
@@ -57,11 +62,6 @@ export function columnSums(
   return sums;
 }
 
-/** Elements of a column, from the row `first` lanes on. */
-function fourRows(first: number): string {
-  return [0, 1, 2, 3].map((k) => `x[i + ${(first + k) * lanes}u * u.columns]`).join(", ");
-}
-
 function shader(results: number): Shader {
   const store = results === 1 ? "" : "if (c >= u.first) { second[c - u.first] = sum; return; }";
   return {
@@ -79,14 +79,12 @@ fn main(@builtin(workgroup_id) group : vec3<u32>, @builtin(local_invocation_inde
   let c = group.x * ${width}u + local % ${width}u;
   var own = 0.0;
   if (c < u.columns && (c < u.from_column || c >= u.to_column)) {
-    var r = local / ${width}u;
-    for (; r + ${7 * lanes}u < u.rows; r += ${8 * lanes}u) { // eight reads under way
-      let i = r * u.columns + c;
-      let a = vec4<f32>(${fourRows(0)});
-      let b = vec4<f32>(${fourRows(4)});
-      own += dot(a + b, vec4<f32>(1.0));
-    }
-    for (; r < u.rows; r += ${lanes}u) { own += x[r * u.columns + c]; }
+    ${pipelinedLoop(
+      "r",
+      { first: `local / ${width}u`, end: "u.rows", step: `${lanes}u` },
+      "own += x[r * u.columns + c];",
+      8,
+    )}
   }
   let sum = lane_sum(own, local);
   if (local >= ${width}u || c >= u.columns) { return; }

@@ -21,12 +21,12 @@ export function crossEntropy(
     const uniforms = words(rows, classes, row, { f: NaN }, { f: scale });
     backend.run(forwardShader, [losses, statistics], [logits, labels], uniforms, grid);
     save([logits, labels, statistics]);
-    const gradFunc = (dy: tf.Tensor, [logits, labels, statistics]: tf.Tensor[]): tf.Tensor => {
+    const gradFunc = (dy: tf.Tensor, [logits, labels, statistics]: tf.Tensor[]): tf.Tensor[] => {
       const gradient = emptyTensor(backend, logits.shape);
       const { grid, row } = flatGrid(logits.size, 256);
       const uniforms = words(logits.size, classes, row, { f: scale });
       backend.run(backwardShader, [gradient], [logits, labels, statistics, dy], uniforms, grid);
-      return gradient;
+      return [gradient];
     };
     return { value: tf.sum(losses), gradFunc };
   }) as tf.Scalar;

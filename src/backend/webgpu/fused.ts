@@ -1,5 +1,5 @@
 import type { FusedOps } from "../fused.js";
-import { batchNorm } from "./batch-norm.js";
+import { batchNorm, batchNormEval } from "./batch-norm.js";
 import { addBias, addBiasAndRelu, addBiasAndResidual } from "./bias.js";
 import { causalAttention } from "./causal-attention.js";
 import { crossEntropy } from "./cross-entropy.js";
@@ -22,6 +22,7 @@ export function fusedOps(backend: PooledWebGpu): FusedOps {
     layerNorm: (x, gain, bias, epsilon) => layerNorm(backend, x, gain, bias, epsilon),
     groupNorm: (...args) => groupNorm(backend, ...args),
     batchNorm: (...args) => batchNorm(backend, ...args),
+    batchNormEval: (...args) => batchNormEval(backend, ...args),
     addBias: (x, bias) => addBias(backend, x, bias),
     addBiasAndRelu: (x, bias) => addBiasAndRelu(backend, x, bias),
     addBiasAndResidual: (x, bias, residual) => addBiasAndResidual(backend, x, bias, residual),

@@ -1,7 +1,7 @@
 import type * as tf from "@tensorflow/tfjs";
 import { columnSums } from "./column-sums.js";
 import type { PooledWebGpu } from "./dispatch.js";
-import { declareBindings, words, type Grid, type Shader } from "./shader.js";
+import { declareBindings, pipelinedLoop, words, type Grid, type Shader } from "./shader.js";
 import { differentiable, emptyTensor } from "./tensors.js";
 import { laneSum } from "./workgroup-sum.js";
 
@@ -46,7 +46,6 @@ export function groupNorm(
       const sums = emptyTensor(backend, [n, 2 * channels]);
       backend.run(backward, [dx, dShift, sums], [dy, x, statistics, gain, bias], uniforms, grid);
       const [dGain, dBias] = columnSums(backend, sums, n, [gain.shape, bias.shape]);
-      sums.dispose();
       return [dx, dShift, dGain, dBias];
     };
     return { value: y, gradFunc };
@@ -78,11 +77,12 @@ fn main(@builtin(workgroup_id) group : vec3<u32>, @builtin(local_invocation_inde
   let at = group.y * u.channels + c; // example and channel
   let base = group.y * u.positions * u.channels + c;
   let positions = f32(u.positions);`;
-  const each = (body: string): string => `
-  for (var p = local / ${width}u; p < u.positions; p += ${lanes}u) {
-    let i = base + p * u.channels;
-    ${body}
-  }`;
+  const each = (body: string): string =>
+    pipelinedLoop(
+      "p",
+      { first: `local / ${width}u`, end: "u.positions", step: `${lanes}u` },
+      `let i = base + p * u.channels; ${body}`,
+    );
   const fields = ["positions", "channels", "epsilon : f32"];
   const forward: Shader = {
     key: `group norm ${name}`,

@@ -39,7 +39,6 @@ export function layerNorm(
         1,
       ]);
       const [dGain, dBias] = columnSums(backend, partial, groups, [gain.shape, bias.shape]);
-      partial.dispose();
       return [dx, dGain, dBias];
     };
     return { value: y, gradFunc };

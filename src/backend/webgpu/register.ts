@@ -7,8 +7,10 @@ import { installConvolutions } from "./convolution.js";
 import { PooledWebGpu } from "./dispatch.js";
 import { fusedOps } from "./fused.js";
 import { installMatMul } from "./matmul.js";
+import { installMaxPoolGradient } from "./max-pool.js";
 import { installReductions } from "./reduce.js";
 import { installSegmentSum } from "./segment-sum.js";
+import { installTranspose } from "./transpose.js";
 import { incompatibility } from "./stock.js";
 
 interface Registered {
@@ -39,8 +41,10 @@ export async function register(device: GPUDevice, info: GPUAdapterInfo): Promise
   await use(pooled);
   installMatMul();
   installConvolutions();
+  installMaxPoolGradient();
   installReductions();
   installSegmentSum();
+  installTranspose();
   return {
     fused: fusedOps(pooled),
     recorder: process.env.SPECTRAL_RECORDING === "0" ? undefined : pooled,

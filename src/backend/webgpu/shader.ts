@@ -68,3 +68,23 @@ export function flatGrid(elements: number, workgroupSize: number): { grid: Grid;
   const x = Math.min(groups, 65535);
   return { grid: [x, Math.ceil(groups / x), 1], row: x * workgroupSize };
 }
+
+/**
+ * WGSL loop that does `body` for r = first, first + step, ... below end, in this order, with several rounds side by side so that
+ * their reads are under way together: sums over memory are bound by its latency.
+ */
+export function pipelinedLoop(
+  r: string,
+  { first, end, step }: { first: string; end: string; step: string },
+  body: string,
+  rounds = 4,
+): string {
+  const round = (k: number): string => `{ let ${r} = ${r}_first + ${k}u * ${step}; ${body} }`;
+  return `{
+    var ${r}_first = ${first};
+    for (; ${r}_first + ${rounds - 1}u * ${step} < ${end}; ${r}_first += ${rounds}u * ${step}) {
+      ${Array.from({ length: rounds }, (_, k) => round(k)).join("\n      ")}
+    }
+    for (; ${r}_first < ${end}; ${r}_first += ${step}) ${round(0)}
+  }`;
+}

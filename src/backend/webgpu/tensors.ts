@@ -15,19 +15,21 @@ export function emptyTensor(
   return wrap(backend.makeTensorInfo(shape, dtype));
 }
 
-/** An operation with a gradient of its own: `forward` gives the value and, from dy, the gradients of all inputs. */
+interface Differentiable {
+  readonly value: tf.Tensor;
+  /** The gradients of all inputs from that of the value and from what was saved; what else it makes is freed. */
+  readonly gradFunc: (dy: tf.Tensor, saved: tf.Tensor[]) => tf.Tensor[];
+}
+
+/** An operation with a gradient of its own, as `tf.customGrad`. */
 export function differentiable(
   inputs: readonly tf.Tensor[],
-  forward: (
-    inputs: readonly tf.Tensor[],
-    save: tf.GradSaveFunc,
-  ) => {
-    readonly value: tf.Tensor;
-    readonly gradFunc: (dy: tf.Tensor, saved: tf.Tensor[]) => tf.Tensor | tf.Tensor[];
-  },
+  forward: (inputs: readonly tf.Tensor[], save: tf.GradSaveFunc) => Differentiable,
 ): tf.Tensor {
-  const operation = tf.customGrad((...args) =>
-    forward(args.slice(0, -1) as tf.Tensor[], args[args.length - 1] as unknown as tf.GradSaveFunc),
-  );
+  const operation = tf.customGrad((...args) => {
+    const save = args[args.length - 1] as unknown as tf.GradSaveFunc;
+    const { value, gradFunc } = forward(args.slice(0, -1) as tf.Tensor[], save);
+    return { value, gradFunc: (dy: tf.Tensor, saved: tf.Tensor[]) => tf.tidy(() => gradFunc(dy, saved)) };
+  });
   return operation(...inputs);
 }
