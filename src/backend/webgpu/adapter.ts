@@ -37,7 +37,8 @@ const tensorCoreFeatures = [
 
 /**
  * What products run on where the adapter has what `tensorGemm` is written for: subgroups of 32 threads that multiply
- * 16 x 16 matrices of float16 and add in float32. Undefined elsewhere, and with SPECTRAL_TENSOR_CORES=0.
+ * 16 x 16 matrices of float16 and add in float32, and 48 KiB of workgroup memory. Undefined elsewhere, and with
+ * SPECTRAL_TENSOR_CORES=0.
  */
 export function tensorCores(adapter: GPUAdapter): string | undefined {
   if (process.env.SPECTRAL_TENSOR_CORES === "0") return undefined;
@@ -46,6 +47,7 @@ export function tensorCores(adapter: GPUAdapter): string | undefined {
   const fits = ({ componentType, resultComponentType, M, N, K }: SubgroupMatrixConfig): boolean =>
     componentType === "f16" && resultComponentType === "f32" && M === 16 && N === 16 && K === 16;
   const found =
+    adapter.limits.maxComputeWorkgroupStorageSize >= 49152 &&
     info.subgroupMinSize === 32 &&
     info.subgroupMaxSize === 32 &&
     [...(info.subgroupMatrixConfigs ?? [])].some(fits);
