@@ -1,33 +1,28 @@
 /**
- * Measures the chosen backend (SPECTRAL_BACKEND, else the best of this machine) and prints JSON lines.
+ * Measures the chosen backend (SPECTRAL_BACKEND, else the best of this machine) and prints JSON lines. Training steps: bench/steps.ts.
  *
- *     npm run bench:backend -- [--small] [--sections matmul,convolution,others,models,parity] [--models vgg,lstm] [--steps 25] [--composed]
+ *     npm run bench:backend -- [--small] [--sections matmul,convolution,others,parity] [--models vgg,lstm]
  *
- * parity: losses of the paper's architectures at small sizes, here and on WebAssembly. models: their training step at the
- * paper's sizes (`--small`: small ones; `--composed`: without recording steps), with what the steps did to memory and, on WebGPU, in the driver.
+ * parity: losses of the paper's architectures at small sizes, here and on WebAssembly.
  */
 import { parseArgs } from "node:util";
 import * as tf from "@tensorflow/tfjs";
 import type { Backend } from "spectral-lab/backend/backend";
 import { readScalar } from "spectral-lab/backend/read";
 import { startBackend } from "spectral-lab/backend/start";
-import type { WebGpuBackend } from "spectral-lab/backend/webgpu/start";
 import { messageOf } from "spectral-lab/core/errors";
-import { round, timeCalls } from "./backend/calls.js";
-import { trainFor, workloads, type Workload } from "./backend/models.js";
+import { round } from "./backend/round.js";
+import { stepperFor, workloads, type Workload } from "./backend/models.js";
 import { convolutions, matrixProducts, others, type Report } from "./backend/operations.js";
 
 const { values } = parseArgs({
   options: {
     small: { type: "boolean", default: false },
-    sections: { type: "string", default: "parity,matmul,convolution,others,models" },
+    sections: { type: "string", default: "parity,matmul,convolution,others" },
     models: { type: "string" },
-    steps: { type: "string", default: "25" },
-    composed: { type: "boolean", default: false },
   },
 });
 const sections = values.sections.split(",");
-const steps = Number(values.steps);
 const started = performance.now();
 const report: Report = (row) => {
   const seconds = round((performance.now() - started) / 1000);
@@ -55,11 +50,6 @@ await section("matmul", () =>
 );
 await section("convolution", () => convolutions(backend, report, values.small ? 4 : 128));
 await section("others", () => others(backend, report, values.small ? 2 ** 18 : 2 ** 26));
-const gpu = backend.name === "webgpu" ? (backend as WebGpuBackend) : undefined;
-const calls = gpu && sections.includes("models") ? timeCalls(gpu.gpuDevice) : undefined;
-for (const [model, make] of chosen(values.small)) {
-  await section("models", () => benchModel(backend, model, make));
-}
 
 /** The workloads that --models names; all by default. */
 function chosen(small: boolean): [string, () => Workload][] {
@@ -72,8 +62,14 @@ async function parity(of: Backend): Promise<void> {
   const losses = async (make: () => Workload): Promise<number[]> => {
     const found: number[] = [];
     const workload = make();
-    await trainFor(workload, 6, async (loss) => void found.push(await readScalar(loss)));
-    disposeBatch(workload);
+    const stepper = stepperFor(workload);
+    for (let step = 0; step < 6; step++) {
+      const loss = stepper.step([workload.batch], step);
+      found.push(await readScalar(loss));
+      loss.dispose();
+    }
+    stepper.dispose();
+    tf.dispose(workload.batch as tf.TensorContainer);
     return found;
   };
   for (const [model, make] of chosen(true)) {
@@ -95,68 +91,6 @@ async function parity(of: Backend): Promise<void> {
       sameBits,
     });
   }
-}
-
-/**
- * One row for each step that differs, and one for the steady state. hostMs: until the step's operations were handed over;
- * totalMs: until the device had done them. The last ten steps run without waiting in between.
- */
-async function benchModel(on: Backend, model: string, make: () => Workload): Promise<void> {
-  calls?.(); // what came before does not count
-  const workload = make();
-  await on.settle();
-  let begin = performance.now();
-  let counters = gpu?.counters() ?? {};
-  let flying = 0;
-  const losses: number[] = [];
-  await trainFor(
-    workload,
-    steps + 10,
-    async (loss) => {
-      const hostMs = round(performance.now() - begin);
-      const step = losses.length + flying;
-      if (step >= steps) {
-        flying++;
-        if (flying < 10) return;
-        await on.settle();
-        report({
-          section: "model",
-          model,
-          step: "last 10, unbroken",
-          totalMs: round((performance.now() - begin) / 10),
-        });
-        return;
-      }
-      await on.settle();
-      const totalMs = round(performance.now() - begin);
-      losses.push(await readScalar(loss));
-      const now = gpu?.counters() ?? {};
-      const made = Object.fromEntries(
-        Object.entries(now).map(([key, value]) => [key, value - (counters[key] ?? 0)]),
-      );
-      const { tensors, deviceBytes } = on.memory();
-      report({
-        section: "model",
-        model,
-        step,
-        hostMs,
-        totalMs,
-        loss: losses[step],
-        tensors,
-        deviceBytes,
-        since: made,
-        calls: calls?.(),
-      });
-      counters = gpu?.counters() ?? {};
-      begin = performance.now();
-    },
-    values.composed ? undefined : on.recorder,
-  );
-  disposeBatch(workload);
-}
-
-function disposeBatch({ batch }: Workload): void {
-  tf.dispose(Object.values(batch as object).filter((value) => value instanceof tf.Tensor));
 }
 
 backend.dispose();

@@ -14,7 +14,8 @@ import { toTensors } from "spectral-lab/nn/parameters";
 import { adamw } from "spectral-lab/optim/adamw";
 import type { Optimiser } from "spectral-lab/optim/optimiser";
 import { sgd } from "spectral-lab/optim/sgd";
-import { stepperOf } from "spectral-lab/train/stepper";
+import { stepperOf } from "spectral-lab/train/recorded-stepper";
+import type { Stepper } from "spectral-lab/train/stepper";
 
 /** A model, its optimiser and one batch of made-up data. */
 export interface Workload {
@@ -114,26 +115,16 @@ export function workloads(small: boolean): Record<string, () => Workload> {
 }
 
 /**
- * Trains for `steps` updates, calling `after` with each loss, which it disposes of. Leaves no tensors but the batch.
+ * What trains a workload from the initialisation of seed 3.
  * @param recorder records the steps; default none: they are composed
  */
-export async function trainFor(
-  { model, optimiser, batch }: Workload,
-  steps: number,
-  after: (loss: tf.Scalar) => Promise<void>,
+export function stepperFor(
+  { model, optimiser }: Workload,
   recorder?: Recorder,
-): Promise<void> {
+  onFallback = (why: string): void => process.emitWarning(why),
+): Stepper<never> {
   const parameters = toTensors(model.init(3));
-  const state = {
-    parameters,
-    buffers: toTensors(model.initBuffers(3)),
-    optimiser: optimiser.init(parameters),
-  };
-  const stepper = stepperOf(model, optimiser, state, recorder, (why) => process.emitWarning(why));
-  for (let step = 0; step < steps; step++) {
-    const loss = stepper.step([batch], step);
-    await after(loss);
-    loss.dispose();
-  }
-  stepper.dispose();
+  const buffers = toTensors(model.initBuffers(3));
+  const state = { parameters, buffers, optimiser: optimiser.init(parameters) };
+  return stepperOf(model, optimiser, state, recorder, onFallback);
 }

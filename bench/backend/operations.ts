@@ -1,7 +1,7 @@
 import * as tf from "@tensorflow/tfjs";
 import type { Backend } from "spectral-lab/backend/backend";
 import { read } from "spectral-lab/backend/read";
-import { round } from "./calls.js";
+import { round } from "./round.js";
 
 export type Report = (row: Record<string, unknown>) => void;
 

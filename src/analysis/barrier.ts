@@ -13,6 +13,7 @@ import { keepBatches } from "../train/kept-batches.js";
 import type { Decomposer, Evaluation, Measurement } from "../train/measure.js";
 import { splitFor } from "../train/start.js";
 import { expectTwoOfOneTask } from "./two-networks.js";
+import { Evaluator } from "../train/evaluator.js";
 import { type EditedEvaluation, evaluateEdited } from "./edited-network.js";
 import { type Line, type LineChoice, openLine } from "./line.js";
 import { defineStudy, type Disposable, type StudyContext } from "./study.js";
@@ -98,11 +99,12 @@ async function prepare(context: StudyContext<Parameters>): Promise<Prepared> {
   const trained = keepBatches(training);
   const sample = sampleOf(evaluation.examples, parameters.examples || Infinity);
   const examples = sample === training ? trained : keepBatches(sample);
+  const evaluator = new Evaluator(model);
   const recomputed = { examples: trained, batchSize: batching.batchSize, signal };
   return {
     line,
     evaluation: {
-      model,
+      evaluator,
       half: parameters.half,
       ...(parameters.statistics === "recomputed" && { statistics: recomputed }),
       evaluation: {
@@ -114,7 +116,7 @@ async function prepare(context: StudyContext<Parameters>): Promise<Prepared> {
       engine,
     },
     dispose() {
-      [line, trained, examples].forEach((held) => held.dispose());
+      [line, trained, examples, evaluator].forEach((held) => held.dispose());
     },
   };
 }

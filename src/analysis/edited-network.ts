@@ -3,15 +3,15 @@ import { halved } from "../nn/halves.js";
 import type { Metrics, Model, Parameters } from "../nn/model.js";
 import { disposeParameters, toArrays } from "../nn/parameters.js";
 import { hiddenMatrices } from "../nn/views.js";
-import { evaluate, type EvaluationOptions, type MeanOver } from "../train/evaluate.js";
+import type { EvaluationOptions, MeanOver } from "../train/evaluate.js";
+import type { Evaluator } from "../train/evaluator.js";
 import type { Examples } from "../train/examples.js";
 import type { Decomposer } from "../train/measure.js";
-import { recalibrate } from "../train/recalibrate.js";
 import { decomposed, type Network } from "./line.js";
 
 /** How a network whose weights were edited is evaluated. */
 export interface EditedEvaluation<Batch> {
-  readonly model: Model<Batch>;
+  readonly evaluator: Evaluator<Batch>;
   /** The half of the singular triplets of every hidden matrix that is left before anything else is done. */
   readonly half: "full" | Half;
   /** Running statistics are made anew by a pass over these examples; absent: the buffers are taken as they are. */
@@ -29,14 +29,15 @@ export interface EditedEvaluation<Batch> {
  */
 export async function evaluateEdited<Batch>(
   { parameters, buffers }: Network,
-  { model, half, statistics, evaluation, engine }: EditedEvaluation<Batch>,
+  { evaluator, half, statistics, evaluation, engine }: EditedEvaluation<Batch>,
 ): Promise<Metrics> {
-  const edited = half === "full" ? undefined : await pruned(model, parameters, half, engine);
+  const edited = half === "full" ? undefined : await pruned(evaluator.model, parameters, half, engine);
   const weights = edited ?? parameters;
   let recomputed: Parameters | undefined;
   try {
-    if (statistics) recomputed = await recalibrate(model, weights, buffers, statistics.examples, statistics);
-    return await evaluate(model, weights, recomputed ?? buffers, evaluation.examples, evaluation);
+    if (statistics)
+      recomputed = await evaluator.recalibrate(weights, buffers, statistics.examples, statistics);
+    return await evaluator.evaluate(weights, recomputed ?? buffers, evaluation.examples, evaluation);
   } finally {
     if (edited) disposeParameters(edited);
     if (recomputed) disposeParameters(recomputed);

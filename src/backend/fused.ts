@@ -41,26 +41,49 @@ export interface BatchNormResult {
   readonly running: RunningStatistics;
 }
 
+/** A parameter with its moments. */
+export interface AdamWTensors {
+  readonly p: Tensor;
+  readonly m: Tensor;
+  readonly v: Tensor;
+}
+
+/** A parameter with its velocity. */
+export interface SgdTensors {
+  readonly p: Tensor;
+  readonly v: Tensor;
+}
+
 /**
  * Operations that a backend offers as single kernels. Each has a composed version (in optim/ and nn/) that is used where
- * the backend offers none and that is its test. All return new tensors and change none.
+ * the backend offers none and that is its test. All return new tensors and change none, but for updates that are asked to.
  */
 export interface FusedOps {
   /**
-   * [p', m', v'] with m' = beta1 m + (1 - beta1) g, v' = beta2 v + (1 - beta2) g^2 and
+   * { p', m', v' } of every parameter, with m' = beta1 m + (1 - beta1) g, v' = beta2 v + (1 - beta2) g^2 and
    * p' = decay p - rate m' / (sqrt(correction v') + epsilon).
    * @param numbers decay, rate, correction
+   * @param inPlace writes over the given tensors, which share memory with no others, and returns them
    */
   adamw?(
-    p: Tensor,
-    m: Tensor,
-    v: Tensor,
-    g: Tensor,
+    states: readonly AdamWTensors[],
+    gradients: readonly Tensor[],
     numbers: NumbersOfUpdate,
     constants: AdamWConstants,
-  ): [Tensor, Tensor, Tensor];
-  /** [p', v']. @param numbers the learning rate */
-  sgd?(p: Tensor, v: Tensor, g: Tensor, numbers: NumbersOfUpdate, constants: SgdConstants): [Tensor, Tensor];
+    inPlace: boolean,
+  ): AdamWTensors[];
+  /** { p', v' } of every parameter. @param numbers the learning rate. @param inPlace as for AdamW */
+  sgd?(
+    states: readonly SgdTensors[],
+    gradients: readonly Tensor[],
+    numbers: NumbersOfUpdate,
+    constants: SgdConstants,
+    inPlace: boolean,
+  ): SgdTensors[];
+  /** Numbers whose sum is the sum of the squares of all elements. */
+  squareSums?(tensors: readonly Tensor[]): Tensor1D;
+  /** Every tensor times one number. */
+  scale?(tensors: readonly Tensor[], factor: Scalar): Tensor[];
   /**
    * The recurrence of one bidirectional LSTM layer, differentiable in all four arguments.
    * xf, xr: input projections plus both biases, T x B x 4H, gates in the order i, f, g, o, of the forward and the reverse

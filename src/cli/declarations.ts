@@ -204,7 +204,14 @@ export const doctor = {
   name: "doctor",
   summary: "backend, device and versions of this machine, and what to do about each problem",
   positionals: {},
-  options: { json: { text: "the same as one JSON object" } },
+  options: {
+    recording: {
+      value: "TASK",
+      text: "instead: programs, dispatches and bytes of one training step",
+    },
+    profile: { value: "P", text: "of that task: quick, lab or paper", default: "quick" },
+    json: { text: "the same as one JSON object" },
+  },
   statuses: { 1: "failed, or nothing computes here" },
-  example: "doctor",
+  example: "doctor --recording modular-addition",
 } as const satisfies Declaration;

@@ -3,7 +3,7 @@ import { crossEntropy } from "../nn/cross-entropy.js";
 import { initialise, shapesOf, type Spec } from "../nn/initialise.js";
 import type { Model, Parameters } from "../nn/model.js";
 import { type AroundBatchNorm, batchNorm, batchNormEval } from "../nn/normalisation.js";
-import { classificationMetrics, type ImageTensors } from "./classification.js";
+import { classificationMetrics, classificationSums, type ImageTensors } from "./classification.js";
 
 /** Batch normalisation by the layer called `name`, in the mode of the pass, with what is around it. x [n, height, width, channels] -> same shape. */
 export type Normalise = (name: string, x: tf.Tensor4D, around?: AroundBatchNorm) => tf.Tensor4D;
@@ -20,7 +20,10 @@ export function batchNormClassifier(
   bufferSpecs: readonly Spec[],
   forward: ImageForward,
 ): Required<
-  Pick<Model<ImageTensors>, "shapes" | "init" | "initBuffers" | "loss" | "evaluate" | "recalibrate">
+  Pick<
+    Model<ImageTensors>,
+    "shapes" | "init" | "initBuffers" | "loss" | "evaluate" | "metrics" | "statistics"
+  >
 > {
   /** Puts the next running statistics into `running`. */
   const trainLogits = (
@@ -47,12 +50,13 @@ export function batchNormClassifier(
     },
     evaluate(parameters, buffers, { images, labels }) {
       const normalise: Normalise = (name, x, around) => batchNormEval(parameters, buffers, name, x, around);
-      return classificationMetrics(() => forward(parameters, images, normalise), labels);
+      return classificationSums(() => forward(parameters, images, normalise), labels);
     },
-    recalibrate(parameters, buffers, { images }, seen) {
+    metrics: (content, { labels }) => classificationMetrics(content, labels.size),
+    statistics(parameters, buffers, { images }) {
       const running = new Map<string, tf.Tensor>();
       tf.tidy(() => {
-        trainLogits(parameters, buffers, images, running, 1 / (seen + 1));
+        trainLogits(parameters, buffers, images, running, 1);
         running.forEach((tensor) => tf.keep(tensor));
       });
       return running;

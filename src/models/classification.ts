@@ -1,7 +1,6 @@
 import * as tf from "@tensorflow/tfjs";
-import { read } from "../backend/read.js";
 import { countErrors, crossEntropySum } from "../nn/cross-entropy.js";
-import type { Metrics } from "../nn/model.js";
+import type { Content, Metrics } from "../nn/model.js";
 
 /** One batch of labelled images. */
 export interface ImageTensors {
@@ -11,16 +10,17 @@ export interface ImageTensors {
   readonly labels: tf.Tensor1D;
 }
 
-/** Cross entropy and error over a batch, in one read. `logits` is called inside a tidy and gives [n, classes]. */
-export async function classificationMetrics(
-  logits: () => tf.Tensor2D,
-  labels: tf.Tensor1D,
-): Promise<Metrics> {
-  const sums = tf.tidy(() => {
-    const output = logits();
-    return tf.stack([crossEntropySum(output, labels), countErrors(output, labels)]);
-  });
-  const [loss, errors] = await read(sums);
-  sums.dispose();
-  return { loss: { sum: loss, count: labels.size }, error: { sum: errors, count: labels.size } };
+/** Sums over a batch: cross entropy, errors. `logits` is called inside a tidy and gives [n, classes]. */
+export function classificationSums(logits: () => tf.Tensor2D, labels: tf.Tensor1D): [tf.Tensor1D] {
+  return [
+    tf.tidy(() => {
+      const output = logits();
+      return tf.stack([crossEntropySum(output, labels), countErrors(output, labels)]) as tf.Tensor1D;
+    }),
+  ];
+}
+
+/** Cross entropy and error, from `classificationSums` over `count` examples. */
+export function classificationMetrics([[loss, errors]]: readonly Content[], count: number): Metrics {
+  return { loss: { sum: loss, count }, error: { sum: errors, count } };
 }

@@ -1,5 +1,4 @@
 import * as tf from "@tensorflow/tfjs";
-import { read } from "../backend/read.js";
 import { editDistance } from "../core/edit-distance.js";
 import { ctcLoss, type Transcripts } from "../nn/ctc.js";
 import { greedyDecode, wordsOf } from "../nn/decoding.js";
@@ -53,15 +52,13 @@ export function lstm(sizes: LstmSizes = {}): Model<SpeechTensors> {
     init: (seed) => initialise(specs, seed),
     initBuffers: () => new Map(),
     loss: (parameters, _buffers, batch) => ({ loss: ctcLoss(logits(parameters, batch.features), batch) }),
-    async evaluate(parameters, _buffers, batch) {
-      const [loss, best] = tf.tidy(() => {
+    evaluate: (parameters, _buffers, batch) =>
+      tf.tidy(() => {
         const output = logits(parameters, batch.features);
-        return [ctcLoss(output, batch), tf.argMax(output, 2)] as const;
-      });
-      const [[mean], symbolsRead] = await Promise.all([read(loss), read(best)]);
-      tf.dispose([loss, best]);
-      return transcriptMetrics(mean, greedyDecode(symbolsRead, batch.frames), batch, wordSeparator);
-    },
+        return [ctcLoss(output, batch), tf.argMax(output, 2)];
+      }),
+    metrics: ([[meanLoss], best], batch) =>
+      transcriptMetrics(meanLoss, greedyDecode(best, batch.frames), batch, wordSeparator),
     matrices: flattenedViews(specs),
     contacts: contactsOf(hidden, layers),
     outputLayer: ["linear.weight"],

@@ -4,7 +4,7 @@ import { initialise, shapesOf } from "../nn/initialise.js";
 import { linear, linearSpecs } from "../nn/linear.js";
 import type { Contact, Model, Parameters } from "../nn/model.js";
 import { flattenedViews } from "../nn/views.js";
-import { classificationMetrics, type ImageTensors } from "./classification.js";
+import { classificationMetrics, classificationSums, type ImageTensors } from "./classification.js";
 import { checkSizes } from "./sizes.js";
 
 export interface MlpSizes {
@@ -41,7 +41,8 @@ export function mlp({ inputs, hidden = 256, layers = 4, classes = 10 }: MlpSizes
       loss: crossEntropy(logits(parameters, images), labels),
     }),
     evaluate: (parameters, _buffers, { images, labels }) =>
-      classificationMetrics(() => logits(parameters, images), labels),
+      classificationSums(() => logits(parameters, images), labels),
+    metrics: (content, { labels }) => classificationMetrics(content, labels.size),
     matrices: flattenedViews(specs),
     contacts: names.slice(1).map((to, i): Contact => ({
       name: `${names[i]} -> ${to}`,

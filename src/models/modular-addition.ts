@@ -1,7 +1,7 @@
 import * as tf from "@tensorflow/tfjs";
-import { read } from "../backend/read.js";
 import { lastAttention } from "../nn/attention.js";
-import { countErrors, crossEntropy, crossEntropySum } from "../nn/cross-entropy.js";
+import { crossEntropy } from "../nn/cross-entropy.js";
+import { classificationMetrics, classificationSums } from "./classification.js";
 import { embed } from "../nn/embedding.js";
 import { constant, initialise, shapesOf, uniform, type Spec } from "../nn/initialise.js";
 import { linear } from "../nn/linear.js";
@@ -66,16 +66,9 @@ export function modularAddition(sizes: ModularAdditionSizes): Model<AdditionTens
     loss: (parameters, _buffers, { tokens, targets }) => ({
       loss: crossEntropy(logits(parameters, tokens), targets),
     }),
-    async evaluate(parameters, _buffers, { tokens, targets }) {
-      const sums = tf.tidy(() => {
-        const output = logits(parameters, tokens);
-        return tf.stack([crossEntropySum(output, targets), countErrors(output, targets)]);
-      });
-      const [loss, errors] = await read(sums);
-      sums.dispose();
-      const count = targets.size;
-      return { loss: { sum: loss, count }, error: { sum: errors, count } };
-    },
+    evaluate: (parameters, _buffers, { tokens, targets }) =>
+      classificationSums(() => logits(parameters, tokens), targets),
+    metrics: (content, { targets }) => classificationMetrics(content, targets.size),
     matrices: flattenedViews(specs),
     contacts: [
       embeddingContact("encoder.weight", BLOCK),

@@ -1,5 +1,4 @@
 import * as tf from "@tensorflow/tfjs";
-import { read } from "../backend/read.js";
 import { causalAttention } from "../nn/attention.js";
 import { crossEntropy, crossEntropySum } from "../nn/cross-entropy.js";
 import { embed } from "../nn/embedding.js";
@@ -62,14 +61,15 @@ export function transformer(sizes: TransformerSizes): Model<TextTensors> {
       const { logits, targets } = predict(parameters, batch);
       return { loss: crossEntropy(logits, targets) };
     },
-    async evaluate(parameters, _buffers, batch) {
+    evaluate(parameters, _buffers, batch) {
       const sum = tf.tidy(() => {
         const { logits, targets } = predict(parameters, batch);
         return crossEntropySum(logits, targets);
       });
-      const [loss] = await read(sum);
-      sum.dispose();
-      const [n, length] = batch.tokens.shape;
+      return [sum];
+    },
+    metrics([[loss]], { tokens }) {
+      const [n, length] = tokens.shape;
       return { loss: { sum: loss, count: n * (length - 1) } };
     },
     matrices: flattenedViews(specs),

@@ -1,5 +1,4 @@
 import * as tf from "@tensorflow/tfjs";
-import { readScalar } from "../backend/read.js";
 import {
   convolution,
   convolutionSpecs,
@@ -77,12 +76,10 @@ export function unet(sizes: UnetSizes = {}): Model<DiffusionTensors> & Denoiser 
     init: (seed) => initialise(specs, seed),
     initBuffers: (seed) => initialise(bufferSpecs, seed),
     loss: (parameters, buffers, batch) => ({ loss: loss(parameters, buffers, batch) }),
-    async evaluate(parameters, buffers, batch) {
-      const mean = tf.tidy(() => loss(parameters, buffers, batch));
-      const count = batch.images.shape[0];
-      const sum = count * (await readScalar(mean));
-      mean.dispose();
-      return { loss: { sum, count } };
+    evaluate: (parameters, buffers, batch) => [tf.tidy(() => loss(parameters, buffers, batch))],
+    metrics([[mean]], { images }) {
+      const [count] = images.shape;
+      return { loss: { sum: count * mean, count } };
     },
     denoise,
     matrices: viewsOf(specs, new Set([...up.map(({ conv }) => `${conv}.weight`), "tconv1.weight"])),

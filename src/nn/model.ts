@@ -27,6 +27,9 @@ export interface Forward {
   readonly buffers?: Parameters;
 }
 
+/** What a tensor holds, read by the host. */
+export type Content = Float32Array | Int32Array | Uint8Array;
+
 /** A network: pure functions of its parameters. `Batch` holds the tensors of one minibatch. */
 export interface Model<Batch> {
   /** Short name for errors and tables: "vgg", "transformer". */
@@ -39,8 +42,10 @@ export interface Model<Batch> {
   initBuffers(seed: number): NamedArrays;
   /** Training-mode forward pass: the loss that is minimised. */
   loss(parameters: Parameters, buffers: Parameters, batch: Batch): Forward;
-  /** Evaluation-mode metrics of one batch, read from the device. */
-  evaluate(parameters: Parameters, buffers: Parameters, batch: Batch): Promise<Metrics>;
+  /** What `metrics` needs of the evaluation-mode forward pass of one batch, on the device. New tensors; the caller disposes them. */
+  evaluate(parameters: Parameters, buffers: Parameters, batch: Batch): Tensor[];
+  /** Metrics of one batch, from the content of what `evaluate` gave. Of the batch it reads shapes and what lies on the host. */
+  metrics(content: readonly Content[], batch: Batch): Metrics;
   /** How parameters are read as matrices, in order of depth (PAPER.md section 1, "Matrix views"). */
   readonly matrices: readonly MatrixView[];
   /** Which output space meets which input space (PAPER.md section 1, "Alignment pairs"). */
@@ -52,10 +57,10 @@ export interface Model<Batch> {
   /** Groups of units that may change places without changing the function. Default none is known. */
   readonly units?: readonly UnitGroup[];
   /**
-   * Recomputes running statistics after weights were edited: called with every training batch in turn, starting from
-   * `initBuffers`; `seen` batches went before. Absent where the model keeps none.
+   * The running statistics that one training batch alone would leave, under the names of the buffers: what they are recomputed
+   * from after weights were edited. New tensors, the caller's. Absent where the model keeps none.
    */
-  recalibrate?(parameters: Parameters, buffers: Parameters, batch: Batch, seen: number): Parameters;
+  statistics?(parameters: Parameters, buffers: Parameters, batch: Batch): Parameters;
 }
 
 /** One parameter read as a matrix. */

@@ -1,6 +1,6 @@
 import * as tf from "@tensorflow/tfjs";
 import { fused } from "../backend/chosen.js";
-import type { AdamWConstants } from "../backend/fused.js";
+import type { AdamWConstants, AdamWTensors } from "../backend/fused.js";
 import { get } from "../nn/parameters.js";
 import { at, type Optimiser, type Schedule } from "./optimiser.js";
 import type { Scalars } from "./scalars.js";
@@ -35,38 +35,41 @@ export function adamw(options: AdamWOptions): Optimiser {
       const rate = at(learningRate, step);
       return [1 - rate * weightDecay, rate / (1 - beta1 ** (count + 1)), 1 / (1 - beta2 ** (count + 1))];
     },
-    update(gradients, state, parameters, scalars) {
+    update(gradients, state, parameters, scalars, inPlace = false) {
       const constants = { beta1, beta2, epsilon };
-      const apply = fused().adamw ?? composedAdamW;
-      const next = new Map<string, tf.Tensor>();
-      const slots = new Map(state.slots);
-      for (const [name, p] of parameters) {
-        const m = get(state.slots, `m/${name}`);
-        const v = get(state.slots, `v/${name}`);
-        const [newP, newM, newV] = apply(p, m, v, get(gradients, name), scalars, constants);
-        next.set(name, newP);
-        slots.set(`m/${name}`, newM).set(`v/${name}`, newV);
-      }
-      return { parameters: next, state: { count: state.count + 1, slots } };
+      const names = [...parameters.keys()];
+      const states = names.map((name) => ({
+        p: get(parameters, name),
+        m: get(state.slots, `m/${name}`),
+        v: get(state.slots, `v/${name}`),
+      }));
+      const ordered = names.map((name) => get(gradients, name));
+      const next =
+        fused().adamw?.(states, ordered, scalars, constants, inPlace) ??
+        states.map((tensors, i) => composedAdamW(tensors, ordered[i], scalars, constants));
+      const named = (slot: string, key: "p" | "m" | "v"): [string, tf.Tensor][] =>
+        names.map((name, i) => [`${slot}${name}`, next[i][key]]);
+      return {
+        parameters: new Map(named("", "p")),
+        state: { count: state.count + 1, slots: new Map([...named("m/", "m"), ...named("v/", "v")]) },
+      };
     },
   };
 }
 
-/** One AdamW update of one parameter in tfjs operations: what the fused versions must equal. [p', m', v'] */
+/** One AdamW update of one parameter in tfjs operations: what the fused versions must equal. */
 export function composedAdamW(
-  p: tf.Tensor,
-  m: tf.Tensor,
-  v: tf.Tensor,
+  { p, m, v }: AdamWTensors,
   g: tf.Tensor,
   { values: [decay, rate, correction] }: Scalars,
   { beta1, beta2, epsilon }: AdamWConstants,
-): [tf.Tensor, tf.Tensor, tf.Tensor] {
+): AdamWTensors {
   return tf.tidy(() => {
     const newM = tf.add(tf.mul(m, beta1), tf.mul(g, 1 - beta1));
     const newV = tf.add(tf.mul(v, beta2), tf.mul(tf.square(g), 1 - beta2));
     const deviation = tf.add(tf.sqrt(tf.mul(newV, correction)), epsilon);
     const change = tf.mul(tf.div(newM, deviation), rate);
     const decayed = decay === 1 ? p : tf.mul(p, decay);
-    return [tf.sub(decayed, change), newM, newV];
+    return { p: tf.sub(decayed, change), m: newM, v: newV };
   });
 }

@@ -1,6 +1,5 @@
 import * as tf from "@tensorflow/tfjs";
-import { mapParameters } from "../nn/parameters.js";
-import type { Optimiser } from "./optimiser.js";
+import { replaced, type Optimiser } from "./optimiser.js";
 
 /** The Frobenius norms that parameters are to have once a run has made `step` updates. */
 export type NormsAt = (step: number) => ReadonlyMap<string, number>;
@@ -26,16 +25,15 @@ export function heldNorms(names: readonly string[], normsAt: NormsAt, inner: Opt
       });
       return [...own, ...inner.scalars(step, count)];
     },
-    update(gradients, state, parameters, scalars) {
+    update(gradients, state, parameters, scalars, inPlace) {
       const [norms, others] = scalars.split(names.length);
-      const updated = inner.update(gradients, state, parameters, others);
-      const next = mapParameters(updated.parameters, (tensor, name) => {
+      const updated = inner.update(gradients, state, parameters, others, inPlace);
+      const next = replaced(updated.parameters, parameters, (tensor, name) => {
         const held = names.indexOf(name);
-        return held < 0 ? tensor.clone() : scaledTo(tf.slice(norms.tensor, [held], [1]), tensor);
+        return held < 0 ? undefined : scaledTo(tf.slice(norms.tensor, [held], [1]), tensor);
       });
       norms.dispose();
       others.dispose();
-      updated.parameters.forEach((tensor) => tensor.dispose());
       return { parameters: next, state: updated.state };
     },
   };

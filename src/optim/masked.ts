@@ -1,7 +1,7 @@
 import * as tf from "@tensorflow/tfjs";
 import type { Parameters } from "../nn/model.js";
 import { mapParameters } from "../nn/parameters.js";
-import type { Optimiser } from "./optimiser.js";
+import { replaced, type Optimiser } from "./optimiser.js";
 
 /**
  * Holds weights at exactly 0 where their mask is 0, for lottery tickets: masks the gradients before `inner` sees them
@@ -15,12 +15,14 @@ export function masked(masks: Parameters, inner: Optimiser): Optimiser {
     settings: inner.settings,
     init: inner.init,
     scalars: inner.scalars,
-    update(gradients, state, parameters, scalars) {
+    update(gradients, state, parameters, scalars, inPlace) {
       const held = applyMasks(gradients, masks);
-      const updated = inner.update(held, state, parameters, scalars);
-      const next = applyMasks(updated.parameters, masks);
+      const updated = inner.update(held, state, parameters, scalars, inPlace);
       held.forEach((tensor) => tensor.dispose());
-      updated.parameters.forEach((tensor) => tensor.dispose());
+      const next = replaced(updated.parameters, parameters, (tensor, name) => {
+        const mask = masks.get(name);
+        return mask && tf.mul(tensor, mask);
+      });
       return { parameters: next, state: updated.state };
     },
   };

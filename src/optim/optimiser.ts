@@ -1,5 +1,6 @@
 import type { Tensor } from "@tensorflow/tfjs";
 import type { Parameters } from "../nn/model.js";
+import { mapParameters } from "../nn/parameters.js";
 import { Scalars } from "./scalars.js";
 
 /** A number that may change with the run's step: the updates made before this one, 0 for a run's first. */
@@ -27,7 +28,8 @@ export interface OptimiserSettings {
 
 /**
  * A pair of pure functions, composed by wrapping (as in optax): `clipByGlobalNorm(1, adamw({...}))`.
- * `update` makes new tensors and disposes none; the training loop disposes the old parameters, slots and gradients.
+ * `update` makes new tensors and disposes none; the training loop disposes the old parameters, slots and gradients. `inPlace`
+ * allows it to write over parameters and slots, which then share memory with nothing else: where it does, it returns the same tensors.
  * Schedules see the run's `step` (from 0), bias correction the state's own `count`: both in `scalars` alone, so that an update
  * is the same operations on the same shapes every time (which is what recording a step needs).
  */
@@ -41,6 +43,7 @@ export interface Optimiser {
     state: OptimiserState,
     parameters: Parameters,
     scalars: Scalars,
+    inPlace?: boolean,
   ): { readonly parameters: Parameters; readonly state: OptimiserState };
 }
 
@@ -58,6 +61,23 @@ export function updateAt(
   } finally {
     scalars.dispose();
   }
+}
+
+/**
+ * What a wrapper makes of its inner optimiser's parameters: those for which `make` gives something else, which takes their
+ * place, and the others as they are.
+ * @param given the parameters before the update: they are the caller's, and not disposed
+ */
+export function replaced(
+  updated: Parameters,
+  given: Parameters,
+  make: (tensor: Tensor, name: string) => Tensor | undefined,
+): Parameters {
+  return mapParameters(updated, (tensor, name) => {
+    const next = make(tensor, name);
+    if (next && tensor !== given.get(name)) tensor.dispose();
+    return next ?? tensor;
+  });
 }
 
 /** The value of a schedule at a step. */

@@ -1,6 +1,6 @@
 import * as tf from "@tensorflow/tfjs";
 import { fused } from "../backend/chosen.js";
-import type { SgdConstants } from "../backend/fused.js";
+import type { SgdConstants, SgdTensors } from "../backend/fused.js";
 import { get } from "../nn/parameters.js";
 import { at, type Optimiser, type Schedule } from "./optimiser.js";
 import type { Scalars } from "./scalars.js";
@@ -22,38 +22,32 @@ export function sgd({ learningRate, momentum = 0, weightDecay = 0 }: SgdOptions)
       slots: new Map([...parameters].map(([name, p]) => [`v/${name}`, tf.zeros(p.shape)])),
     }),
     scalars: (step) => [at(learningRate, step)],
-    update(gradients, state, parameters, scalars) {
+    update(gradients, state, parameters, scalars, inPlace = false) {
       const constants = { momentum, weightDecay };
-      const apply = fused().sgd ?? composedSgd;
-      const next = new Map<string, tf.Tensor>();
-      const slots = new Map<string, tf.Tensor>();
-      for (const [name, p] of parameters) {
-        const [newP, newV] = apply(
-          p,
-          get(state.slots, `v/${name}`),
-          get(gradients, name),
-          scalars,
-          constants,
-        );
-        next.set(name, newP);
-        slots.set(`v/${name}`, newV);
-      }
-      return { parameters: next, state: { count: state.count + 1, slots } };
+      const names = [...parameters.keys()];
+      const states = names.map((name) => ({ p: get(parameters, name), v: get(state.slots, `v/${name}`) }));
+      const ordered = names.map((name) => get(gradients, name));
+      const next =
+        fused().sgd?.(states, ordered, scalars, constants, inPlace) ??
+        states.map((tensors, i) => composedSgd(tensors, ordered[i], scalars, constants));
+      return {
+        parameters: new Map(names.map((name, i) => [name, next[i].p])),
+        state: { count: state.count + 1, slots: new Map(names.map((name, i) => [`v/${name}`, next[i].v])) },
+      };
     },
   };
 }
 
-/** One SGD update of one parameter in tfjs operations: what the fused versions must equal. [p', v'] */
+/** One SGD update of one parameter in tfjs operations: what the fused versions must equal. */
 export function composedSgd(
-  p: tf.Tensor,
-  v: tf.Tensor,
+  { p, v }: SgdTensors,
   g: tf.Tensor,
   { values: [learningRate] }: Scalars,
   { momentum, weightDecay }: SgdConstants,
-): [tf.Tensor, tf.Tensor] {
+): SgdTensors {
   return tf.tidy(() => {
     const descent = weightDecay === 0 ? g : tf.add(g, tf.mul(p, weightDecay));
     const newV = tf.add(tf.mul(v, momentum), descent);
-    return [tf.sub(p, tf.mul(newV, learningRate)), newV];
+    return { p: tf.sub(p, tf.mul(newV, learningRate)), v: newV };
   });
 }

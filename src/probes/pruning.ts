@@ -4,7 +4,6 @@ import type { Parameters } from "../nn/model.js";
 import { disposeParameters } from "../nn/parameters.js";
 import { hiddenMatrices } from "../nn/views.js";
 import type { Measurement, Probe, Snapshot } from "../train/measure.js";
-import { recalibrate } from "../train/recalibrate.js";
 import { metricRows, ROW_BYTES } from "./metrics.js";
 
 /**
@@ -22,11 +21,10 @@ export function pruningProbe(when: When): Probe {
       const rows: Measurement["rows"][number][] = [];
       for (const half of HALVES) {
         const parameters = await prunedParameters(snapshot, half);
-        const { model, buffers: old, training, evaluations } = snapshot;
         let buffers: Parameters = new Map();
         try {
-          buffers = await recalibrate(model, parameters, old, training, Object.values(evaluations)[0]);
-          for (const split of Object.keys(evaluations)) {
+          buffers = await snapshot.recalibrate(parameters);
+          for (const split of Object.keys(snapshot.evaluations)) {
             rows.push(...metricRows(split, half, await snapshot.evaluate(split, { parameters, buffers })));
           }
         } finally {

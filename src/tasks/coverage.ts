@@ -7,11 +7,11 @@ import type { Run } from "../store/run.js";
 import type { RunReader } from "../store/stored-run.js";
 import { vectorsProbe } from "../probes/vectors.js";
 import type { Experiment } from "../train/experiment.js";
+import { Evaluator } from "../train/evaluator.js";
 import { clockOf } from "../train/loop.js";
 import type { Probe } from "../train/measure.js";
 import { MeasurementQueue } from "../train/queue.js";
 import type { ReferenceSvds } from "../train/snapshot.js";
-import { disposeState } from "../train/step.js";
 
 /** What a request may change about what is measured and kept: nothing here changes a weight, or a run's name. */
 export interface CoverageChoice {
@@ -141,18 +141,18 @@ export async function fillFromWeights(
   }));
   const clock = clockOf(experiment);
   const filling = { ...experiment, probes, stop: undefined };
-  const queue = new MeasurementQueue(filling, clock, run, svds.engine, svds);
-  for (const step of [...new Set([...missing.probes.values()].flat())].sort((a, b) => a - b)) {
-    signal?.throwIfAborted();
-    const { parameters, buffers } = splitStateDict(experiment.model, run.readWeights(step));
-    const optimiser = { count: 0, slots: new Map() };
-    const state = { parameters: toTensors(parameters), buffers: toTensors(buffers), optimiser };
-    try {
-      await queue.measure(step, step / clock.stepsPerEpoch, state, undefined);
+  const evaluator = new Evaluator(experiment.model);
+  const queue = new MeasurementQueue(filling, clock, run, svds.engine, svds, evaluator);
+  try {
+    for (const step of [...new Set([...missing.probes.values()].flat())].sort((a, b) => a - b)) {
+      signal?.throwIfAborted();
+      const { parameters, buffers } = splitStateDict(experiment.model, run.readWeights(step));
+      const weights = { parameters: toTensors(parameters), buffers: toTensors(buffers) };
+      await queue.measure(step, step / clock.stepsPerEpoch, weights, undefined);
       await queue.drain();
-    } finally {
-      disposeState(state);
     }
+  } finally {
+    evaluator.dispose();
   }
   const before = run.record.coverage;
   const asked = coverageOf(experiment);

@@ -15,14 +15,15 @@ import { Batches } from "./batches.js";
 import { CheckpointClock } from "./checkpoint-clock.js";
 import { packMemory, packState, type RunningLoss, type Start, unpackState, weightsOf } from "./checkpoint.js";
 import { stepsPerEpoch } from "./examples.js";
+import { Evaluator } from "./evaluator.js";
 import type { Experiment } from "./experiment.js";
 import { PendingLosses } from "./losses.js";
 import type { Decomposer } from "./measure.js";
 import { normsAt } from "./norm-course.js";
 import { MeasurementQueue } from "./queue.js";
+import { stepperOf } from "./recorded-stepper.js";
 import { ReferenceSvds } from "./snapshot.js";
 import { initialisation, splitFor, stateOf } from "./start.js";
-import { stepperOf } from "./stepper.js";
 
 /** The seeds of a run's streams of chance. */
 export interface Streams {
@@ -46,7 +47,7 @@ export interface TrainOptions {
    * Least seconds between checkpoints to resume from; more where they would take more than 3 % of the time. Default 20.
    */
   readonly checkpointSeconds?: number;
-  /** Told once, in a sentence, why steps are not recorded though the backend records. Default a process warning. */
+  /** Told in a sentence, once each, why steps or evaluations are not recorded though the backend records. Default a process warning. */
   readonly onComposed?: (why: string) => void;
   /** Keeps the optimiser's memory at the end too, for runs that go on from there. Default false. */
   readonly keepLastMemory?: boolean;
@@ -113,20 +114,18 @@ export async function* train<Batch>(
   const split = from ? splitFor(place, model, from.weights) : initialisation(model, streams.init);
   const reference = options.reference ?? start?.weights;
   const svds = new ReferenceSvds(model, () => reference ?? model.init(streams.init), options.svd);
-  const queue = new MeasurementQueue(experiment, clock, run, options.svd, svds, start?.end);
+  const recorder = chosenBackend()?.recorder;
+  const composed = (what: string) => (why: string) =>
+    (options.onComposed ?? warnComposed)(`${what} are not recorded, and slower: ${why}`);
+  const evaluator = new Evaluator(model, composed("evaluations"), recorder);
+  const queue = new MeasurementQueue(experiment, clock, run, options.svd, svds, evaluator, start?.end);
   const running: RunningLoss = { sum: 0, count: 0, ...from?.running };
   const checkpoints = new CheckpointClock(1000 * (options.checkpointSeconds ?? 20));
   const batches = new Batches(training, batching, streams.order);
+  const initial = stateOf(place, split, experiment.optimiser, { memory: from?.memory, masks: start?.masks });
   const masks = toTensors(start?.masks ?? new Map());
   const optimiser = wrapped(experiment.optimiser, start, masks);
-  const initial = stateOf(place, split, experiment.optimiser, { memory: from?.memory, masks: start?.masks });
-  const stepper = stepperOf(
-    model,
-    optimiser,
-    initial,
-    chosenBackend()?.recorder,
-    options.onComposed ?? warnComposed,
-  );
+  const stepper = stepperOf(model, optimiser, initial, recorder, composed("training steps"));
   const first = from?.step ?? 0;
   let step = first;
   let measured = found !== undefined; // a checkpoint is written after the measurement of its step
@@ -192,6 +191,7 @@ export async function* train<Batch>(
     losses.dispose();
     batches.dispose();
     stepper.dispose();
+    evaluator.dispose();
     disposeParameters(masks);
   }
 }
@@ -203,8 +203,8 @@ function wrapped(inner: Optimiser, start: Start | undefined, masks: Parameters):
   return norms ? heldNorms([...norms.norms.keys()], (step) => normsAt(norms, step), sparse) : sparse;
 }
 
-function warnComposed(why: string): void {
-  process.emitWarning(`training steps are not recorded, and slower: ${why}`);
+function warnComposed(sentence: string): void {
+  process.emitWarning(sentence);
 }
 
 function takeRunning(running: RunningLoss): number | undefined {

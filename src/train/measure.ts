@@ -35,6 +35,8 @@ export interface Snapshot<Batch = unknown> {
    * probe made and disposes itself once the promise is settled.
    */
   evaluate(split: string, edited?: { parameters: Parameters; buffers: Parameters }): Promise<Metrics>;
+  /** The buffers that belong to edited weights, from as many training examples as the first evaluation reads; see `recalibrate`. */
+  recalibrate(parameters: Parameters): Promise<Parameters>;
 }
 
 /** A data set to evaluate on, and how. */

@@ -4,6 +4,7 @@ import { stepsOf, toSteps } from "../core/time.js";
 import type { NamedArrays } from "../core/array.js";
 import type { Row } from "../store/rows.js";
 import type { Run } from "../store/run.js";
+import type { Evaluator } from "./evaluator.js";
 import type { Experiment } from "./experiment.js";
 import type { Decomposer, Probe } from "./measure.js";
 import { mergeRequests } from "./measure.js";
@@ -38,6 +39,7 @@ export class MeasurementQueue<Batch> {
     readonly run: Run,
     readonly engine: Decomposer,
     readonly reference: ReferenceSvds,
+    readonly evaluator: Evaluator<Batch>,
     end?: number,
   ) {
     for (const probe of experiment.probes) {
@@ -110,10 +112,10 @@ export class MeasurementQueue<Batch> {
     { parameters, buffers }: Weights,
     meanLoss: number | undefined,
   ): Promise<Measured> {
-    const { reference } = this;
+    const { reference, evaluator } = this;
     const { model, training, evaluations } = this.experiment;
     const requests = mergeRequests(probes.flatMap((probe) => probe.needs?.(model) ?? []));
-    const source = { step, epoch, model, training, evaluations, parameters, buffers, reference };
+    const source = { step, epoch, model, training, evaluations, parameters, buffers, reference, evaluator };
     const snapshot = takeSnapshot(source, requests, this.engine);
     const rows: Row[] = [];
     const arrays = new Map<string, NonNullable<ReturnType<NamedArrays["get"]>>>();

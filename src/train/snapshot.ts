@@ -4,7 +4,7 @@ import type { Decomposition } from "../nn/contacts.js";
 import type { MatrixView, Metrics, Model, Parameters } from "../nn/model.js";
 import { toArrays } from "../nn/parameters.js";
 import { matrixOf } from "../nn/views.js";
-import { evaluate } from "./evaluate.js";
+import type { Evaluator } from "./evaluator.js";
 import type { Examples } from "./examples.js";
 import type { Decomposer, Evaluation, Snapshot } from "./measure.js";
 import { block, serves, svdKey } from "./measure.js";
@@ -18,6 +18,7 @@ export interface SnapshotSource<Batch> {
   readonly buffers: Parameters;
   readonly training: Examples<Batch>;
   readonly evaluations: Readonly<Record<string, Evaluation<Batch>>>;
+  readonly evaluator: Evaluator<Batch>;
   /** The decompositions of the reference weights that earlier snapshots of the run asked for; added to. */
   readonly reference: ReferenceSvds;
 }
@@ -94,11 +95,15 @@ export function takeSnapshot<Batch>(
         const known = Object.keys(source.evaluations).join(", ");
         throw new RangeError(`snapshot.evaluate: no data set "${split}" (known: ${known})`);
       }
-      if (edited) return evaluate(source.model, edited.parameters, edited.buffers, on.examples, on);
+      const { evaluator } = source;
+      if (edited) return evaluator.evaluate(edited.parameters, edited.buffers, on.examples, on);
       let result = metrics.get(split);
-      if (!result)
-        metrics.set(split, (result = evaluate(source.model, parameters, buffers, on.examples, on)));
+      if (!result) metrics.set(split, (result = evaluator.evaluate(parameters, buffers, on.examples, on)));
       return result;
+    },
+    recalibrate(edited) {
+      const { evaluator, training, evaluations } = source;
+      return evaluator.recalibrate(edited, buffers, training, Object.values(evaluations)[0]);
     },
     dispose() {
       parameters.forEach((tensor) => tensor.dispose());

@@ -80,7 +80,7 @@ async function withStatistics<Batch>(
   { model, training, batching }: Experiment<Batch>,
   weights: NamedArrays,
 ): Promise<NamedArrays> {
-  if (!model.recalibrate) return weights;
+  if (!model.statistics) return weights;
   const { parameters, buffers } = splitFor("edit", model, weights);
   const [trained, old] = [toTensors(parameters), toTensors(buffers)];
   try {

@@ -71,13 +71,17 @@ export function trainStep<Batch>(
   }
 }
 
-/** `trainStep` with the optimiser's numbers of this update: the same operations on the same shapes at every step. */
+/**
+ * `trainStep` with the optimiser's numbers of this update: the same operations on the same shapes at every step.
+ * @param inPlace whether parameters and slots may be written over (see `Optimiser`)
+ */
 export function updateStep<Batch>(
   model: Model<Batch>,
   optimiser: Optimiser,
   state: TrainingState,
   batches: readonly Batch[],
   scalars: Scalars,
+  inPlace = false,
 ): { readonly state: TrainingState; readonly loss: tf.Scalar } {
   let total = gradientsOf(model, state.parameters, state.buffers, batches[0]);
   for (const batch of batches.slice(1)) {
@@ -93,7 +97,7 @@ export function updateStep<Batch>(
     total = mean;
   }
   const updated = keepMaps(() =>
-    optimiser.update(total.gradients, state.optimiser, state.parameters, scalars),
+    optimiser.update(total.gradients, state.optimiser, state.parameters, scalars, inPlace),
   );
   total.gradients.forEach((tensor) => tensor.dispose());
   return {

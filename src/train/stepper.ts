@@ -1,8 +1,6 @@
 import type * as tf from "@tensorflow/tfjs";
-import type { Recorder } from "../backend/recording.js";
 import type { Model, Parameters } from "../nn/model.js";
 import type { Optimiser } from "../optim/optimiser.js";
-import { RecordedStepper } from "./recorded-stepper.js";
 import { disposeState, type TrainingState, trainStep } from "./step.js";
 
 /** Makes the updates of a run, one after the other. Owns the state; `dispose` frees it. */
@@ -14,22 +12,6 @@ export interface Stepper<Batch> {
   /** The weights as they are now, in tensors that later steps leave alone. The caller disposes them. */
   hold(): { readonly parameters: Parameters; readonly buffers: Parameters };
   dispose(): void;
-}
-
-/**
- * The stepper of a backend: steps are recorded and replayed where it can (`Recorder`), else composed of TensorFlow.js
- * operations. Takes over the state.
- * @param onFallback told once why steps are composed though the backend records
- */
-export function stepperOf<Batch>(
-  model: Model<Batch>,
-  optimiser: Optimiser,
-  state: TrainingState,
-  recorder: Recorder | undefined,
-  onFallback: (why: string) => void,
-): Stepper<Batch> {
-  if (recorder) return new RecordedStepper(model, optimiser, state, recorder, onFallback);
-  return new ComposedStepper(model, optimiser, state);
 }
 
 /** Every step from the operations of TensorFlow.js; each makes a new state. */

@@ -155,33 +155,82 @@ for (const backend of names) {
     assert.deepEqual(await read(one([1, 1], 2)), Float32Array.of(Infinity));
   });
 
-  test(`${backend}: the fused optimisers equal PyTorch's formulas and change nothing in place`, async (t) => {
+  // More tensors than one dispatch binds, of sizes around those of a workgroup's block, one without elements.
+  const sizes = [1, 3, 130, 4096, 4097, 9000, 0, 2, 1];
+
+  test(`${backend}: the fused optimisers equal PyTorch's formulas, in place only where asked`, async (t) => {
     const { fused } = await startBackend({ backend });
     if (!fused.adamw || !fused.sgd) return t.skip("not offered");
-    for (const size of [1, 3, 130]) {
-      const [p, m, g] = ["p", "m", "g"].map((name) => uniform(name, [size]));
-      const v = tf.square(uniform("v", [size]));
-      const before = await Promise.all([p, m, v, g].map(async (tensor) => Array.from(await read(tensor))));
-      const numbers = new Scalars([1 - 0.1 * 0.3, 0.1 / (1 - 0.9 ** 4), 1 / (1 - 0.98 ** 4)]);
-      const found = fused.adamw(p, m, v, g, numbers, { beta1: 0.9, beta2: 0.98, epsilon: 1e-8 });
-      const expected: number[][] = [[], [], []];
-      for (let i = 0; i < size; i++) {
-        const [w, m0, v0, gradient] = before.map((values) => values[i]);
-        const m1 = 0.9 * m0 + 0.1 * gradient;
-        const v1 = 0.98 * v0 + 0.02 * gradient ** 2;
-        const step = (0.1 * (m1 / (1 - 0.9 ** 4))) / (Math.sqrt(v1 / (1 - 0.98 ** 4)) + 1e-8);
-        [w * (1 - 0.1 * 0.3) - step, m1, v1].forEach((x, k) => expected[k].push(x));
+    const hosts = sizes.map((size) =>
+      ["p", "m", "v", "g"].map((name) => {
+        const random = randomStream(5, `${name}/${size}`);
+        return Float32Array.from({ length: size }, () => random.uniform(name === "v" ? 0 : -1, 1));
+      }),
+    );
+    const tensors = (): tf.Tensor[][] => hosts.map((all) => all.map((data) => tf.tensor1d(data)));
+    const numbers = new Scalars([1 - 0.1 * 0.3, 0.1 / (1 - 0.9 ** 4), 1 / (1 - 0.98 ** 4)]);
+    for (const inPlace of [false, true]) {
+      const all = tensors();
+      const states = all.map(([p, m, v]) => ({ p, m, v }));
+      const gradients = all.map((four) => four[3]);
+      const next = fused.adamw(
+        states,
+        gradients,
+        numbers,
+        { beta1: 0.9, beta2: 0.98, epsilon: 1e-8 },
+        inPlace,
+      );
+      for (const [i, [w, m0, v0, g]] of hosts.entries()) {
+        const m1 = w.map((_, k) => 0.9 * m0[k] + 0.1 * g[k]);
+        const v1 = w.map((_, k) => 0.98 * v0[k] + 0.02 * g[k] ** 2);
+        const root = v1.map((x) => Math.sqrt(x / (1 - 0.98 ** 4)) + 1e-8);
+        const p1 = w.map((x, k) => x * (1 - 0.1 * 0.3) - (0.1 * (m1[k] / (1 - 0.9 ** 4))) / root[k]);
+        for (const [name, expected] of Object.entries({ p: p1, m: m1, v: v1 })) {
+          const key = name as "p" | "m" | "v";
+          assertClose(await read(next[i][key]), expected, 1e-6, `AdamW ${name}, size ${sizes[i]}`);
+          assert.equal(next[i][key] === states[i][key], inPlace);
+        }
+        const untouched = inPlace ? [g] : [w, m0, v0, g];
+        for (const [k, data] of untouched.entries())
+          assert.deepEqual(await read(all[i][inPlace ? 3 : k]), data, `size ${sizes[i]}`);
       }
-      for (let k = 0; k < 3; k++)
-        assertClose(await read(found[k]), expected[k], 1e-6, `AdamW ${k}, size ${size}`);
-      const moved = fused.sgd(p, m, g, new Scalars([0.1]), { momentum: 0.9, weightDecay: 0.3 });
-      const velocity = before[1].map((m0, i) => 0.9 * m0 + before[3][i] + 0.3 * before[0][i]);
-      assertClose(await read(moved[1]), velocity, 1e-6, `velocity, size ${size}`);
-      const weight = before[0].map((w, i) => w - 0.1 * velocity[i]);
-      assertClose(await read(moved[0]), weight, 1e-6, `SGD, size ${size}`);
-      const after = await Promise.all([p, m, v, g].map(async (tensor) => Array.from(await read(tensor))));
-      assert.deepEqual(after, before);
     }
+    for (const inPlace of [false, true]) {
+      const all = tensors();
+      const states = all.map(([p, v]) => ({ p, v }));
+      const gradients = all.map((four) => four[3]);
+      const moved = fused.sgd(
+        states,
+        gradients,
+        new Scalars([0.1]),
+        { momentum: 0.9, weightDecay: 0.3 },
+        inPlace,
+      );
+      for (const [i, [w, v0, , g]] of hosts.entries()) {
+        const velocity = w.map((x, k) => 0.9 * v0[k] + g[k] + 0.3 * x);
+        assertClose(await read(moved[i].v), velocity, 1e-6, `velocity, size ${sizes[i]}`);
+        const weight = w.map((x, k) => x - 0.1 * velocity[k]);
+        assertClose(await read(moved[i].p), weight, 1e-6, `SGD, size ${sizes[i]}`);
+        if (!inPlace) assert.deepEqual(await read(all[i][0]), w);
+      }
+    }
+  });
+
+  test(`${backend}: sums of squares and one factor for many tensors`, async (t) => {
+    const { fused } = await startBackend({ backend });
+    if (!fused.squareSums || !fused.scale) return t.skip("not offered");
+    const tensors = sizes.filter((size) => size > 0).map((size) => uniform(`x/${size}`, [size]));
+    const hosts = await Promise.all(tensors.map((tensor) => read(tensor)));
+    const expected = hosts.reduce((sum, x) => sum + Array.from(x).reduce((s, a) => s + a * a, 0), 0);
+    const sums = await read(fused.squareSums(tensors));
+    const found = Array.from(sums).reduce((a, b) => a + b, 0);
+    assert.ok(Math.abs(found / expected - 1) < 1e-6, `${found}, expected ${expected}`);
+    const scaled = fused.scale(tensors, tf.scalar(0.5));
+    for (const [i, x] of hosts.entries())
+      assert.deepEqual(
+        await read(scaled[i]),
+        x.map((a) => a / 2),
+      );
   });
 }
 

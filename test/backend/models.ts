@@ -218,9 +218,10 @@ export const fusedAdamw: Update = (p, slots, g, step) => {
   if (!adamw) return composedAdamw(p, slots, g, step);
   const numbers = new Scalars([1 - 0.01 * 0.1, 0.01 / (1 - 0.9 ** step), 1 / (1 - 0.98 ** step)]);
   const constants = { beta1: 0.9, beta2: 0.98, epsilon: 1e-8 };
-  const next = p.map((parameter, i) => adamw(parameter, slots[0][i], slots[1][i], g[i], numbers, constants));
+  const states = p.map((parameter, i) => ({ p: parameter, m: slots[0][i], v: slots[1][i] }));
+  const next = adamw(states, g, numbers, constants, false);
   numbers.dispose();
-  return [next.map((n) => n[0]), [next.map((n) => n[1]), next.map((n) => n[2])]];
+  return [next.map((n) => n.p), [next.map((n) => n.m), next.map((n) => n.v)]];
 };
 
 /** SGD with momentum and coupled decay from single operations. */
@@ -238,9 +239,10 @@ export const fusedSgd: Update = (p, slots, g, step) => {
   if (!sgd) return composedSgd(p, slots, g, step);
   const numbers = new Scalars([0.02]);
   const constants = { momentum: 0.9, weightDecay: 0.01 };
-  const next = p.map((parameter, i) => sgd(parameter, slots[0][i], g[i], numbers, constants));
+  const states = p.map((parameter, i) => ({ p: parameter, v: slots[0][i] }));
+  const next = sgd(states, g, numbers, constants, false);
   numbers.dispose();
-  return [next.map((n) => n[0]), [next.map((n) => n[1]), slots[1]]];
+  return [next.map((n) => n.p), [next.map((n) => n.v), slots[1]]];
 };
 
 /** Trains for `steps` updates and hands the loss tensor of each to `onLoss`, which disposes of it. Leaves no tensors. */

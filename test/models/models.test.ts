@@ -23,6 +23,7 @@ import { adamw } from "spectral-lab/optim/adamw";
 import { disposeState, trainStep, type TrainingState } from "spectral-lab/train/step";
 import { randomTensor } from "../support/finite-differences.js";
 import { rotatedOrder } from "../support/unit-orders.js";
+import { evaluateBatch } from "spectral-lab/train/evaluate";
 
 before(async () => {
   await startBackend({ backend: "wasm" });
@@ -100,7 +101,7 @@ for (const [name, { model, batch }] of Object.entries(cases)) {
     let last = first;
     for (let i = 1; i <= 20; i++) last = await step(i);
     assert.ok(last < 0.9 * first, `the loss went from ${first} to ${last}`);
-    await model.evaluate(state.parameters, state.buffers, held);
+    await evaluateBatch(model, state.parameters, state.buffers, held);
     assert.equal(tf.memory().numTensors, tensors);
     disposeState(state);
   });
@@ -123,9 +124,9 @@ for (const [name, { model, batch }] of Object.entries(cases)) {
     const held = batch();
     const parameters = toTensors(model.init(2));
     const buffers = toTensors(model.initBuffers(2));
-    const metrics = await model.evaluate(parameters, buffers, held);
+    const metrics = await evaluateBatch(model, parameters, buffers, held);
     for (const { sum, count } of Object.values(metrics)) assert.ok(Number.isFinite(sum) && count > 0);
-    if (model.recalibrate) return;
+    if (model.statistics) return;
     const [loss] = await model.loss(parameters, buffers, held).loss.data();
     assert.ok(Math.abs(metrics.loss.sum / metrics.loss.count - loss) < 1e-5 * loss);
   });
@@ -148,7 +149,7 @@ for (const [name, { model, batch }] of Object.entries(cases).filter(([, { model 
     const lossesOf = async ({ parameters, buffers }: typeof state): Promise<number[]> => {
       const [p, b] = [toTensors(parameters), toTensors(buffers)];
       const [training] = await model.loss(p, b, held).loss.data();
-      const { loss } = await model.evaluate(p, b, held);
+      const { loss } = await evaluateBatch(model, p, b, held);
       return [training, loss.sum / loss.count];
     };
     const losses = await lossesOf(state);

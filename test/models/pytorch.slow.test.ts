@@ -18,6 +18,7 @@ import type { Model, Parameters } from "spectral-lab/nn/model";
 import { toTensors } from "spectral-lab/nn/parameters";
 import { splitStateDict } from "spectral-lab/nn/state-dict";
 import { readSafetensors, writeSafetensors } from "spectral-lab/store/safetensors";
+import { evaluateBatch } from "spectral-lab/train/evaluate";
 
 const sources = join(process.cwd(), "test", "models");
 const script = join(sources, "torch_models.py");
@@ -172,7 +173,7 @@ async function ourLoss(
 ): Promise<number> {
   const tensors = toTensors(arrays);
   const held = batch ? batch(arrays, tensors) : Object.fromEntries(tensors);
-  const { loss } = await model.evaluate(toTensors(parameters), toTensors(buffers), held as never);
+  const { loss } = await evaluateBatch(model, toTensors(parameters), toTensors(buffers), held as never);
   return loss.sum / loss.count;
 }
 

@@ -13,6 +13,7 @@ import { splitStateDict } from "spectral-lab/nn/state-dict";
 import { readSafetensors, writeSafetensors } from "spectral-lab/store/safetensors";
 import { openWeights } from "spectral-lab/store/weights";
 import { randomTensor } from "../support/finite-differences.js";
+import { evaluateBatch } from "spectral-lab/train/evaluate";
 
 const folder = mkdtempSync(join(tmpdir(), "spectral-resnet-"));
 after(() => rmSync(folder, { recursive: true, force: true }));
@@ -177,7 +178,7 @@ test("ImageNet's stem: images of any size, odd ones too", async () => {
   const [parameters, buffers] = [toTensors(model.init(0)), toTensors(model.initBuffers(0))];
   for (const size of [32, 45, 64]) {
     const images = randomTensor<tf.Tensor4D>([2, size, size + 7, 3]);
-    const metrics = await model.evaluate(parameters, buffers, {
+    const metrics = await evaluateBatch(model, parameters, buffers, {
       images,
       labels: tf.tensor1d([0, 2], "int32"),
     });

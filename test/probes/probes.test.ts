@@ -23,6 +23,7 @@ import { describeSpectrum, spectraProbe } from "spectral-lab/probes/spectra";
 import { bytesOfVectors, pairsOf, vectorNames, vectorsProbe } from "spectral-lab/probes/vectors";
 import type { Row } from "spectral-lab/store/rows";
 import { asTensors, type Examples } from "spectral-lab/train/examples";
+import { Evaluator } from "spectral-lab/train/evaluator";
 import { mergeRequests, type Measurement, type Probe } from "spectral-lab/train/measure";
 import { ReferenceSvds, takeSnapshot } from "spectral-lab/train/snapshot";
 
@@ -62,6 +63,7 @@ async function measure(probe: Probe, seed: number, network = model): Promise<Mea
       training: examples,
       evaluations: { train: { examples, batchSize: 8 } },
       reference: new ReferenceSvds(model, () => model.init(0), engine),
+      evaluator: new Evaluator(network),
     },
     mergeRequests(probe.needs?.(network as never) ?? []),
     engine,

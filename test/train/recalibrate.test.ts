@@ -19,15 +19,15 @@ const values = numbers(COUNT * 3 * CHANNELS, "recalibrate"); // examples of 3 po
 /** One batch normalisation and nothing else. */
 const model = {
   initBuffers: () => initialise(runningSpecs("bn", CHANNELS), 0),
-  recalibrate(parameters, buffers, batch, seen) {
+  statistics(parameters, buffers, batch) {
     let running: Parameters = new Map();
     tf.tidy(() => {
-      ({ running } = batchNorm(parameters, buffers, "bn", batch, { momentum: 1 / (seen + 1) }));
+      ({ running } = batchNorm(parameters, buffers, "bn", batch, { momentum: 1 }));
       running.forEach((tensor) => tf.keep(tensor));
     });
     return running;
   },
-} as Pick<Model<tf.Tensor4D>, "initBuffers" | "recalibrate"> as Model<tf.Tensor4D>;
+} as Pick<Model<tf.Tensor4D>, "initBuffers" | "statistics"> as Model<tf.Tensor4D>;
 const examples: Examples<tf.Tensor4D> = {
   count: COUNT,
   batch: (indices) => {

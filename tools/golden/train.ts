@@ -8,6 +8,7 @@ import { disposeState, gradientsOf, trainStep, type TrainingState } from "spectr
 import { draws as drawsOf, type Draws } from "./draws.js";
 import type { GoldenModel } from "./file.js";
 import type { Recipe } from "./recipes.js";
+import { evaluateBatch } from "spectral-lab/train/evaluate";
 
 const STEPS = 3;
 
@@ -66,7 +67,7 @@ export async function trainGolden(
     first,
     last: await toArrays(state.parameters),
     buffers: await toArrays(final.buffers),
-    evaluation: await model.evaluate(state.parameters, final.buffers, batch),
+    evaluation: await evaluateBatch(model, state.parameters, final.buffers, batch),
   };
 }
 

@@ -8,29 +8,27 @@ import { bidirectionalLstm } from "./lstm.js";
 /** The fused operations of WebAssembly. */
 export function fusedOps(kernel: Kernel, heap: WasmHeap): FusedOps {
   const at = (tensor: tf.TensorInfo): number => address(heap, tensor);
+  const fresh = ({ shape }: tf.Tensor): tf.Tensor => wrap(heap.makeOutput(shape, "float32"));
   return {
     ctc: hostCtc,
     bidirectionalLstm: (xf, xr, whf, whr) => bidirectionalLstm(kernel, heap, xf, xr, whf, whr),
-    adamw(p, m, v, g, { values: [decay, rate, correction] }, { beta1, beta2, epsilon }) {
-      const next = [p, m, v].map(({ shape }) => heap.makeOutput(shape, "float32"));
-      kernel.adamw(
-        p.size,
-        ...[p, m, v, g, ...next].map(at),
-        decay,
-        rate,
-        correction,
-        epsilon,
-        beta1,
-        1 - beta1,
-        beta2,
-        1 - beta2,
-      );
-      return next.map(wrap) as [tf.Tensor, tf.Tensor, tf.Tensor];
+    adamw(states, gradients, { values: [decay, rate, correction] }, { beta1, beta2, epsilon }, inPlace) {
+      return states.map((state, i) => {
+        const { p, m, v } = state;
+        const next = inPlace ? state : { p: fresh(p), m: fresh(m), v: fresh(v) };
+        const addresses = [p, m, v, gradients[i], next.p, next.m, next.v].map(at);
+        const rates = [decay, rate, correction, epsilon, beta1, 1 - beta1, beta2, 1 - beta2];
+        kernel.adamw(p.size, ...addresses, ...rates);
+        return next;
+      });
     },
-    sgd(p, v, g, { values: [rate] }, { momentum, weightDecay }) {
-      const next = [p, v].map(({ shape }) => heap.makeOutput(shape, "float32"));
-      kernel.sgd(p.size, ...[p, v, g, ...next].map(at), rate, momentum, weightDecay);
-      return next.map(wrap) as [tf.Tensor, tf.Tensor];
+    sgd(states, gradients, { values: [rate] }, { momentum, weightDecay }, inPlace) {
+      return states.map((state, i) => {
+        const { p, v } = state;
+        const next = inPlace ? state : { p: fresh(p), v: fresh(v) };
+        kernel.sgd(p.size, ...[p, v, gradients[i], next.p, next.v].map(at), rate, momentum, weightDecay);
+        return next;
+      });
     },
   };
 }

@@ -4,7 +4,9 @@ import { BackendError } from "../../core/errors.js";
 import type { Recorder } from "../recording.js";
 import { BufferPool, type PoolCounters, type PooledBuffer, type Store } from "./pool.js";
 import { type Command, differenceOf, WebGpuRecording } from "./recording.js";
-import { declareBindings, flatGrid, words, type Grid, type Shader } from "./shader.js";
+import { elementwise, runMany, type ManyShader } from "./many.js";
+import { declareBindings, flatGrid, words, type Grid, type Shader, type ShaderRunner } from "./shader.js";
+import { timeCommands } from "./timestamps.js";
 import { Stock, type StockProgram, type StockUniforms, type TensorData } from "./stock.js";
 
 /** A compute pipeline with what we looked up of it once. */
@@ -41,7 +43,7 @@ const stepStride = 256;
  * buffers come from a pool that gives equal steps equal buffers. A freed buffer is used again at once (the queue runs in
  * order); only writes from the host, which overtake commands that are recorded but not submitted, submit those first.
  */
-export class PooledWebGpu extends Stock implements Recorder {
+export class PooledWebGpu extends Stock implements Recorder, ShaderRunner {
   private readonly pool: BufferPool;
   private readonly pipelines = new Map<GPUComputePipeline | string, Pipeline>();
   private readonly bindGroups = new Map<string, GPUBindGroup>();
@@ -77,7 +79,7 @@ export class PooledWebGpu extends Stock implements Recorder {
     return { ...this.pool.counters(), ...count, submissions, pipelines: this.pipelines.size };
   }
 
-  /** Runs one of our shaders. Inputs are uploaded if need be; outputs must be tensors of this backend without content. */
+  /** Runs one of our shaders. Inputs are uploaded if need be; outputs with content are written over. */
   run(
     shader: Shader,
     outputs: readonly tf.TensorInfo[],
@@ -98,6 +100,10 @@ export class PooledWebGpu extends Stock implements Recorder {
     steps: readonly number[],
   ): void {
     const converted = inputs.map((tensor) => this.asDeclared(tensor));
+    for (const { dataId } of outputs) {
+      this.uploadToGPU(dataId);
+      this.makeOwn(this.tensorMap.get(dataId));
+    }
     const buffers = [...outputs, ...converted].map((tensor) => this.bufferOf(tensor));
     if (shader.stepped) this.provideSteps(Math.max(...steps) + 1);
     const pipeline = this.pipelineOf(shader);
@@ -130,11 +136,17 @@ export class PooledWebGpu extends Stock implements Recorder {
     else this.copy(this.bufferOf(from), target.resource!, 4 * sizeOf(target.shape));
   }
 
-  record<T>(action: () => T): { result: T; recording: WebGpuRecording } {
+  assignAll(pairs: readonly (readonly [to: tf.Tensor, from: tf.Tensor])[]): void {
+    const members = pairs.map(([to, from]) => ({ written: [to], read: [from] }));
+    runMany(this, copyShader, members, { written: [], read: [] }, []);
+  }
+
+  record(action: () => void): WebGpuRecording {
     const recording = new WebGpuRecording((buffer) => this.pool.releaseBuffer(buffer));
     this.recording = recording;
     try {
-      return { result: this.pool.within(this.recordings, action), recording };
+      this.pool.within(this.recordings, action);
+      return recording;
     } finally {
       this.recording = undefined;
     }
@@ -154,6 +166,13 @@ export class PooledWebGpu extends Stock implements Recorder {
       }
     }
     this.submitQueue();
+  }
+
+  async timePrograms({ commands }: WebGpuRecording): ReturnType<Recorder["timePrograms"]> {
+    this.submitQueue();
+    return this.device.features.has("timestamp-query")
+      ? await timeCommands(this.device, commands)
+      : undefined;
   }
 
   /** Submits what is recorded and waits until the device has done it. */
@@ -538,3 +557,12 @@ function packUniforms(uniforms: StockUniforms): Uint32Array {
   for (const { type, values, start } of placed) views[type].set(values, start);
   return packed;
 }
+
+/** Words as they are, floats or integers. */
+const copyShader: ManyShader = {
+  key: "copy",
+  written: ["to : u32"],
+  read: ["from_ : u32"],
+  fields: [],
+  block: (of) => elementwise(`${of("to")}[i] = ${of("from_")}[i];`),
+};

@@ -1,4 +1,4 @@
-import type { Recording } from "../recording.js";
+import type { RecordedCommand, Recording } from "../recording.js";
 import type { PooledBuffer } from "./pool.js";
 import type { Grid } from "./shader.js";
 
@@ -36,8 +36,11 @@ export class WebGpuRecording implements Recording {
 
   constructor(private readonly release: (buffer: PooledBuffer) => void) {}
 
-  print(): string {
-    return this.commands.map(lineOf).join("\n");
+  list(): RecordedCommand[] {
+    return this.commands.map((command) => ({
+      ...(command.kind === "copy" ? { program: "copy" } : { program: command.program, grid: command.grid }),
+      buffers: command.buffers.map(({ serial, bytes }) => ({ buffer: serial, bytes })),
+    }));
   }
 
   dispose(): void {
@@ -45,13 +48,6 @@ export class WebGpuRecording implements Recording {
     this.writes.length = 0;
     this.commands.length = 0;
   }
-}
-
-function lineOf(command: Command, i: number): string {
-  const { buffers } = command;
-  const memory = buffers.map(({ serial, bytes }) => `#${serial} (${bytes} bytes)`);
-  if (command.kind === "copy") return `${i} copy ${command.bytes} bytes: ${memory.join(" -> ")}`;
-  return `${i} ${command.program} ${command.grid.join(" x ")}: ${memory.join(", ")}`;
 }
 
 /**

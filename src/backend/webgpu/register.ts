@@ -47,7 +47,7 @@ export async function register(device: GPUDevice, info: GPUAdapterInfo): Promise
   installTranspose();
   return {
     fused: fusedOps(pooled),
-    recorder: pooled,
+    recorder: process.env.SPECTRAL_RECORDING === "0" ? undefined : pooled,
     counters: () => ({ ...pooled.counters() }),
     finish: () => pooled.finish(),
   };

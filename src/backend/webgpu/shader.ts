@@ -1,3 +1,5 @@
+import type * as tf from "@tensorflow/tfjs";
+
 /** One of our own compute shaders. */
 export interface Shader {
   /** Unique name, with everything that `code` depends on. */
@@ -13,6 +15,19 @@ export interface Shader {
    * `step.index`, declared by `declareStep`.
    */
   readonly stepped?: boolean;
+}
+
+/** What runs shaders on a device. */
+export interface ShaderRunner {
+  readonly device: GPUDevice;
+  /** Inputs are uploaded if need be; outputs with content are written over. */
+  run(
+    shader: Shader,
+    outputs: readonly tf.TensorInfo[],
+    inputs: readonly tf.TensorInfo[],
+    uniforms: Uint32Array,
+    grid: Grid,
+  ): void;
 }
 
 /** Workgroups along x, y, z. */

@@ -1,3 +1,4 @@
+import { Evaluator } from "spectral-lab/train/evaluator";
 import type { NamedArrays } from "spectral-lab/core/array";
 import type { EditedEvaluation } from "spectral-lab/analysis/edited-network";
 import { evaluateEdited } from "spectral-lab/analysis/edited-network";
@@ -23,7 +24,7 @@ export function evaluationOf(
   labels?: readonly number[],
 ): EditedEvaluation<unknown> {
   return {
-    model,
+    evaluator: new Evaluator(model),
     half: "full",
     statistics: { ...STATISTICS, examples: training },
     evaluation: { batchSize: 8, examples: evaluation(labels) },
