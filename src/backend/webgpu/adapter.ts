@@ -17,7 +17,10 @@ export function installWebGpu(): GPU {
     ...(process.env.SPECTRAL_TENSOR_CORES === "0" ? [] : tensorCoreToggles),
     ...(process.env.SPECTRAL_DAWN_TOGGLES?.split(",") ?? []),
   ];
-  const gpu = create(toggles.length > 0 ? [`enable-dawn-features=${toggles.join()}`] : []);
+  const gpu = create([
+    ...(toggles.length > 0 ? [`enable-dawn-features=${toggles.join()}`] : []),
+    "disable-dawn-features=timestamp_quantization", // a browser's caution: it rounds the device's clock to 65 us
+  ]);
   const navigator = (globalThis.navigator as object | undefined) ?? {}; // Node 20 has none
   Object.defineProperty(navigator, "gpu", { value: gpu, configurable: true });
   if (!globalThis.navigator)
