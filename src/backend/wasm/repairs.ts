@@ -7,15 +7,21 @@ import { installElementwise } from "./elementwise.js";
 import type { Kernel } from "./kernel.js";
 import { installMatMul } from "./matmul.js";
 import { installPoolingGradient } from "./pooling.js";
+import type { ProductTeam } from "./product-team.js";
 import { installSums } from "./sums.js";
+import { installUnfoldedConvolutions } from "./unfolded-convolution.js";
 
-/** Adds the kernels that training needs and TensorFlow.js's WASM backend lacks, computes wrongly or computes slowly. */
-export function repairWasm(kernel: Kernel): void {
+/**
+ * Adds the kernels that training needs and TensorFlow.js's WASM backend lacks, computes wrongly or computes slowly.
+ * @param team computes products and convolutions, where there is a BLAS
+ */
+export function repairWasm(kernel: Kernel, team?: ProductTeam): void {
   installOneHot();
   installGather();
   installIdentity();
-  installMatMul(kernel);
+  installMatMul(kernel, team);
   installConvolutionGradients(kernel);
+  if (team) installUnfoldedConvolutions(kernel, team);
   installElementwise(kernel);
   installSums(kernel);
   installPoolingGradient(kernel);

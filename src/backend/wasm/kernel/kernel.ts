@@ -9,3 +9,4 @@ export { filterGradient, multiplyBatch, transposeBatch } from "./multiply";
 export { adamw, sgd } from "./optimiser";
 export { maxPoolGradient } from "./pooling";
 export { sumMiddle, sumSegments } from "./sums";
+export { fold, unfold } from "./unfold";
