@@ -1,4 +1,4 @@
-import type { Tensor, Tensor1D, Tensor3D } from "@tensorflow/tfjs";
+import type { Tensor, Tensor1D, Tensor2D, Tensor3D } from "@tensorflow/tfjs";
 
 /** A list of numbers on the host and as a tensor (`Scalars` of optim/). */
 export interface NumbersOfUpdate {
@@ -17,6 +17,15 @@ export interface AdamWConstants {
 export interface SgdConstants {
   readonly momentum: number;
   readonly weightDecay: number;
+}
+
+/** What batch normalisation in training mode gives. */
+export interface BatchNormalised {
+  readonly y: Tensor2D;
+  /** [channels]; both are constants, and the caller's, which disposes them. */
+  readonly mean: Tensor;
+  /** [channels], biased. */
+  readonly variance: Tensor;
 }
 
 /**
@@ -45,6 +54,11 @@ export interface FusedOps {
    * direction; whf, whr: recurrent weights, 4H x H. Result T x B x 2H, forward half first.
    */
   bidirectionalLstm?(xf: Tensor3D, xr: Tensor3D, whf: Tensor, whr: Tensor): Tensor3D;
+  /**
+   * (x - mean) / sqrt(variance + epsilon) gain + bias by the moments of the columns of x [rows, channels]; differentiable in x,
+   * gain and bias [channels].
+   */
+  batchNorm?(x: Tensor2D, gain: Tensor, bias: Tensor, epsilon: number): BatchNormalised;
   /**
    * CTC negative log likelihood per utterance, differentiable in `logits`. logits T x B x V (before softmax), labels
    * B x L row-major and padded, lengths in frames and labels. Result: B losses.

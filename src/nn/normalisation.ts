@@ -1,4 +1,6 @@
 import * as tf from "@tensorflow/tfjs";
+import { fused } from "../backend/chosen.js";
+import type { FusedOps } from "../backend/fused.js";
 import { constant, type Spec } from "./initialise.js";
 import type { Parameters } from "./model.js";
 import { get } from "./parameters.js";
@@ -70,10 +72,10 @@ export function batchNorm(
 ): BatchNormalised {
   const channels = x.shape[3];
   const count = x.size / channels;
-  let moments: Moments | undefined;
-  const standard = standardise(tf.reshape(x, [count, channels]), [0], (found) => (moments = found));
-  const y = tf.reshape(scale(parameters, name, standard), x.shape);
-  const { mean, variance } = moments!;
+  const normalise = fused().batchNorm ?? composedBatchNorm;
+  const [gain, bias] = [get(parameters, `${name}.weight`), get(parameters, `${name}.bias`)];
+  const rows = tf.reshape(x, [count, channels]) as tf.Tensor2D;
+  const { y, mean, variance } = normalise(rows, gain, bias, EPSILON);
   const blend = (buffer: string, batch: tf.Tensor, factor: number): [string, tf.Tensor] => [
     buffer,
     tf.tidy(() => tf.add(tf.mul(get(buffers, buffer), 1 - momentum), tf.mul(batch, momentum * factor))),
@@ -83,7 +85,18 @@ export function batchNorm(
     blend(`${name}.running_var`, tf.reshape(variance, [channels]), count / Math.max(1, count - 1)),
   ]);
   tf.dispose([mean, variance]);
-  return { y: y as tf.Tensor4D, running };
+  return { y: tf.reshape(y, x.shape), running };
+}
+
+/** Batch normalisation (see FusedOps) in tfjs operations: what the fused versions must equal. */
+export function composedBatchNorm(
+  x: tf.Tensor2D,
+  gain: tf.Tensor,
+  bias: tf.Tensor,
+): ReturnType<NonNullable<FusedOps["batchNorm"]>> {
+  let moments: Moments | undefined;
+  const standard = standardise(x, [0], (found) => (moments = found));
+  return { y: tf.add(tf.mul(standard, gain), bias), ...moments! };
 }
 
 /** Batch normalisation in evaluation mode: by the running statistics. */

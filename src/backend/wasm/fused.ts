@@ -1,6 +1,7 @@
 import * as tf from "@tensorflow/tfjs";
 import type { FusedOps } from "../fused.js";
 import { hostCtc } from "../host/ctc.js";
+import { batchNorm } from "./batch-norm.js";
 import { address, type WasmHeap } from "./heap.js";
 import type { Kernel } from "./kernel.js";
 import { bidirectionalLstm } from "./lstm.js";
@@ -10,6 +11,7 @@ export function fusedOps(kernel: Kernel, heap: WasmHeap): FusedOps {
   const at = (tensor: tf.TensorInfo): number => address(heap, tensor);
   return {
     ctc: hostCtc,
+    batchNorm: (x, gain, bias, epsilon) => batchNorm(kernel, heap, x, gain, bias, epsilon),
     bidirectionalLstm: (xf, xr, whf, whr) => bidirectionalLstm(kernel, heap, xf, xr, whf, whr),
     adamw(p, m, v, g, { values: [decay, rate, correction] }, { beta1, beta2, epsilon }) {
       const next = [p, m, v].map(({ shape }) => heap.makeOutput(shape, "float32"));

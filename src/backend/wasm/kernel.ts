@@ -6,6 +6,8 @@ import type { WasmHeap } from "./heap.js";
 
 type Kernels =
   | "adamw"
+  | "broadcast"
+  | "columnMoments"
   | "exp"
   | "filterGradient"
   | "fold"
@@ -13,10 +15,13 @@ type Kernels =
   | "lstmForward"
   | "maxPoolGradient"
   | "multiplyBatch"
+  | "normaliseColumns"
+  | "normaliseColumnsGradient"
   | "sgd"
   | "sumMiddle"
   | "sumSegments"
   | "tanh"
+  | "transpose"
   | "transposeBatch"
   | "unfold";
 
