@@ -7,6 +7,7 @@ import { Scalars } from "spectral-lab/optim/scalars";
 import { randomStream } from "spectral-lab/core/random";
 import { availableBackends } from "./available.js";
 import { composedLstm } from "./models.js";
+import { composedBatchNorm } from "spectral-lab/nn/normalisation";
 
 const { names } = await availableBackends();
 
@@ -81,6 +82,44 @@ for (const backend of names) {
     const loss = (...w: tf.Tensor[]): tf.Scalar => tf.sum(fused.bidirectionalLstm!(xf, xr, w[0], w[1]));
     for (const gradient of tf.grads(loss)(weights))
       assert.deepEqual(await read(gradient), new Float32Array(64));
+  });
+
+  test(`${backend}: fused batch normalisation and its gradients equal the composed one`, async (t) => {
+    const { fused } = await startBackend({ backend });
+    if (!fused.batchNorm) return t.skip("not offered");
+    // Rows that are no multiple of a block, channels that are no multiple of 4; a mean far from 0.
+    for (const [rows, channels, offset] of [
+      [7, 5, 0],
+      [130, 18, 3],
+      [1, 4, 0],
+    ]) {
+      const inputs = [
+        tf.add(uniform("x", [rows, channels]), offset),
+        uniform("gain", [channels]),
+        uniform("bias", [channels]),
+      ];
+      const weight = uniform("dy", [rows, channels]);
+      const run = (norm: NonNullable<typeof fused.batchNorm>): tf.Tensor[] => {
+        const moments: tf.Tensor[] = [];
+        const loss = (x: tf.Tensor, gain: tf.Tensor, bias: tf.Tensor): tf.Scalar => {
+          const { y, mean, variance } = norm(x as tf.Tensor2D, gain, bias, 1e-5);
+          moments.push(y.clone(), mean, variance);
+          moments.forEach((tensor) => tf.keep(tensor));
+          return tf.sum(tf.mul(weight, y));
+        };
+        const { grads } = tf.valueAndGrads(loss)(inputs as [tf.Tensor, tf.Tensor, tf.Tensor]);
+        return [...moments, ...grads];
+      };
+      const [found, expected] = [run(fused.batchNorm), run(composedBatchNorm)];
+      for (const [i, name] of ["y", "mean", "variance", "dx", "dGain", "dBias"].entries()) {
+        const what = `${name} of ${rows} x ${channels}`;
+        if (rows === 1 && name === "dx") {
+          assert.ok(Math.max(...(await read(found[i]))) < 1e-3, what); // 0 but for rounding, in either form
+          continue;
+        }
+        assertClose(await read(found[i]), await read(expected[i]), 1e-5, what);
+      }
+    }
   });
 
   test(`${backend}: CTC sums over every alignment`, async (t) => {
