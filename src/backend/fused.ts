@@ -59,6 +59,13 @@ export interface FusedOps {
    * gain and bias [channels].
    */
   batchNorm?(x: Tensor2D, gain: Tensor, bias: Tensor, epsilon: number): BatchNormalised;
+  /** Standardises the rows of x [..., channels], times gain plus bias [channels]; differentiable in all three. */
+  layerNorm?(x: Tensor, gain: Tensor, bias: Tensor, epsilon: number): Tensor;
+  /**
+   * Causal attention of each head from queries, keys and values side by side [n, time, 3 width], to which bias [3 width] but for
+   * the keys' third is added; differentiable in both. Result n x time x width, before the output projection.
+   */
+  causalAttention?(projected: Tensor3D, bias: Tensor, heads: number): Tensor3D;
   /**
    * CTC negative log likelihood per utterance, differentiable in `logits`. logits T x B x V (before softmax), labels
    * B x L row-major and padded, lengths in frames and labels. Result: B losses.

@@ -1,4 +1,5 @@
 import * as tf from "@tensorflow/tfjs";
+import { fused } from "../backend/chosen.js";
 import { constant, fanIn, xavier, type Spec } from "./initialise.js";
 import { affine, linear } from "./linear.js";
 import type { Parameters } from "./model.js";
@@ -14,18 +15,6 @@ export function attentionSpecs(name: string, width: number): Spec[] {
   ];
 }
 
-/**
- * Queries, keys and values of x [..., width], side by side: [..., 3 width]. The keys' bias adds the same to all scores of
- * a query, which the softmax cancels: it is left out, so that its gradient is exactly 0 instead of rounding noise, which
- * Adam would blow up to full steps.
- */
-export function inProjection(parameters: Parameters, name: string, x: tf.Tensor): tf.Tensor {
-  const bias = get(parameters, `${name}.in_proj_bias`);
-  const width = bias.size / 3;
-  const used = tf.concat([tf.slice(bias, 0, width), tf.zeros([width]), tf.slice(bias, 2 * width, width)]);
-  return affine(x, get(parameters, `${name}.in_proj_weight`), used);
-}
-
 /** Causal self-attention. x [n, time, width] -> same shape; a position attends to itself and those before. */
 export function causalAttention(
   parameters: Parameters,
@@ -34,17 +23,50 @@ export function causalAttention(
   heads: number,
 ): tf.Tensor3D {
   const [n, time, width] = x.shape;
+  const projected = tf.reshape(affine(x, get(parameters, `${name}.in_proj_weight`)), [n, time, 3 * width]);
+  const attend = fused().causalAttention ?? composedCausalAttention;
+  const attended = attend(projected as tf.Tensor3D, get(parameters, `${name}.in_proj_bias`), heads);
+  return linear(parameters, `${name}.out_proj`, attended) as tf.Tensor3D;
+}
+
+/** Causal attention (see FusedOps) in tfjs operations: what the fused versions must equal. */
+export function composedCausalAttention(projected: tf.Tensor3D, bias: tf.Tensor, heads: number): tf.Tensor3D {
+  const [n, time, triple] = projected.shape;
+  const width = triple / 3;
   const size = width / heads;
-  const projected = inProjection(parameters, name, x);
   // All heads of queries, keys and values are turned by one transpose of rank 4: that of rank 5 crawls on WASM.
-  const turned = tf.transpose(tf.reshape(projected, [n, time, 3 * heads, size]), [0, 2, 1, 3]);
+  const turned = tf.transpose(
+    tf.reshape(tf.add(projected, usedBias(bias)), [n, time, 3 * heads, size]),
+    [0, 2, 1, 3],
+  );
   const [queries, keys, values] = tf
     .split(tf.reshape(turned, [n, 3 * heads * time * size]), 3, 1)
     .map((part) => tf.reshape(part, [n, heads, time, size]));
   const scores = tf.mul(tf.matMul(queries, keys, false, true), 1 / Math.sqrt(size));
   const weights = tf.softmax(tf.add(scores, causalMask(time)));
   const attended = tf.transpose(tf.matMul(weights, values), [0, 2, 1, 3]);
-  return linear(parameters, `${name}.out_proj`, tf.reshape(attended, [n, time, width])) as tf.Tensor3D;
+  return tf.reshape(attended, [n, time, width]);
+}
+
+/**
+ * Queries, keys and values of x [..., width], side by side: [..., 3 width].
+ */
+export function inProjection(parameters: Parameters, name: string, x: tf.Tensor): tf.Tensor {
+  return affine(
+    x,
+    get(parameters, `${name}.in_proj_weight`),
+    usedBias(get(parameters, `${name}.in_proj_bias`)),
+  );
+}
+
+/**
+ * The bias of queries, keys and values [3 width] without that of the keys, which adds the same to all scores of a query,
+ * which the softmax cancels: it is left out, so that its gradient is exactly 0 instead of rounding noise, which Adam would
+ * blow up to full steps.
+ */
+function usedBias(bias: tf.Tensor): tf.Tensor {
+  const width = bias.size / 3;
+  return tf.concat([tf.slice(bias, 0, width), tf.zeros([width]), tf.slice(bias, 2 * width, width)]);
 }
 
 /** [time, time]: 0 on and below the diagonal, so low above it that its softmax is 0. */

@@ -28,7 +28,13 @@ export function runningSpecs(name: string, channels: number): Spec[] {
 
 /** Normalises each vector of the last axis. x [..., channels] -> same shape. */
 export function layerNorm(parameters: Parameters, name: string, x: tf.Tensor): tf.Tensor {
-  return scale(parameters, name, standardise(x, [x.rank - 1]));
+  const normalise = fused().layerNorm ?? composedLayerNorm;
+  return normalise(x, get(parameters, `${name}.weight`), get(parameters, `${name}.bias`), EPSILON);
+}
+
+/** Layer normalisation (see FusedOps) in tfjs operations: what the fused versions must equal. */
+export function composedLayerNorm(x: tf.Tensor, gain: tf.Tensor, bias: tf.Tensor): tf.Tensor {
+  return tf.add(tf.mul(standardise(x, [x.rank - 1]), gain), bias);
 }
 
 /**

@@ -3,11 +3,12 @@ import { test } from "node:test";
 import * as tf from "@tensorflow/tfjs";
 import { read } from "spectral-lab/backend/read";
 import { startBackend } from "spectral-lab/backend/start";
+import { composedCausalAttention } from "spectral-lab/nn/attention";
+import { composedBatchNorm, composedLayerNorm } from "spectral-lab/nn/normalisation";
 import { Scalars } from "spectral-lab/optim/scalars";
 import { randomStream } from "spectral-lab/core/random";
 import { availableBackends } from "./available.js";
 import { composedLstm } from "./models.js";
-import { composedBatchNorm } from "spectral-lab/nn/normalisation";
 
 const { names } = await availableBackends();
 
@@ -119,6 +120,54 @@ for (const backend of names) {
         }
         assertClose(await read(found[i]), await read(expected[i]), 1e-5, what);
       }
+    }
+  });
+
+  test(`${backend}: fused layer normalisation and its gradients equal the composed one`, async (t) => {
+    const { fused } = await startBackend({ backend });
+    if (!fused.layerNorm) return t.skip("not offered");
+    for (const [shape, offset] of [
+      [[7, 5], 0],
+      [[2, 3, 18], 3],
+      [[65, 32], 0],
+    ] as const) {
+      const C = shape[shape.length - 1];
+      const inputs = [tf.add(uniform("x", [...shape]), offset), uniform("gain", [C]), uniform("bias", [C])];
+      const weight = uniform("dy", [...shape]);
+      const run = (norm: NonNullable<typeof fused.layerNorm>): tf.Tensor[] => {
+        const loss = (x: tf.Tensor, gain: tf.Tensor, bias: tf.Tensor): tf.Scalar =>
+          tf.sum(tf.mul(weight, norm(x, gain, bias, 1e-5)));
+        const y = norm(inputs[0], inputs[1], inputs[2], 1e-5);
+        return [y, ...tf.grads(loss)(inputs as [tf.Tensor, tf.Tensor, tf.Tensor])];
+      };
+      const [found, expected] = [run(fused.layerNorm), run(composedLayerNorm)];
+      for (const [i, name] of ["y", "dx", "dGain", "dBias"].entries())
+        assertClose(await read(found[i]), await read(expected[i]), 1e-5, `${name} of ${shape.join(" x ")}`);
+    }
+  });
+
+  test(`${backend}: fused causal attention and its gradients equal the composed one`, async (t) => {
+    const { fused } = await startBackend({ backend });
+    if (!fused.causalAttention) return t.skip("not offered");
+    // Odd sizes; scores of tens, where weights are nearly 0 or 1.
+    for (const [n, T, heads, size, scale] of [
+      [2, 7, 3, 5, 1],
+      [3, 33, 2, 8, 1],
+      [1, 1, 1, 4, 1],
+      [2, 12, 2, 4, 5],
+    ]) {
+      const width = heads * size;
+      const inputs = [uniform("projected", [n, T, 3 * width], scale), uniform("bias", [3 * width], scale)];
+      const weight = uniform("dy", [n, T, width]);
+      const run = (attend: NonNullable<typeof fused.causalAttention>): tf.Tensor[] => {
+        const loss = (x: tf.Tensor, bias: tf.Tensor): tf.Scalar =>
+          tf.sum(tf.mul(weight, attend(x as tf.Tensor3D, bias, heads)));
+        const [x, bias] = inputs;
+        return [attend(x as tf.Tensor3D, bias, heads), ...tf.grads(loss)([x, bias])];
+      };
+      const [found, expected] = [run(fused.causalAttention), run(composedCausalAttention)];
+      for (const [i, name] of ["out", "dProjected", "dBias"].entries())
+        assertClose(await read(found[i]), await read(expected[i]), 1e-5, `${name} of ${n} x ${T} x ${width}`);
     }
   });
 

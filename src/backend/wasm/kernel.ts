@@ -7,6 +7,8 @@ import type { WasmHeap } from "./heap.js";
 type Kernels =
   | "adamw"
   | "broadcast"
+  | "causalSoftmax"
+  | "causalSoftmaxGradient"
   | "columnMoments"
   | "exp"
   | "filterGradient"
@@ -17,6 +19,8 @@ type Kernels =
   | "multiplyBatch"
   | "normaliseColumns"
   | "normaliseColumnsGradient"
+  | "normaliseRows"
+  | "normaliseRowsGradient"
   | "sgd"
   | "sumMiddle"
   | "sumSegments"

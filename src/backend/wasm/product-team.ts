@@ -55,7 +55,7 @@ export class ProductTeam {
       this.#base = addressOf(new Uint8Array(this.#buffer));
     }
     const parts = products.flatMap(partsOf);
-    const small = parts.length === 1 && costOf(parts[0]) < 2 * PART;
+    const small = parts.reduce((sum, part) => sum + costOf(part), 0) < 2 * PART;
     const queue = small ? undefined : this.#openQueue();
     for (const part of parts) {
       const { a, b, c } = part;

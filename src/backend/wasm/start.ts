@@ -44,7 +44,7 @@ export async function startWasm(): Promise<Backend> {
       ...(blas && { blas: blas.description }),
     },
     engineName: "wasm",
-    fused: fusedOps(kernel, heap),
+    fused: fusedOps(kernel, heap, team),
     memory: () => ({ tensors: tf.memory().numTensors, bytes: tf.memory().numBytes }),
     checkDevice: () => {},
     settle: async () => {},

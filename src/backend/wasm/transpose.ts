@@ -10,13 +10,12 @@ export function installTranspose(kernel: Kernel): void {
     const { perm } = args.attrs as unknown as { perm: number[] };
     const axes = mergedAxes(x.shape, perm);
     const shape = perm.map((axis) => x.shape[axis]);
-    if (axes.length < 2) {
-      asWasm(args.backend).incRef(x.dataId); // only axes of size 1 change places: the memory is shared
-      return { dataId: x.dataId, shape, dtype: x.dtype };
-    }
     if (axes.length > 4 || (x.dtype !== "float32" && x.dtype !== "int32")) return stock!(args);
     const heap = asWasm(args.backend);
     const out = heap.makeOutput(shape, x.dtype);
+    // Where only axes of size 1 change places, this copies: sharing memory would give the stock product, which remembers operands
+    // by their memory's number, one number for two shapes.
+    if (axes.length === 0) axes.push({ size: 1, stride: 1 });
     while (axes.length < 4) axes.unshift({ size: 1, stride: 0 });
     const sizes = axes.map(({ size }) => size);
     const strides = axes.map(({ stride }) => stride);

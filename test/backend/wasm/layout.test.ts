@@ -95,6 +95,19 @@ test("wasm: transposes and broadcasts have the bits of plain JavaScript", async 
   assert.deepEqual(found, await results());
 });
 
+test("wasm: a product with a row and one with the same numbers as a column disturb nothing", async () => {
+  await startBackend({ backend: "wasm" });
+  const [one, row] = [tf.tensor4d([3], [1, 1, 1, 1]), uniform("row", [1, 1, 1, 4]) as tf.Tensor4D];
+  for (let i = 0; i < 20; i++) {
+    const product = (a: tf.Tensor, b: tf.Tensor): tf.Tensor => tf.sum(tf.matMul(a, b));
+    const [da, db] = tf.grads(product)([one, row]);
+    const [sum] = await read(tf.sum(row));
+    assert.ok(Math.abs((await read(da))[0] - sum) < 1e-6);
+    assert.deepEqual([...(await read(db))], [3, 3, 3, 3]);
+    for (let size = 1; size < 2000; size += 37) tf.zeros([size]).dispose();
+  }
+});
+
 test("wasm: a cast that changes nothing shares memory, which outlives either tensor", async () => {
   await startBackend({ backend: "wasm" });
   const x = tf.tensor1d([1, 2, 3]);

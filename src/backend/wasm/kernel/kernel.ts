@@ -5,7 +5,9 @@
  */
 export { columnMoments, normaliseColumns, normaliseColumnsGradient } from "./batch-norm";
 export { broadcast } from "./broadcast";
+export { causalSoftmax, causalSoftmaxGradient } from "./causal-softmax";
 export { exp, tanh } from "./elementwise";
+export { normaliseRows, normaliseRowsGradient } from "./layer-norm";
 export { lstmBackward, lstmForward } from "./lstm";
 export { filterGradient, multiplyBatch, transposeBatch } from "./multiply";
 export { adamw, sgd } from "./optimiser";
