@@ -95,6 +95,29 @@ test("wasm: transposes and broadcasts have the bits of plain JavaScript", async 
   assert.deepEqual(found, await results());
 });
 
+test("wasm: the gradient of max pooling is that of plain JavaScript, ties included", async () => {
+  const results = async (): Promise<ArrayLike<number>[]> => {
+    const found: ArrayLike<number>[] = [];
+    for (const [shape, size, stride, pad] of [
+      [[2, 9, 7, 3], 2, 2, "valid"],
+      [[2, 8, 8, 6], 2, 2, "valid"],
+      [[3, 7, 7, 9], 3, 2, "same"],
+      [[2, 5, 5, 4], 3, 1, "same"],
+    ] as const) {
+      const x = tf.round(tf.mul(uniform("x", shape), 4)); // few values: many ties
+      const pool = (t: tf.Tensor): tf.Tensor => tf.maxPool(t as tf.Tensor4D, size, stride, pad);
+      found.push(await read(tf.grad(pool)(x, uniform("dy", pool(x).shape))));
+    }
+    return found;
+  };
+  await startBackend({ backend: "wasm" });
+  const found = await results();
+  await startBackend({ backend: "js" });
+  const expected = await results();
+  for (const [i, values] of expected.entries())
+    for (let j = 0; j < values.length; j++) assert.ok(Math.abs(found[i][j] - values[j]) < 1e-6);
+});
+
 test("wasm: a product with a row and one with the same numbers as a column disturb nothing", async () => {
   await startBackend({ backend: "wasm" });
   const [one, row] = [tf.tensor4d([3], [1, 1, 1, 1]), uniform("row", [1, 1, 1, 4]) as tf.Tensor4D];
