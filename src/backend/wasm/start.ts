@@ -5,7 +5,7 @@ import { BackendError, messageOf } from "../../core/errors.js";
 import { type Blas, loadBlas } from "../../linalg/blas.js";
 import type { Backend } from "../backend.js";
 import { fusedOps } from "./fused.js";
-import { asWasm } from "./heap.js";
+import { asWasm, reportExhaustion } from "./heap.js";
 import { loadKernel, memoryOf } from "./kernel.js";
 import { ProductTeam } from "./product-team.js";
 import { repairWasm } from "./repairs.js";
@@ -31,13 +31,16 @@ export async function startWasm(): Promise<Backend> {
   const heap = asWasm(tf.backend());
   const memory = memoryOf(heap);
   const kernel = loadKernel(memory);
-  const blas = findBlas();
+  const { blas, problem } = findBlas();
   const team = blas && new ProductTeam(blas, memory);
-  if (first) repairWasm(kernel, team);
+  if (first) {
+    repairWasm(kernel, team);
+    reportExhaustion(heap);
+  }
   return {
     name: "wasm",
     device: "CPU",
-    description: `WebAssembly (SIMD) on one CPU core${blas ? `, products by ${blas.description}` : ""}`,
+    description: `WebAssembly (SIMD) on one CPU core${blas ? `, products by ${blas.description}` : problem}`,
     versions: {
       tfjs: tf.version.tfjs,
       "tfjs-backend-wasm": wasm.version_wasm,
@@ -55,12 +58,13 @@ export async function startWasm(): Promise<Backend> {
   };
 }
 
-/** The BLAS of this machine; undefined where none can be used: WebAssembly does without. */
-export function findBlas(): Blas | undefined {
+/** The BLAS of this machine, else words on why one that was asked for is not used: WebAssembly does without. */
+function findBlas(): { readonly blas?: Blas; readonly problem: string } {
   try {
-    return loadBlas();
-  } catch {
-    return undefined;
+    return { blas: loadBlas(), problem: "" };
+  } catch (error) {
+    const asked = process.env.SPECTRAL_LAPACK ?? "none";
+    return { problem: asked === "none" ? "" : `; ${messageOf(error)}` };
   }
 }
 
