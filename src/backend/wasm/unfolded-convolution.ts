@@ -79,6 +79,7 @@ function filterGradient(
   const F = g.outChannels;
   const K = patchSize(g);
   const [atX, atDy, c] = [x, dy, out].map((tensor) => address(heap, tensor));
+  if (g.batchSize === 0) heap.typedArrayFromHeap(out).fill(0); // no tile would write it
   overTiles(team, heap, g, atX, ({ from, to, rows, patches }) => {
     if (!isPointwise(g)) kernel.unfold(from, to, ...window(g), atX, patches);
     team.finish();

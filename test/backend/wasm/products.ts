@@ -16,6 +16,7 @@ const convolutions: readonly Case[] = [
   [1, 28, 28, 1, 64, 3, 3, 1, 1, "valid"],
   [130, 4, 4, 8, 8, 3, 3, 1, 1, "same"],
   [2, 5, 5, 3, 4, 5, 5, 1, 1, "same"],
+  [0, 5, 5, 3, 4, 3, 3, 1, 1, "same"],
   [5, 32, 32, 24, 24, 3, 3, 1, 1, "same"], // several tiles of patches, each in several parts
 ];
 
