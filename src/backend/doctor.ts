@@ -2,6 +2,7 @@ import { existsSync, readdirSync, readFileSync } from "node:fs";
 import { cpus } from "node:os";
 import * as tf from "@tensorflow/tfjs";
 import { messageOf } from "../core/errors.js";
+import { loadBlas } from "../linalg/blas.js";
 import { backendNames, type BackendName } from "./backend.js";
 import { chosenBackend } from "./chosen.js";
 import { startTensorFlow } from "./tensorflow/start.js";
@@ -113,16 +114,27 @@ function readVendor(file: string): string {
 async function examineWasm(): Promise<BackendReport> {
   try {
     const { version_wasm } = await import("@tensorflow/tfjs-backend-wasm");
-    return {
-      backend: "wasm",
-      present: true,
-      device: processor(),
-      versions: { "tfjs-backend-wasm": version_wasm },
-    };
+    const row = { backend: "wasm", present: true, device: processor() } as const;
+    const versions = { "tfjs-backend-wasm": version_wasm };
+    try {
+      return { ...row, versions: { ...versions, blas: loadBlas().description } };
+    } catch (error) {
+      const advice = `Optional: a BLAS computes its products and convolutions several times as fast. ${blasAdvice()}`;
+      return { ...row, versions, problem: messageOf(error), advice };
+    }
   } catch (error) {
     const advice = 'Reinstall with "npm ci".';
     return { backend: "wasm", present: false, versions: {}, problem: messageOf(error), advice };
   }
+}
+
+/** How this machine gets a library that `loadBlas` finds. */
+function blasAdvice(): string {
+  if (process.platform === "darwin")
+    return "Accelerate comes with macOS; SPECTRAL_LAPACK names another library.";
+  if (process.platform === "win32")
+    return "SPECTRAL_LAPACK names a library: libopenblas.dll or MKL's mkl_rt.dll.";
+  return 'OpenBLAS: "apt-get install libopenblas0"; SPECTRAL_LAPACK names another library.';
 }
 
 function examineJs(): BackendReport {

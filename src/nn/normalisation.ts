@@ -1,5 +1,6 @@
 import * as tf from "@tensorflow/tfjs";
 import { fused } from "../backend/chosen.js";
+import { nextStatistics } from "../backend/running-statistics.js";
 import type { BatchNormOptions, BatchNormResult, RunningStatistics } from "../backend/fused.js";
 import { constant, type Spec } from "./initialise.js";
 import type { Parameters } from "./model.js";
@@ -136,14 +137,7 @@ export function composedBatchNorm(
   const standard = standardise(rows, [0], epsilon, (found) => (moments = found));
   const y = tf.reshape(tf.add(tf.mul(standard, gain), bias), x.shape);
   const { mean, variance } = moments!;
-  const blend = (old: tf.Tensor, batch: tf.Tensor, factor: number): tf.Tensor =>
-    tf.tidy(() =>
-      tf.add(tf.mul(old, 1 - momentum), tf.mul(tf.reshape(batch, [channels]), momentum * factor)),
-    );
-  const next = {
-    mean: blend(running.mean, mean, 1),
-    variance: blend(running.variance, variance, count / Math.max(1, count - 1)),
-  };
+  const next = nextStatistics(running, { mean, variance }, count, momentum);
   tf.dispose([mean, variance]);
   return { y: relu ? tf.relu(y) : y, running: next };
 }

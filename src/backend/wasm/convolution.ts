@@ -15,9 +15,11 @@ export function installConvolutionGradients(kernel: Kernel): void {
   overrideKernel("wasm", "Conv2DBackpropInput", (stock) => (args) => {
     const { dy, filter } = args.inputs as unknown as { dy: tf.Tensor4D; filter: tf.Tensor4D };
     const geometry = convolutionGeometry(args.attrs!.inputShape as number[], filter.shape, args.attrs!);
-    return geometry.dataFormat === "channelsLast"
-      ? tf.tidy(() => inputGradient(dy, turned(kernel, asWasm(args.backend), filter), geometry))
-      : stock!(args);
+    if (geometry.dataFormat !== "channelsLast") return stock!(args);
+    const heap = asWasm(args.backend);
+    return geometry.strideHeight > 1 || geometry.strideWidth > 1
+      ? tf.tidy(() => foldedInputGradient(kernel, heap, dy, filter, geometry))
+      : tf.tidy(() => inputGradient(dy, turned(kernel, heap, filter), geometry));
   });
 }
 
@@ -108,34 +110,48 @@ function turned(kernel: Kernel, heap: WasmHeap, filter: tf.Tensor4D): tf.Tensor4
   return tf.engine().makeTensorFromTensorInfo(out) as tf.Tensor4D;
 }
 
-/** dX = convolution of dy, spread out by the stride, with the turned filter. */
+/** dX of a convolution of stride 1 = convolution of dy with the turned filter. */
 function inputGradient(dy: tf.Tensor4D, turned: tf.Tensor4D, g: tf.backend_util.Conv2DInfo): tf.Tensor {
-  const spread = spreadOut(dy, g.strideHeight, g.strideWidth);
   const top = g.filterHeight - 1 - g.padInfo.top;
   const left = g.filterWidth - 1 - g.padInfo.left;
-  const bottom = g.inHeight + g.filterHeight - 1 - spread.shape[1] - top;
-  const right = g.inWidth + g.filterWidth - 1 - spread.shape[2] - left;
-  return tf.conv2d(pad(spread, top, bottom, left, right), turned, 1, "valid");
+  const bottom = g.inHeight + g.filterHeight - 1 - dy.shape[1] - top;
+  const right = g.inWidth + g.filterWidth - 1 - dy.shape[2] - left;
+  return tf.conv2d(pad(dy, top, bottom, left, right), turned, 1, "valid");
 }
 
-/** Zeros between neighbours, so that positions lie `stride` apart: height (h - 1) * stride + 1. */
-function spreadOut(x: tf.Tensor4D, strideHeight: number, strideWidth: number): tf.Tensor4D {
-  if (strideHeight === 1 && strideWidth === 1) return x;
-  const [n, h, w, c] = x.shape;
-  const wide = tf.pad(tf.reshape(x, [n, h, 1, w, 1, c]), [
-    [0, 0],
-    [0, 0],
-    [0, strideHeight - 1],
-    [0, 0],
-    [0, strideWidth - 1],
-    [0, 0],
-  ]);
-  const full = tf.reshape(wide, [n, h * strideHeight, w * strideWidth, c]);
-  return tf.slice4d(
-    full as tf.Tensor4D,
-    [0, 0, 0, 0],
-    [n, (h - 1) * strideHeight + 1, (w - 1) * strideWidth + 1, c],
+/**
+ * dX = every pixel's sum of the elements of dy filter^T that are gradients of its copies in the patches that the convolution
+ * sees. With a stride fewer products than a convolution of dy, which would be spread out by zeros.
+ */
+function foldedInputGradient(
+  kernel: Kernel,
+  heap: WasmHeap,
+  dy: tf.Tensor4D,
+  filter: tf.Tensor4D,
+  g: tf.backend_util.Conv2DInfo,
+): tf.Tensor {
+  const F = g.outChannels;
+  const patches = tf.matMul(tf.reshape(dy, [-1, F]), tf.reshape(filter, [-1, F]), false, true);
+  const out = heap.makeOutput(g.inShape, "float32");
+  heap.typedArrayFromHeap(out).fill(0);
+  kernel.fold(
+    0,
+    g.batchSize * g.outHeight,
+    g.inHeight,
+    g.inWidth,
+    g.inChannels,
+    g.outHeight,
+    g.outWidth,
+    g.filterHeight,
+    g.filterWidth,
+    g.strideHeight,
+    g.strideWidth,
+    g.padInfo.top,
+    g.padInfo.left,
+    address(heap, out),
+    address(heap, patches),
   );
+  return tf.engine().makeTensorFromTensorInfo(out);
 }
 
 /** Adds (or, where negative, cuts off) rows and columns at each side. */

@@ -6,17 +6,28 @@ import type { WasmHeap } from "./heap.js";
 
 type Kernels =
   | "adamw"
+  | "broadcast"
+  | "causalSoftmax"
+  | "causalSoftmaxGradient"
+  | "columnMoments"
   | "exp"
   | "filterGradient"
+  | "fold"
   | "lstmBackward"
   | "lstmForward"
   | "maxPoolGradient"
   | "multiplyBatch"
+  | "normaliseColumns"
+  | "normaliseColumnsGradient"
+  | "normaliseRows"
+  | "normaliseRowsGradient"
   | "sgd"
   | "sumMiddle"
   | "sumSegments"
   | "tanh"
-  | "transposeBatch";
+  | "transpose"
+  | "transposeBatch"
+  | "unfold";
 
 /**
  * Our own kernels: they work on TensorFlow.js's heap, given counts, byte addresses and numbers in the order of the
@@ -25,12 +36,17 @@ type Kernels =
 export type Kernel = Readonly<Record<Kernels, (...parameters: number[]) => void>>;
 
 /**
- * Instantiates our kernels on the memory of TensorFlow.js's WASM backend.
- * @throws BackendError if that memory is not where the pinned version has it
+ * The memory of TensorFlow.js's WASM backend.
+ * @throws BackendError if it is not where the pinned version has it
  */
-export function loadKernel(heap: WasmHeap): Kernel {
+export function memoryOf(heap: WasmHeap): WebAssembly.Memory {
   const memory = Object.values(heap.wasm.asm).find((value) => value instanceof WebAssembly.Memory);
   if (!memory) throw new BackendError('backend "wasm": this version of tfjs-backend-wasm hides its memory');
+  return memory;
+}
+
+/** Instantiates our kernels on that memory. */
+export function loadKernel(memory: WebAssembly.Memory): Kernel {
   const { module } = compileKernel(dirname(fileURLToPath(import.meta.url)), "kernel");
   return new WebAssembly.Instance(module, { env: { memory } }).exports as unknown as Kernel;
 }

@@ -1,5 +1,6 @@
 import * as tf from "@tensorflow/tfjs";
 import { overrideKernel } from "../kernels.js";
+import { installBroadcasts } from "./broadcast.js";
 import { installGather } from "./gather.js";
 import { asWasm } from "./heap.js";
 import { installConvolutionGradients } from "./convolution.js";
@@ -7,16 +8,25 @@ import { installElementwise } from "./elementwise.js";
 import type { Kernel } from "./kernel.js";
 import { installMatMul } from "./matmul.js";
 import { installPoolingGradient } from "./pooling.js";
+import type { ProductTeam } from "./product-team.js";
 import { installSums } from "./sums.js";
+import { installTranspose } from "./transpose.js";
+import { installUnfoldedConvolutions } from "./unfolded-convolution.js";
 
-/** Adds the kernels that training needs and TensorFlow.js's WASM backend lacks, computes wrongly or computes slowly. */
-export function repairWasm(kernel: Kernel): void {
+/**
+ * Adds the kernels that training needs and TensorFlow.js's WASM backend lacks, computes wrongly or computes slowly.
+ * @param team computes products and convolutions, where there is a BLAS
+ */
+export function repairWasm(kernel: Kernel, team?: ProductTeam): void {
   installOneHot();
   installGather();
   installIdentity();
-  installMatMul(kernel);
+  installMatMul(kernel, team);
   installConvolutionGradients(kernel);
+  if (team) installUnfoldedConvolutions(kernel, team);
   installElementwise(kernel);
+  installBroadcasts(kernel);
+  installTranspose(kernel);
   installSums(kernel);
   installPoolingGradient(kernel);
 }
@@ -39,11 +49,19 @@ interface OneHotAttributes {
   dtype: tf.DataType;
 }
 
-/** The stock kernel copies, once for every tensor that the tape saves: share the memory, which is counted, as elsewhere. */
+/**
+ * The stock kernels copy, once for every tensor that the tape saves, and for casts that change nothing: share the memory,
+ * which is counted, as elsewhere.
+ */
 function installIdentity(): void {
-  overrideKernel("wasm", "Identity", () => ({ inputs, backend }) => {
+  const share: tf.KernelFunc = ({ inputs, backend }) => {
     const { dataId, shape, dtype } = inputs.x as tf.TensorInfo;
     asWasm(backend).incRef(dataId);
     return { dataId, shape, dtype };
+  };
+  overrideKernel("wasm", "Identity", () => share);
+  overrideKernel("wasm", "Cast", (stock) => (args) => {
+    const same = (args.inputs.x as tf.TensorInfo).dtype === args.attrs!.dtype;
+    return same ? share(args) : stock!(args);
   });
 }

@@ -1,4 +1,4 @@
-import { get, set } from "./memory";
+import { get, get4, set, set4 } from "./memory";
 
 /**
  * Gradient of NHWC max pooling: each error goes to the first largest element of its window, in row-major order.
@@ -43,7 +43,30 @@ export function maxPoolGradient(
         const endH = min(H, oh * SH - top + KH);
         const endW = min(W, ow * SW - left + KW);
         const from = ((n * OH + oh) * OW + ow) * C;
-        for (let c = 0; c < C; c++) {
+        let c = 0;
+        for (; c + 4 <= C; c += 4) {
+          const corner = (n * H + firstH) * W + firstW;
+          let largest = get4(x, corner * C + c);
+          let best = i32x4.splat(corner);
+          for (let h = firstH; h < endH; h++) {
+            for (let w = firstW; w < endW; w++) {
+              const pixel = (n * H + h) * W + w;
+              const value = get4(x, pixel * C + c);
+              const larger = f32x4.gt(value, largest);
+              largest = v128.bitselect(value, largest, larger);
+              best = v128.bitselect(i32x4.splat(pixel), best, larger);
+            }
+          }
+          const error = get4(dy, from + c);
+          for (let h = firstH; h < endH; h++) {
+            for (let w = firstW; w < endW; w++) {
+              const pixel = (n * H + h) * W + w;
+              const share = v128.and(error, i32x4.eq(best, i32x4.splat(pixel)));
+              set4(dx, pixel * C + c, f32x4.add(get4(dx, pixel * C + c), share));
+            }
+          }
+        }
+        for (; c < C; c++) {
           let best = ((n * H + firstH) * W + firstW) * C + c;
           let largest = get(x, best);
           for (let h = firstH; h < endH; h++) {
