@@ -51,9 +51,7 @@ export function loadBlas(wanted?: string): Blas {
 function blasOf(library: NativeLibrary): Blas {
   const integers = (n: number): string[] => Array<string>(n).fill("int");
   const types = [...integers(6), "float", ADDRESS, "int", ADDRESS, "int", "float", ADDRESS, "int"];
-  // Accelerate since macOS 13.3; plain C; SciPy's wheels.
-  const names = ["cblas_sgemm$NEWLAPACK", "cblas_sgemm", "scipy_cblas_sgemm"];
-  const sgemm = library.find(names, "void", types);
+  const sgemm = library.find("cblas_sgemm", "void", types);
   const multiply = (p: Product): void => {
     const turnA = p.transposeA ? TRANSPOSED : PLAIN;
     const turnB = p.transposeB ? TRANSPOSED : PLAIN;

@@ -37,9 +37,7 @@ function lapackOf(library: NativeLibrary): Lapack {
   const routines = {} as Record<keyof typeof ROUTINES, Routine>;
   for (const [name, [count, strings]] of Object.entries(ROUTINES)) {
     const types = [...Array<string>(count).fill("void *"), ...Array<string>(strings).fill("size_t")];
-    // Accelerate since macOS 13.3; plain Fortran with 32-bit integers; SciPy's wheels.
-    const names = [`${name}$NEWLAPACK`, `${name}_`, name, `scipy_${name}_`];
-    routines[name as keyof typeof ROUTINES] = library.find(names, "void", types);
+    routines[name as keyof typeof ROUTINES] = library.find(name, "void", types);
   }
   return {
     path: library.path,

@@ -13,8 +13,8 @@ export interface NativeLibrary {
   readonly path: string;
   /** The library's own words about itself, for people: "OpenBLAS 0.3.29, SkylakeX". */
   readonly description: string;
-  /** The first of `names` that the library exports. @throws SpectralError if it has none of them */
-  find(names: readonly string[], result: string, types: readonly string[]): Routine;
+  /** The routine `name`, a Fortran subroutine or a function of C, under whatever name. @throws SpectralError if it has none */
+  find(name: string, result: string, types: readonly string[]): Routine;
 }
 
 /**
@@ -139,9 +139,11 @@ function open(koffi: Koffi, path: string, named: boolean): NativeLibrary {
   return {
     path,
     description: core === undefined ? words : `${words}, ${core}`,
-    find(names, result, types) {
+    find(name, result, types) {
+      // Accelerate since macOS 13.3; plain Fortran with 32-bit integers; plain C; SciPy's wheels.
+      const names = [`${name}$NEWLAPACK`, `${name}_`, name, `scipy_${name}_`, `scipy_${name}`];
       const routine = findOne(names, result, types);
-      if (routine === undefined) throw new SpectralError(`it has no ${names[names.length - 1]}`);
+      if (routine === undefined) throw new SpectralError(`it has no ${name}`);
       return routine;
     },
   };
