@@ -15,9 +15,18 @@ export function batchNorm(
   { momentum, epsilon, relu, shift }: BatchNormOptions,
 ): BatchNormResult {
   const rows = x.size / gain.size;
-  const shifted = tf.reshape(shift ? tf.add(x, shift) : x, [rows, gain.size]) as tf.Tensor2D;
-  const { y, mean, variance } = normaliseColumns(kernel, heap, shifted, gain, bias, epsilon);
-  const next = nextStatistics(running, { mean, variance }, rows, momentum);
+  const columns = tf.reshape(x, [rows, gain.size]) as tf.Tensor2D;
+  const { y, mean, variance } = normaliseColumns(kernel, heap, columns, [gain, bias], epsilon, shift);
+  const next = tf.tidy(() => {
+    const moved = shift ? tf.add(mean, tf.reshape(shift, mean.shape)) : mean;
+    const { mean: nextMean, variance: nextVariance } = nextStatistics(
+      running,
+      { mean: moved, variance },
+      rows,
+      momentum,
+    );
+    return { mean: nextMean, variance: nextVariance };
+  });
   tf.dispose([mean, variance]);
   const normalised = tf.reshape(y, x.shape);
   return { y: relu ? tf.relu(normalised) : normalised, running: next };
@@ -26,14 +35,15 @@ export function batchNorm(
 /**
  * (x - mean) / sqrt(variance + epsilon) gain + bias by the moments of the columns of x: x is read twice and y written once, where
  * the composed form makes 17 passes. Mean and biased variance, [columns], are kept, and the caller's.
+ * @param unread what the result does not depend on: its gradient is 0
  */
 function normaliseColumns(
   kernel: Kernel,
   heap: WasmHeap,
   x: tf.Tensor2D,
-  gain: tf.Tensor,
-  bias: tf.Tensor,
+  [gain, bias]: readonly [tf.Tensor, tf.Tensor],
   epsilon: number,
+  unread?: tf.Tensor,
 ): RunningStatistics & { readonly y: tf.Tensor2D } {
   const [rows, C] = x.shape;
   const make = (shape: number[]): tf.Tensor =>
@@ -44,7 +54,7 @@ function normaliseColumns(
 
   const run = tf.customGrad((...args) => {
     const [x, gain, bias] = args.slice(0, 3) as tf.Tensor[];
-    const save = args[3] as unknown as tf.GradSaveFunc;
+    const save = args[args.length - 1] as unknown as tf.GradSaveFunc;
     const y = make([rows, C]);
     const scratch = make([4 * C]);
     kernel.columnMoments(rows, C, at(x), at(mean), at(variance), at(scratch));
@@ -60,9 +70,10 @@ function normaliseColumns(
         ...[x, mean, variance, gain, dy, ...results, scratch].map(at),
       );
       scratch.dispose();
-      return results;
+      return unread ? [...results, tf.zerosLike(unread)] : results;
     };
     return { value: y, gradFunc };
   });
-  return { y: run(x, gain, bias) as tf.Tensor2D, mean, variance };
+  const y = run(x, gain, bias, ...(unread ? [unread] : [])) as tf.Tensor2D;
+  return { y, mean, variance };
 }
