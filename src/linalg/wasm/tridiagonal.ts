@@ -131,7 +131,23 @@ export function tridiagonalise(a: usize, n: i32, stride: i32, d: usize, e: usize
     }
     if (low > 0) {
       for (let t = 0; t < 2 * PANEL; t++) copy(at(swapped, t * stride), at(pairs, (t ^ 1) * stride), low);
-      multiplyInto(low, low, 2 * PANEL, -1, pairs, false, 1, stride, swapped, false, stride, 1, a, stride, true);
+      multiplyInto(
+        low,
+        low,
+        2 * PANEL,
+        -1,
+        pairs,
+        false,
+        1,
+        stride,
+        swapped,
+        false,
+        stride,
+        1,
+        a,
+        stride,
+        true,
+      );
     }
   }
   set(e, 0, 0);
