@@ -4,9 +4,10 @@
  *     npm run bench:svd [-- [--write] [--spectra trained,decayed] [SIZE...]]      SIZE as 512x4608, or 144x64x768: so many of them
  *
  * Prints one JSON line on the machine, then one per size, spectrum and route: median CPU milliseconds, the median of the
- * rounds' ratios to sgesdd (null without a LAPACK library), and the ratio to bench/svd-baseline.json where that was made on the same kind
- * of machine (else null). `--write` makes this run the baseline. Of many matrices, all vectors are computed through a pool of one thread,
- * together and one by one; `wallMs` is what that takes while the calling thread is held for BUSY_MS at a time, as training holds it.
+ * rounds' ratios to sgesdd (null without a LAPACK library), and the ratio to bench/svd-baseline.json where that was made on the same
+ * kind of machine (else null). `--write` makes this run the baseline. Of many matrices, all vectors are computed through a pool of
+ * one thread, together and one by one; `wallMs` is what that takes while the calling thread is held for BUSY_MS at a time, as
+ * training holds it.
  */
 import { readFileSync, writeFileSync } from "node:fs";
 import { cpus } from "node:os";

@@ -4,7 +4,8 @@
  * The input is M x N with M >= N (a wide matrix is read transposed, by strides). G = A^T A is N x N; its eigenvectors are
  * the singular vectors of the short side, and u = A v / s are those of the long side. Products of float32 numbers are
  * exact in float64, and squaring the singular values costs sqrt(2^-53) = 1e-8 of the largest, below the rounding of the
- * weights themselves. Where s is too small for u = A v / s to be orthonormal, tail.ts takes over.
+ * weights themselves. Where s is too small for u = A v / s to be orthonormal, tail.ts takes over; where it is large, that
+ * product is taken in float32.
  */
 import { eigenvectors } from "./divide";
 import { inverseIteration } from "./inverse";
@@ -212,8 +213,8 @@ function longSide(
 }
 
 /**
- * w_j = A v_j for j < count, with A, s and v as in `longSide`: in float64 where a small s_j will be divided by, else in float32.
- * One of `element` and `vector` is 1.
+ * w_j = A v_j for j < count, with A, s and v as in `longSide`: in float64 where a small s_j will be divided by, else in
+ * float32. One of `element` and `vector` is 1.
  * @param w address for count vectors of m float64; element i of vector j at w + 8 (i element + j vector)
  * @param head number of leading vectors whose s_j will be divided by
  */

@@ -29,10 +29,10 @@ const GOOD: f64 = 1e-4;
 const TAME: f64 = 0.1;
 
 /**
- * Makes columns head .. columns-1 of W (m x columns, row-major, rows `stride` apart) orthonormal, also to the columns before them, which
- * are so already. Columns no longer than `negligible` carry no information and are replaced by an orthonormal completion;
- * no column is longer than 1e4. Cholesky QR (Fukaya et al., 2014) of what the projection on the head leaves, repeated until the
- * factor is well conditioned; a column that depends on the others is replaced by a random one.
+ * Makes columns head .. columns-1 of W (m x columns, row-major, rows `stride` apart) orthonormal, also to the columns
+ * before them, which are so already. Columns no longer than `negligible` carry no information and are replaced by an
+ * orthonormal completion; none is longer than 1e4. Cholesky QR (Fukaya et al., 2014) of what the projection on the head
+ * leaves, repeated until the factor is well conditioned; a column that depends on the others is replaced by a random one.
  */
 export function orthonormaliseTail(
   w: usize,
@@ -52,22 +52,13 @@ export function orthonormaliseTail(
   const inverse = doubles(count * count);
   const lengths = doubles(count);
   const dependent = integers(count);
-  for (let j = 0; j < count; j++) setInteger(dependent, j, 0);
   seedRandom(12345);
   for (let pass = 0; pass < PASSES; pass++) {
     if (pass > 0) replaceMarked(tail, m, stride, count, dependent);
     innerProducts(tail, m, stride, count, factor);
-    if (pass == 0) {
-      let useless = false;
-      for (let j = 0; j < count; j++) {
-        const marked = !(get(factor, j * count + j) > negligible * negligible);
-        setInteger(dependent, j, marked ? 1 : 0);
-        useless = useless || marked;
-      }
-      if (useless) {
-        replaceMarked(tail, m, stride, count, dependent);
-        innerProducts(tail, m, stride, count, factor);
-      }
+    if (pass == 0 && markShort(factor, count, negligible, dependent)) {
+      replaceMarked(tail, m, stride, count, dependent);
+      innerProducts(tail, m, stride, count, factor);
     }
     // Of unit vectors, without their parts in the head.
     for (let j = 0; j < count; j++) set(lengths, j, 1 / sqrt(get(factor, j * count + j)));
@@ -118,6 +109,17 @@ export function orthonormaliseTail(
 function innerProducts(w: usize, m: i32, stride: i32, count: i32, products: usize): void {
   clear(products, count * count);
   multiplyInto(count, count, m, 1, w, false, 1, stride, w, false, stride, 1, products, count, true);
+}
+
+/** Marks columns no longer than `negligible` by their inner products; whether there are any. */
+function markShort(products: usize, count: i32, negligible: f64, marked: usize): bool {
+  let any = false;
+  for (let j = 0; j < count; j++) {
+    const short = !(get(products, j * count + j) > negligible * negligible);
+    setInteger(marked, j, short ? 1 : 0);
+    any = any || short;
+  }
+  return any;
 }
 
 /** Marked columns become random, about 1 long. */
@@ -226,7 +228,10 @@ function invertLower(l: usize, n: i32, stride: i32, inverse: usize): void {
   }
 }
 
-/** Columns head .. columns-1 of W (m x columns) become W change; of column j of `change`, rows after head + j are zero; `single` for float32. */
+/**
+ * Columns head .. columns-1 of W (m x columns) become W change, in float32 with `single`. Of column j of `change`, rows after
+ * head + j are zero.
+ */
 function applyChange(
   w: usize,
   stride: i32,

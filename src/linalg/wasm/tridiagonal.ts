@@ -75,7 +75,7 @@ function symmetricTimesVector(a: usize, stride: i32, n: i32, x: usize, y: usize)
   }
 }
 
-/** y += D x for the 4 x 4 blocks on the diagonal of A, of which the lower triangle is stored; n rows and columns are in whole blocks. */
+/** y += D x for the 4 x 4 blocks D on the diagonal of A, of which the lower triangle is stored; n is a multiple of 4. */
 function diagonalBlocksTimesVector(a: usize, step: usize, n: i32, x: usize, y: usize): void {
   let p = a;
   for (const end = at(x, n); x < end; x += 32, y += 32, p += 4 * step + 32) {
@@ -194,7 +194,7 @@ export function backTransform(
   release(start);
 }
 
-/** How many leading numbers are negligible in each of the `count` unit vectors: many in the leading ones of a steep spectrum. */
+/** How many leading numbers are negligible in each of the `count` unit vectors: many, of the first ones of a steep spectrum. */
 function emptyColumns(z: usize, zRow: i32, n: i32, count: i32): i32 {
   let empty = n;
   for (let j = 0; j < count; j++) {
