@@ -101,23 +101,31 @@ test("a signal that outlives its requests keeps nothing of them", async () => {
   await pool.close();
 });
 
-test("a worker that dies takes only its own request with it, also of those that travel together", async () => {
+/** Runs `body` with a pool of one thread whose worker receives what `change`, JavaScript, makes of `tasks`. */
+async function withChangedWorker(change: string, body: (pool: SvdPool) => Promise<void>): Promise<void> {
   const directory = mkdtempSync(join(tmpdir(), "svd-"));
   try {
     for (const file of ["svd.wasm", "svd-relaxed.wasm"])
       copyFileSync(resolve("dist/linalg", file), join(directory, file));
     const original = JSON.stringify(pathToFileURL(resolve("dist/linalg/worker.js")).href);
-    // This worker dies of matrices with 13 rows.
     writeFileSync(
       join(directory, "worker.js"),
       `const { parentPort } = require("node:worker_threads");
        const on = parentPort.on.bind(parentPort);
-       const deadly = ({ matrix }) => matrix.rows === 13;
-       parentPort.on = (event, serve) => on(event, (tasks) => (deadly(tasks[0]) ? process.exit(3) : serve(tasks)));
+       parentPort.on = (event, serve) => on(event, (tasks) => serve(${change}));
        import(${original});`,
     );
     const pool = new SvdPool({ ...WASM, threads: 1, directory });
-    const square = (n: number) => filled(n, n, (i) => i);
+    await body(pool);
+    await pool.close();
+  } finally {
+    rmSync(directory, { recursive: true });
+  }
+}
+
+test("a worker that dies takes only its own request with it, also of those that travel together", async () => {
+  const square = (n: number) => filled(n, n, (i) => i);
+  await withChangedWorker("tasks[0].matrix.rows === 13 ? process.exit(3) : tasks", async (pool) => {
     const [first, lost, ...kept] = await Promise.allSettled([
       pool.svd(square(20)), // on its way at once; the others wait, and travel together, the largest first
       pool.svd(square(13), { name: "unlucky" }),
@@ -127,32 +135,15 @@ test("a worker that dies takes only its own request with it, also of those that 
     assert.equal(first.status, "fulfilled");
     assert.equal(lost.status, "rejected");
     assert.match(String(lost.reason), /SpectralError: svd: "unlucky": the worker thread died: exit code 3/);
-    assert.deepEqual(
-      kept.map((result) => (result.status === "fulfilled" ? result.value.rows : result.reason)),
-      [5, 7],
-    );
-    await pool.close();
-  } finally {
-    rmSync(directory, { recursive: true });
-  }
+    const rows = kept.map((result) => (result.status === "fulfilled" ? result.value.rows : result.reason));
+    assert.deepEqual(rows, [5, 7]);
+  });
 });
 
 test("small matrices that wait together travel together", async () => {
-  const directory = mkdtempSync(join(tmpdir(), "svd-"));
-  try {
-    for (const file of ["svd.wasm", "svd-relaxed.wasm"])
-      copyFileSync(resolve("dist/linalg", file), join(directory, file));
-    const original = JSON.stringify(pathToFileURL(resolve("dist/linalg/worker.js")).href);
-    // This worker tells the size of each message in the name of the error that a NaN brings.
-    writeFileSync(
-      join(directory, "worker.js"),
-      `const { parentPort } = require("node:worker_threads");
-       const on = parentPort.on.bind(parentPort);
-       const named = (tasks) => tasks.map((task) => ({ ...task, request: { ...task.request, name: "one of " + tasks.length } }));
-       parentPort.on = (event, serve) => on(event, (tasks) => serve(named(tasks)));
-       import(${original});`,
-    );
-    const pool = new SvdPool({ ...WASM, threads: 1, directory });
+  const told =
+    "tasks.map((task) => ({ ...task, request: { ...task.request, name: `one of ${tasks.length}` } }))";
+  await withChangedWorker(told, async (pool) => {
     const bad = (rows: number, columns: number) => pool.svd(filled(rows, columns, () => NaN));
     const requests = [bad(4, 4), bad(3000, 200), bad(3, 3), bad(2, 2), bad(1, 1)];
     const messages = (await Promise.allSettled(requests)).map((result) =>
@@ -160,10 +151,7 @@ test("small matrices that wait together travel together", async () => {
     );
     // The first one went at once; the large one is more than travels together.
     messages.forEach((message, i) => assert.match(message, i < 2 ? /"one of 1"/ : /"one of 3"/));
-    await pool.close();
-  } finally {
-    rmSync(directory, { recursive: true });
-  }
+  });
 });
 
 test("a closed pool rejects what waits and what comes", async () => {
