@@ -192,6 +192,7 @@ export class SvdPool {
         thread.jobs = thread.jobs.filter((other) => other !== job);
       }
     }
+    if (!this.#threads.has(thread)) return; // it has died meanwhile
     try {
       if (tasks.length > 0) thread.worker.postMessage(tasks, [...given]);
     } catch (error) {
@@ -222,16 +223,20 @@ export class SvdPool {
     if (!this.#closed) thread.worker.unref();
   }
 
-  /** A thread has died: the request it was at fails, the others go on, and the next one starts a new thread. */
+  /**
+   * A thread has died: the request it was at fails, and those whose matrices were given away to it; the others go on, and the next
+   * one starts a new thread.
+   */
   #lose(thread: Thread, reason: string): void {
     if (!this.#threads.delete(thread)) return;
     thread.isReady();
     this.#describe(`none (${reason})`); // no effect once a thread has run
-    const [job, ...others] = thread.jobs;
-    job?.reject(new SpectralError(`svd: "${job.task.name}": the worker thread died: ${reason}`));
-    if (this.#closed) return;
-    for (const other of others) this.#enqueue(other);
-    this.#dispatch();
+    thread.jobs.forEach((job, i) => {
+      if (i === 0 || this.#closed || job.matrix.data.length === 0) {
+        job.reject(new SpectralError(`svd: "${job.task.name}": the worker thread died: ${reason}`));
+      } else this.#enqueue(job);
+    });
+    if (!this.#closed) this.#dispatch();
   }
 }
 

@@ -126,15 +126,18 @@ async function withChangedWorker(change: string, body: (pool: SvdPool) => Promis
 test("a worker that dies takes only its own request with it, also of those that travel together", async () => {
   const square = (n: number) => filled(n, n, (i) => i);
   await withChangedWorker("tasks[0].matrix.rows === 13 ? process.exit(3) : tasks", async (pool) => {
-    const [first, lost, ...kept] = await Promise.allSettled([
+    const [first, lost, given, ...kept] = await Promise.allSettled([
       pool.svd(square(20)), // on its way at once; the others wait, and travel together, the largest first
       pool.svd(square(13), { name: "unlucky" }),
+      pool.svd(square(6), { name: "given away", transfer: true }),
       pool.svd(square(5)),
       pool.svd(square(7)),
     ]);
     assert.equal(first.status, "fulfilled");
     assert.equal(lost.status, "rejected");
     assert.match(String(lost.reason), /SpectralError: svd: "unlucky": the worker thread died: exit code 3/);
+    assert.equal(given.status, "rejected");
+    assert.match(String(given.reason), /"given away": the worker thread died/);
     const rows = kept.map((result) => (result.status === "fulfilled" ? result.value.rows : result.reason));
     assert.deepEqual(rows, [5, 7]);
   });
