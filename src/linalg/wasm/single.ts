@@ -40,8 +40,8 @@ function pack(
   const step = (<usize>along) << size;
   const line = (<usize>width) << 2;
   for (let i = 0; i < count; i += width, target += <usize>depth * line) {
-    if (across == 1 && !single && i + width <= count) {
-      packRows(source + ((<usize>i) << 3), factor, step, depth, width, target);
+    if (across == 1 && i + width <= count) {
+      packRows(source + ((<usize>i) << size), single, factor, step, depth, width, target);
       continue;
     }
     for (let t = 0; t < width; t++) {
@@ -56,14 +56,31 @@ function pack(
   }
 }
 
-/** A whole panel of `pack` from float64 rows `step` bytes apart, of which it takes `width` numbers side by side. */
-function packRows(from: usize, factor: f64, step: usize, depth: i32, width: i32, to: usize): void {
+/** A whole panel of `pack` from rows `step` bytes apart, of which it takes `width` numbers side by side. */
+function packRows(
+  from: usize,
+  single: bool,
+  factor: f64,
+  step: usize,
+  depth: i32,
+  width: i32,
+  to: usize,
+): void {
   const scale = f64x2.splat(factor);
   const line = (<usize>width) << 2;
   for (const end = to + <usize>depth * line; to < end; to += line, from += step) {
     for (let t: usize = 0; t < line; t += 16) {
-      const low = f32x4.demote_f64x2_zero(f64x2.mul(scale, v128.load(from + 2 * t)));
-      const high = f32x4.demote_f64x2_zero(f64x2.mul(scale, v128.load(from + 2 * t, 16)));
+      let low: v128;
+      let high: v128;
+      if (single) {
+        low = f64x2.promote_low_f32x4(v128.load64_zero(from + t));
+        high = f64x2.promote_low_f32x4(v128.load64_zero(from + t, 8));
+      } else {
+        low = v128.load(from + 2 * t);
+        high = v128.load(from + 2 * t, 16);
+      }
+      low = f32x4.demote_f64x2_zero(f64x2.mul(scale, low));
+      high = f32x4.demote_f64x2_zero(f64x2.mul(scale, high));
       v128.store(to + t, v128.shuffle<i64>(low, high, 0, 2));
     }
   }
