@@ -8,13 +8,15 @@ type TridiagonalSolver = ReturnType<typeof tridiagonalSolver>;
 
 /** Singular values below this part of the largest need the tail step: u = A v / s is not orthonormal there. */
 const HEAD = 3e-5;
-/** Up to this part of all vectors, those of the leading eigenvalues alone are cheaper than all of them. */
-const FEW = 0.6;
+/** A v no longer than this part of the largest singular value carries no information. */
+const NEGLIGIBLE = 1e-13;
+/** The smallest squared pivot, of 1, with which Cholesky QR makes vectors orthonormal to float32. */
+const GOOD = 1e-4;
 
 /**
  * The WebAssembly kernel's method (src/linalg/wasm/kernel.ts) from the pieces of a LAPACK library: Gram matrix in float64,
  * tridiagonalisation, eigenvalues and the wanted eigenvectors, and u = A v / s. Faster and more accurate than sgesdd.
- * A few leading eigenvectors of the tridiagonal matrix come from the kernel itself, which is several times as fast as dstemr.
+ * The tridiagonal matrix's eigenvectors come from the kernel itself where it can, which is several times as fast as dstemr.
  * LAPACK reads memory column by column, so a row-major rows x columns array is its columns x rows matrix.
  */
 export function lapackEngine(lapack: Lapack, solve: TridiagonalSolver): SvdEngine {
@@ -91,11 +93,8 @@ function eigenpairs(
   count: number,
   name: string,
 ): { s: Float64Array; z: Float64Array } {
-  const few = count < FEW * n ? solve(d, e, count) : undefined;
-  if (few !== undefined) {
-    const s = few.lambda.map((x) => Math.sqrt(Math.max(x, 0)));
-    if (count === 0 || s[count - 1] > HEAD * s[0]) return { s, z: few.z };
-  }
+  const solved = solve(d, e, count); // undefined where large clusters make divide and conquer cheaper
+  if (solved !== undefined) return { s: solved.lambda.map((x) => Math.sqrt(Math.max(x, 0))), z: solved.z };
   const z = new Float64Array(n * n);
   const work = new Float64Array(1 + 4 * n + n * n);
   const integers = new Int32Array(3 + 5 * n);
@@ -139,7 +138,7 @@ function longSide(
   return new Float32Array(long);
 }
 
-/** As `longSide` where some s_j are too small: a QR factorisation of A V makes the tail orthonormal and keeps the head. */
+/** As `longSide` where some s_j are too small: the tail of A V is made orthonormal, and the head kept. */
 function longSideWithTail(
   lapack: Lapack,
   a: Float64Array,
@@ -153,18 +152,63 @@ function longSideWithTail(
   const w = new Float64Array(m * count); // vector j at j m
   const [one, zero] = [Float64Array.of(1), Float64Array.of(0)];
   lapack.call("dgemm", rows >= columns ? "T" : "N", "N", m, count, n, one, a, columns, z, n, zero, w, m);
-  for (let j = 0; j < count && s[j] > HEAD * s[0]; j++)
-    for (let i = j * m; i < (j + 1) * m; i++) w[i] /= s[j];
+  let head = 0;
+  for (; head < count && s[head] > HEAD * s[0]; head++) {
+    for (let i = head * m; i < (head + 1) * m; i++) w[i] /= s[head];
+  }
+  if (!choleskyTail(lapack, w, m, head, count, NEGLIGIBLE * s[0])) householderTail(lapack, w, m, count);
+  const vectors = new Float32Array(w);
+  return rows >= columns ? transpose(vectors, count, m) : vectors;
+}
+
+/**
+ * Makes vectors head .. count-1 of w orthonormal, also to those before them: projection, then Cholesky QR. False, with w still
+ * spanning the same, where they are too dependent for it.
+ */
+function choleskyTail(
+  lapack: Lapack,
+  w: Float64Array,
+  m: number,
+  head: number,
+  count: number,
+  negligible: number,
+): boolean {
+  const tail = w.subarray(head * m, count * m);
+  const size = count - head;
+  for (let j = 0; j < size; j++) {
+    const vector = tail.subarray(j * m, (j + 1) * m);
+    let squares = 0;
+    for (let i = 0; i < m; i++) squares += vector[i] * vector[i];
+    const length = Math.sqrt(squares);
+    if (!(length > negligible)) return false;
+    for (let i = 0; i < m; i++) vector[i] /= length;
+  }
+  const [one, zero, minus] = [Float64Array.of(1), Float64Array.of(0), Float64Array.of(-1)];
+  if (head > 0) {
+    const overlap = new Float64Array(head * size);
+    lapack.call("dgemm", "T", "N", head, size, m, one, w, m, tail, m, zero, overlap, head);
+    lapack.call("dgemm", "N", "N", m, size, head, minus, w, m, overlap, head, one, tail, m);
+  }
+  const g = new Float64Array(size * size);
+  lapack.call("dsyrk", "U", "T", size, m, one, tail, m, zero, g, size);
+  const failure = info();
+  lapack.call("dpotrf", "U", size, g, size, failure);
+  if (failure[0] !== 0) return false;
+  for (let j = 0; j < size; j++) if (!(g[j * size + j] ** 2 > GOOD)) return false;
+  lapack.call("dtrsm", "R", "U", "N", "N", m, size, one, g, size, tail, m);
+  return true;
+}
+
+/** Makes all `count` vectors of w orthonormal, by Householder QR: slower, and safe. */
+function householderTail(lapack: Lapack, w: Float64Array, m: number, count: number): void {
   const tau = new Float64Array(count);
   const work = new Float64Array(64 * count);
   lapack.call("dgeqrf", m, count, w, m, tau, work, work.length, info());
   const flipped = Uint8Array.from(tau, (_, j) => (w[j * m + j] < 0 ? 1 : 0)); // the sign of R's diagonal
   lapack.call("dorgqr", m, count, count, w, m, tau, work, work.length, info());
-  const vectors = new Float32Array(w);
   for (let j = 0; j < count; j++) {
-    if (flipped[j]) for (let i = j * m; i < (j + 1) * m; i++) vectors[i] = -vectors[i];
+    if (flipped[j]) for (let i = j * m; i < (j + 1) * m; i++) w[i] = -w[i];
   }
-  return rows >= columns ? transpose(vectors, count, m) : vectors;
 }
 
 function info(): Int32Array {

@@ -9,6 +9,8 @@ const ROUTINES = {
   dsytrd: [10, 1],
   dstedc: [11, 1],
   dormtr: [13, 3],
+  dpotrf: [5, 1],
+  dtrsm: [11, 4],
   dgeqrf: [8, 0],
   dorgqr: [9, 0],
 } as const satisfies Record<string, readonly [number, number]>;

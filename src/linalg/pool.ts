@@ -32,17 +32,25 @@ interface Job {
 
 interface Thread {
   readonly worker: Worker;
-  job: Job | undefined;
+  /** The requests it has, in the order in which it answers them; empty while it is idle. */
+  jobs: readonly Job[];
   /** Settles once it can decompose, or has died. */
   readonly ready: Promise<void>;
   readonly isReady: () => void;
 }
 
+/**
+ * Small requests travel together up to this cost, about 20 ms of work: a thread would else wait, after each, for the caller's next
+ * turn of the event loop.
+ */
+const TOGETHER = 1e8;
+
 /** Numbers copied to a worker between two turns of the event loop: 1 MB, a millisecond. */
 const CHUNK = 2 ** 18;
 
 /**
- * Singular value decompositions on worker threads; the calling thread only copies (in pieces) or hands over the input.
+ * Singular value decompositions on worker threads; the calling thread only copies (in pieces) or hands over the input. Small
+ * matrices that wait together travel together.
  * Threads start when they are first needed, do not keep the process alive while idle, and are replaced when they die.
  */
 export class SvdPool {
@@ -90,8 +98,7 @@ export class SvdPool {
       const job: Job = { matrix, options, task, cost, resolve, reject };
       abort = () => this.#abort(job);
       signal?.addEventListener("abort", abort, { once: true });
-      const place = this.#queue.findIndex((waiting) => waiting.cost > cost);
-      this.#queue.splice(place < 0 ? this.#queue.length : place, 0, job);
+      this.#enqueue(job);
       this.#dispatch();
     });
     return result.finally(() => signal?.removeEventListener("abort", abort));
@@ -109,7 +116,7 @@ export class SvdPool {
     for (const job of this.#queue) job.reject(error);
     this.#queue = [];
     const threads = [...this.#threads];
-    for (const thread of threads) thread.job?.reject(error);
+    for (const job of threads.flatMap(({ jobs }) => jobs)) job.reject(error);
     // Not before a thread is set up: one that is ended while it loads a library aborts the whole process.
     await Promise.all(threads.map(({ worker, ready }) => ready.then(() => worker.terminate())));
   }
@@ -119,21 +126,39 @@ export class SvdPool {
     job.reject(job.options.signal?.reason); // a computation under way goes on, unheard
   }
 
+  #enqueue(job: Job): void {
+    const place = this.#queue.findIndex((waiting) => waiting.cost > job.cost);
+    this.#queue.splice(place < 0 ? this.#queue.length : place, 0, job);
+  }
+
   #dispatch(): void {
     while (this.#queue.length > 0) {
       const thread = this.#idleThread();
       if (thread === undefined) return;
-      void this.#send(thread, this.#queue.pop() as Job);
+      void this.#send(thread, this.#next());
     }
   }
 
+  /** Takes the costliest request from the queue, and small ones with it, but no more than this thread's share. */
+  #next(): readonly Job[] {
+    const share = this.#queue.reduce((sum, { cost }) => sum + cost, 0) / this.#most;
+    const jobs = [this.#queue.pop() as Job];
+    let cost = jobs[0].cost;
+    for (let job = this.#queue.at(-1); job; job = this.#queue.at(-1)) {
+      cost += job.cost;
+      if (cost > Math.min(share, TOGETHER)) break;
+      jobs.push(this.#queue.pop() as Job);
+    }
+    return jobs;
+  }
+
   #idleThread(): Thread | undefined {
-    for (const thread of this.#threads) if (thread.job === undefined) return thread;
+    for (const thread of this.#threads) if (thread.jobs.length === 0) return thread;
     if (this.#threads.size === this.#most) return undefined;
     const worker = new Worker(this.#script, { workerData: this.#setup, execArgv: [] });
     let isReady = (): void => undefined;
     const ready = new Promise<void>((resolve) => (isReady = resolve));
-    const thread: Thread = { worker, job: undefined, ready, isReady };
+    const thread: Thread = { worker, jobs: [], ready, isReady };
     this.#threads.add(thread);
     worker.on("message", (message: WorkerGreeting | WorkerResult) => {
       if ("engine" in message) this.#greet(thread, message.engine);
@@ -147,33 +172,45 @@ export class SvdPool {
   #greet(thread: Thread, engine: string): void {
     this.#describe(engine);
     thread.isReady();
-    if (thread.job === undefined) this.#rest(thread);
+    if (thread.jobs.length === 0) this.#rest(thread);
   }
 
-  async #send(thread: Thread, job: Job): Promise<void> {
-    thread.job = job;
+  async #send(thread: Thread, jobs: readonly Job[]): Promise<void> {
+    thread.jobs = jobs;
     thread.worker.ref();
-    try {
-      const { data, rows, columns } = job.matrix;
-      const shared = data.buffer instanceof SharedArrayBuffer;
-      const sent = shared || job.options.transfer ? data : await copyInPieces(data);
-      const task: WorkerTask = { matrix: { data: sent, rows, columns }, request: job.task };
-      thread.worker.postMessage(task, shared ? [] : [sent.buffer as ArrayBuffer]);
-    } catch (error) {
-      job.reject(error);
-      this.#free(thread);
+    const tasks: WorkerTask[] = [];
+    const given = new Set<ArrayBuffer>();
+    for (const job of jobs) {
+      try {
+        const { data, rows, columns } = job.matrix;
+        const shared = data.buffer instanceof SharedArrayBuffer;
+        const sent = shared || job.options.transfer ? data : await copyInPieces(data);
+        tasks.push({ matrix: { data: sent, rows, columns }, request: job.task });
+        if (!shared) given.add(sent.buffer as ArrayBuffer);
+      } catch (error) {
+        job.reject(error);
+        thread.jobs = thread.jobs.filter((other) => other !== job);
+      }
     }
+    if (!this.#threads.has(thread)) return; // it has died meanwhile
+    try {
+      if (tasks.length > 0) thread.worker.postMessage(tasks, [...given]);
+    } catch (error) {
+      for (const job of thread.jobs) job.reject(error);
+      thread.jobs = [];
+    }
+    if (thread.jobs.length === 0) this.#free(thread);
   }
 
   #receive(thread: Thread, result: WorkerResult): void {
-    const job = thread.job;
-    if ("svd" in result) job?.resolve(result.svd);
-    else job?.reject(result.spectrum ? new SpectrumError(result.message) : new SpectralError(result.message));
-    this.#free(thread);
+    const [job, ...others] = thread.jobs;
+    if ("svd" in result) job.resolve(result.svd);
+    else job.reject(result.spectrum ? new SpectrumError(result.message) : new SpectralError(result.message));
+    thread.jobs = others;
+    if (others.length === 0) this.#free(thread);
   }
 
   #free(thread: Thread): void {
-    thread.job = undefined;
     this.#rest(thread);
     this.#dispatch();
   }
@@ -186,13 +223,19 @@ export class SvdPool {
     if (!this.#closed) thread.worker.unref();
   }
 
-  /** A thread has died: its request fails, the others go on, and the next request starts a new one. */
+  /**
+   * A thread has died: the request it was at fails, and those whose matrices were given away to it; the others go on, and the next
+   * one starts a new thread.
+   */
   #lose(thread: Thread, reason: string): void {
     if (!this.#threads.delete(thread)) return;
     thread.isReady();
     this.#describe(`none (${reason})`); // no effect once a thread has run
-    const name = thread.job?.task.name;
-    thread.job?.reject(new SpectralError(`svd: "${name}": the worker thread died: ${reason}`));
+    thread.jobs.forEach((job, i) => {
+      if (i === 0 || this.#closed || job.matrix.data.length === 0) {
+        job.reject(new SpectralError(`svd: "${job.task.name}": the worker thread died: ${reason}`));
+      } else this.#enqueue(job);
+    });
     if (!this.#closed) this.#dispatch();
   }
 }

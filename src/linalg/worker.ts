@@ -1,4 +1,4 @@
-/** The thread of an `SvdPool`: decomposes one matrix per message. */
+/** The thread of an `SvdPool`: decomposes the matrices of a message, and answers one after the other. */
 import { parentPort, workerData } from "node:worker_threads";
 import { SpectrumError } from "../core/errors.js";
 import { openEngine, type EngineOptions } from "./engine.js";
@@ -29,14 +29,16 @@ if (parentPort !== null) serve(parentPort, workerData as WorkerSetup);
 function serve(port: NonNullable<typeof parentPort>, { options, kernel }: WorkerSetup): void {
   const engine = openEngine(options, kernel);
   port.postMessage({ engine: engine.description } satisfies WorkerGreeting);
-  port.on("message", ({ matrix, request }: WorkerTask) => {
-    try {
-      const svd = engine.decompose(matrix, request);
-      const buffers = [svd.s, svd.U, svd.Vt].flatMap((part) => (part ? [part.buffer as ArrayBuffer] : []));
-      port.postMessage({ svd } satisfies WorkerResult, buffers);
-    } catch (error) {
-      const message = error instanceof Error ? error.message : String(error);
-      port.postMessage({ message, spectrum: error instanceof SpectrumError } satisfies WorkerResult);
+  port.on("message", (tasks: readonly WorkerTask[]) => {
+    for (const { matrix, request } of tasks) {
+      try {
+        const svd = engine.decompose(matrix, request);
+        const buffers = [svd.s, svd.U, svd.Vt].flatMap((part) => (part ? [part.buffer as ArrayBuffer] : []));
+        port.postMessage({ svd } satisfies WorkerResult, buffers);
+      } catch (error) {
+        const message = error instanceof Error ? error.message : String(error);
+        port.postMessage({ message, spectrum: error instanceof SpectrumError } satisfies WorkerResult);
+      }
     }
   });
 }

@@ -101,35 +101,60 @@ test("a signal that outlives its requests keeps nothing of them", async () => {
   await pool.close();
 });
 
-test("a worker that dies takes only its own request with it", async () => {
+/** Runs `body` with a pool of one thread whose worker receives what `change`, JavaScript, makes of `tasks`. */
+async function withChangedWorker(change: string, body: (pool: SvdPool) => Promise<void>): Promise<void> {
   const directory = mkdtempSync(join(tmpdir(), "svd-"));
   try {
     for (const file of ["svd.wasm", "svd-relaxed.wasm"])
       copyFileSync(resolve("dist/linalg", file), join(directory, file));
     const original = JSON.stringify(pathToFileURL(resolve("dist/linalg/worker.js")).href);
-    // This worker dies of matrices with 13 rows.
     writeFileSync(
       join(directory, "worker.js"),
       `const { parentPort } = require("node:worker_threads");
        const on = parentPort.on.bind(parentPort);
-       parentPort.on = (event, serve) => on(event, (task) => (task.matrix.rows === 13 ? process.exit(3) : serve(task)));
+       parentPort.on = (event, serve) => on(event, (tasks) => serve(${change}));
        import(${original});`,
     );
     const pool = new SvdPool({ ...WASM, threads: 1, directory });
-    const [lost, kept] = await Promise.allSettled([
-      pool.svd(
-        filled(13, 13, (i) => i),
-        { name: "unlucky" },
-      ),
-      pool.svd(filled(5, 5, (i) => i)),
-    ]);
-    assert.equal(lost.status, "rejected");
-    assert.match(String(lost.reason), /SpectralError: svd: "unlucky": the worker thread died: exit code 3/);
-    assert.equal(kept.status, "fulfilled");
+    await body(pool);
     await pool.close();
   } finally {
     rmSync(directory, { recursive: true });
   }
+}
+
+test("a worker that dies takes only its own request with it, also of those that travel together", async () => {
+  const square = (n: number) => filled(n, n, (i) => i);
+  await withChangedWorker("tasks[0].matrix.rows === 13 ? process.exit(3) : tasks", async (pool) => {
+    const [first, lost, given, ...kept] = await Promise.allSettled([
+      pool.svd(square(20)), // on its way at once; the others wait, and travel together, the largest first
+      pool.svd(square(13), { name: "unlucky" }),
+      pool.svd(square(6), { name: "given away", transfer: true }),
+      pool.svd(square(5)),
+      pool.svd(square(7)),
+    ]);
+    assert.equal(first.status, "fulfilled");
+    assert.equal(lost.status, "rejected");
+    assert.match(String(lost.reason), /SpectralError: svd: "unlucky": the worker thread died: exit code 3/);
+    assert.equal(given.status, "rejected");
+    assert.match(String(given.reason), /"given away": the worker thread died/);
+    const rows = kept.map((result) => (result.status === "fulfilled" ? result.value.rows : result.reason));
+    assert.deepEqual(rows, [5, 7]);
+  });
+});
+
+test("small matrices that wait together travel together", async () => {
+  const told =
+    "tasks.map((task) => ({ ...task, request: { ...task.request, name: `one of ${tasks.length}` } }))";
+  await withChangedWorker(told, async (pool) => {
+    const bad = (rows: number, columns: number) => pool.svd(filled(rows, columns, () => NaN));
+    const requests = [bad(4, 4), bad(3000, 200), bad(3, 3), bad(2, 2), bad(1, 1)];
+    const messages = (await Promise.allSettled(requests)).map((result) =>
+      result.status === "rejected" ? String(result.reason) : "",
+    );
+    // The first one went at once; the large one is more than travels together.
+    messages.forEach((message, i) => assert.match(message, i < 2 ? /"one of 1"/ : /"one of 3"/));
+  });
 });
 
 test("a closed pool rejects what waits and what comes", async () => {

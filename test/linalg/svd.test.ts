@@ -151,6 +151,29 @@ for (const [engineName, engine] of ENGINES) {
     );
   });
 
+  test(`large enough for products in float32: orthonormal to 4e-7 (${engineName})`, () => {
+    const random = randomStream(5, "float32");
+    const flat = (rows: number, columns: number, rank: number) =>
+      withSpectrum(rows, columns, new Float64Array(rank).fill(1e20), random);
+    const cases: Record<string, Matrix> = {
+      trained: simulatedWeights(190, 190, "trained"),
+      decayed: simulatedWeights(190, 190, "decayed"),
+      "decayed, tall": simulatedWeights(300, 150, "decayed"),
+      "decayed, wide": simulatedWeights(150, 300, "decayed"),
+      "rank 2": flat(293, 149, 2),
+      "two thirds of the rank": flat(160, 160, 107),
+      "zero rows": filled(200, 140, (i) => (i < 20_000 ? random.normal() : 0)),
+    };
+    for (const [place, matrix] of Object.entries(cases)) {
+      const svd = svdSync(matrix, { left: "all", right: "all" }, engine);
+      const { left, right, residual } = defectsOf(matrix, svd);
+      assert.ok(Math.max(left, right) <= 4e-7, `${place}: ${left} and ${right} from orthonormal`);
+      assert.ok(residual <= 2e-7, `${place}: residual ${residual}`);
+      const squares = matrix.data.reduce((sum, x) => sum + x * x, 0);
+      assert.ok(Math.abs(svd.s.reduce((sum, x) => sum + x * x, 0) / squares - 1) < 1e-12, place);
+    }
+  });
+
   test(`2,000 random matrices of random rank, decay, scale and sides (${engineName})`, () => {
     const random = randomStream(3, "fuzz");
     const count = (most: number): Vectors =>

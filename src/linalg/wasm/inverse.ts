@@ -14,7 +14,7 @@ const CLOSE: f64 = 1e-7;
 const RESIDUAL: f64 = 1e-12; // |T z - lambda z| over the norm, at which a vector is accepted
 
 /** Orthogonalisations within clusters, in units of the size, up to which this is cheaper than divide and conquer. */
-const MOST_PAIRS: i32 = 16;
+const MOST_PAIRS: i32 = 4;
 
 /**
  * Row j of z (rows `zRow` apart) becomes the eigenvector of eigenvalue lambda_j, j < count, of the matrix with diagonal

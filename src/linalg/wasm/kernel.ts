@@ -4,20 +4,35 @@
  * The input is M x N with M >= N (a wide matrix is read transposed, by strides). G = A^T A is N x N; its eigenvectors are
  * the singular vectors of the short side, and u = A v / s are those of the long side. Products of float32 numbers are
  * exact in float64, and squaring the singular values costs sqrt(2^-53) = 1e-8 of the largest, below the rounding of the
- * weights themselves. Where s is too small for u = A v / s to be orthonormal, tail.ts takes over.
+ * weights themselves. Where s is too small for u = A v / s to be orthonormal, tail.ts takes over; where it is large, that
+ * product is taken in float32.
  */
 import { eigenvectors } from "./divide";
 import { inverseIteration } from "./inverse";
 import { allocate, at, clear, copy, doubles, get, mark, release, set, setSingle } from "./memory";
 import { gram, multiplyInto, rowStride } from "./multiply";
+import { multiplySingleInto } from "./single";
 import { orthonormaliseTail } from "./tail";
 import { backTransform, tridiagonalise } from "./tridiagonal";
 import { eigenvalues } from "./values";
+import { dot } from "./vector";
 
 export { allocate, mark, multiplyInto, release };
 
 /** Singular values below this part of the largest need tail.ts: u is orthonormal to about 2^-53 / HEAD^2 = 1e-7. */
 const HEAD: f64 = 3e-5;
+/**
+ * u = A v / s is orthonormal to 3e-7 in float32 too, where s is above these parts of the largest and of the norm of A over
+ * sqrt(m): v is rounded, with a part 2^-25 of the largest direction in it, and so is the product.
+ */
+const SINGLE: f64 = 0.04;
+const SINGLE_NOISE: f64 = 0.2;
+/** A singular value below this part of the largest is not known to its first digit. */
+const LEAST: f64 = 1e-9;
+/** A v no longer than this part of the largest singular value carries no information. */
+const NEGLIGIBLE: f64 = 1e-13;
+/** Below every number of float32: in place of the largest singular value of a zero matrix. */
+const SMALLEST: f64 = 1e-50;
 const DONE: i32 = 0;
 const NON_FINITE: i32 = 1;
 const NOT_CONVERGED: i32 = 2;
@@ -93,6 +108,13 @@ export function decompose(
   return DONE;
 }
 
+/** How many of the leading `count` singular values may be divided by. */
+function headCount(s: usize, count: i32): i32 {
+  let head = 0;
+  while (head < count && get(s, head) > HEAD * get(s, 0)) head++;
+  return head;
+}
+
 /** The leading `count` eigenvectors of the tridiagonal matrix, as rows. */
 function shortSide(d: usize, e: usize, n: i32, lambda: usize, count: i32, stride: i32): usize {
   const before = mark();
@@ -151,8 +173,7 @@ function longSide(
   vector: i32,
   count: i32,
 ): void {
-  let head = 0;
-  while (head < count && get(s, head) > HEAD * get(s, 0)) head++;
+  const head = headCount(s, count);
   if (head < count) {
     longSideWithTail(a, row, column, m, n, s, z, zRow, out, element, vector, count, head);
     return;
@@ -164,10 +185,21 @@ function longSide(
   for (let r0 = 0; r0 < m; r0 += ROWS) {
     const rows = min(m - r0, ROWS);
     const block = a + ((<usize>r0 * <usize>row) << 2);
-    clear(w, rows * count);
-    if (byVector)
-      multiplyInto(count, rows, n, 1, z, false, zRow, 1, block, true, column, row, w, rows, false);
-    else multiplyInto(rows, count, n, 1, block, true, row, column, z, false, 1, zRow, w, count, false);
+    images(
+      block,
+      row,
+      column,
+      rows,
+      n,
+      s,
+      z,
+      zRow,
+      w,
+      byVector ? 1 : count,
+      byVector ? rows : 1,
+      count,
+      count,
+    );
     const corner = out + ((<usize>r0 * <usize>element) << 2);
     for (let j = 0; j < count; j++) {
       const factor = 1 / get(s, j);
@@ -178,6 +210,98 @@ function longSide(
     }
   }
   release(start);
+}
+
+/**
+ * w_j = A v_j for j < count, with A, s and v as in `longSide`: in float64 where a small s_j will be divided by, else in
+ * float32. One of `element` and `vector` is 1.
+ * @param w address for count vectors of m float64; element i of vector j at w + 8 (i element + j vector)
+ * @param head number of leading vectors whose s_j will be divided by
+ */
+function images(
+  a: usize,
+  row: i32,
+  column: i32,
+  m: i32,
+  n: i32,
+  s: usize,
+  z: usize,
+  zRow: i32,
+  w: usize,
+  element: i32,
+  vector: i32,
+  count: i32,
+  head: i32,
+): void {
+  clear(w, element == 1 ? count * vector : m * element);
+  const factor = get(s, 0) > 0 ? powerBelow(1 / get(s, 0)) : 1; // keeps float32 in range
+  const large = min(head, largeCount(s, m, n));
+  // Rounding fills the tail of a long matrix with independent directions; a square one has none to spare.
+  const precise = 2 * m >= 3 * n ? head : count;
+  for (let part = 0; part < 3; part++) {
+    const first = part == 0 ? 0 : part == 1 ? large : precise;
+    const size = (part == 0 ? large : part == 1 ? precise : count) - first;
+    const v = at(z, first * zRow);
+    const to = at(w, first * vector);
+    // Either way the result is written along its rows.
+    if (element == 1) {
+      if (part == 1) multiplyInto(size, m, n, 1, v, false, zRow, 1, a, true, column, row, to, vector, false);
+      else
+        multiplySingleInto(
+          size,
+          m,
+          n,
+          1 / factor,
+          v,
+          false,
+          1,
+          zRow,
+          1,
+          a,
+          true,
+          factor,
+          column,
+          row,
+          to,
+          vector,
+          false,
+        );
+    } else if (part == 1)
+      multiplyInto(m, size, n, 1, a, true, row, column, v, false, 1, zRow, to, element, false);
+    else
+      multiplySingleInto(
+        m,
+        size,
+        n,
+        1 / factor,
+        a,
+        true,
+        factor,
+        row,
+        column,
+        v,
+        false,
+        1,
+        1,
+        zRow,
+        to,
+        element,
+        false,
+      );
+  }
+}
+
+/** How many leading singular values are large enough to divide a product in float32 by. */
+function largeCount(s: usize, m: i32, n: i32): i32 {
+  const bound = max(SINGLE * get(s, 0), SINGLE_NOISE * sqrt(dot(s, s, n) / <f64>m));
+  let count = 0;
+  while (count < n && get(s, count) > bound) count++;
+  return count;
+}
+
+/** The largest power of two that is not above x; x is normal and > 0. */
+function powerBelow(x: f64): f64 {
+  return reinterpret<f64>(reinterpret<u64>(x) & 0x7ff0000000000000);
 }
 
 /**
@@ -201,15 +325,23 @@ function longSideWithTail(
   head: i32,
 ): void {
   const start = mark();
-  const w = allocate((<usize>m * <usize>count) << 3);
-  memory.fill(w, 0, (<usize>m * <usize>count) << 3);
-  multiplyInto(m, count, n, 1, a, true, row, column, z, false, 1, zRow, w, count, false);
+  const stride = rowStride(count);
+  const w = allocate((<usize>m * <usize>stride) << 3);
+  images(a, row, column, m, n, s, z, zRow, w, stride, 1, count, head);
+  const factors = doubles(count);
+  for (let j = 0; j < count; j++) set(factors, j, 1 / max(get(s, j), LEAST * max(get(s, 0), SMALLEST)));
   for (let i = 0; i < m; i++) {
-    for (let j = 0; j < head; j++) set(w, i * count + j, get(w, i * count + j) / get(s, j));
+    const wi = at(w, i * stride);
+    for (let j = 0; j < count; j++) set(wi, j, get(wi, j) * get(factors, j));
   }
-  orthonormaliseTail(w, m, count, head, 1e-13 * get(s, 0));
-  for (let i = 0; i < m; i++) {
-    for (let j = 0; j < count; j++) setSingle(out, i * element + j * vector, get(w, i * count + j));
+  orthonormaliseTail(w, stride, m, count, head, NEGLIGIBLE / LEAST);
+  // A few vectors at a time, so that both sides are read and written along lines of the cache.
+  for (let first = 0; first < count; first += 8) {
+    const end = min(first + 8, count);
+    for (let i = 0; i < m; i++) {
+      const wi = at(w, i * stride);
+      for (let j = first; j < end; j++) setSingle(out, i * element + j * vector, get(wi, j));
+    }
   }
   release(start);
 }

@@ -10,6 +10,7 @@ import { addRows, axpy, dot, dots, laneSum, multiplyAdd, scale } from "./vector"
 
 const PANEL: i32 = 16;
 const WIDE: i32 = 32; // reflections applied at once on the way back
+const NOTHING: f64 = 1e-16; // an element of a unit vector that is lost in its rounding
 
 let offDiagonal: f64 = 0; // second result of `householder`
 
@@ -74,7 +75,7 @@ function symmetricTimesVector(a: usize, stride: i32, n: i32, x: usize, y: usize)
   }
 }
 
-/** y += D x for the 4 x 4 blocks on the diagonal of A, of which the lower triangle is stored; n rows and columns are in whole blocks. */
+/** y += D x for the 4 x 4 blocks D on the diagonal of A, of which the lower triangle is stored; n is a multiple of 4. */
 function diagonalBlocksTimesVector(a: usize, step: usize, n: i32, x: usize, y: usize): void {
   let p = a;
   for (const end = at(x, n); x < end; x += 32, y += 32, p += 4 * step + 32) {
@@ -131,7 +132,23 @@ export function tridiagonalise(a: usize, n: i32, stride: i32, d: usize, e: usize
     }
     if (low > 0) {
       for (let t = 0; t < 2 * PANEL; t++) copy(at(swapped, t * stride), at(pairs, (t ^ 1) * stride), low);
-      multiplyInto(low, low, 2 * PANEL, -1, pairs, false, 1, stride, swapped, false, stride, 1, a, stride, true);
+      multiplyInto(
+        low,
+        low,
+        2 * PANEL,
+        -1,
+        pairs,
+        false,
+        1,
+        stride,
+        swapped,
+        false,
+        stride,
+        1,
+        a,
+        stride,
+        true,
+      );
     }
   }
   set(e, 0, 0);
@@ -158,9 +175,11 @@ export function backTransform(
   const products = doubles(WIDE * WIDE);
   const zv = doubles(count * WIDE);
   const zvt = doubles(count * WIDE);
+  const empty = emptyColumns(z, zRow, n, count);
   for (let first = 1; first < n; first += WIDE) {
     const width = min(n - first, WIDE);
     const length = first + width - 1;
+    if (length <= empty) continue; // these reflections would turn nothing
     const vRow = rowStride(length);
     for (let i = 0; i < width; i++) {
       const vi = at(v, i * vRow);
@@ -173,6 +192,16 @@ export function backTransform(
     multiplyInto(count, length, width, -1, zvt, false, WIDE, 1, v, false, vRow, 1, z, zRow, false);
   }
   release(start);
+}
+
+/** How many leading numbers are negligible in each of the `count` unit vectors: many, of the first ones of a steep spectrum. */
+function emptyColumns(z: usize, zRow: i32, n: i32, count: i32): i32 {
+  let empty = n;
+  for (let j = 0; j < count; j++) {
+    const zj = at(z, j * zRow);
+    for (let i = 0; i < empty; i++) if (abs(get(zj, i)) > NOTHING) empty = i;
+  }
+  return empty;
 }
 
 /**

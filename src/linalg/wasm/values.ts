@@ -81,13 +81,14 @@ function qlSweep(d: usize, squares: usize, l: i32, m: i32): void {
     if (i != m - 1) set(squares, i + 1, s * r);
     const before = c;
     c = p / r;
-    const inverse = r / p; // 1 / c, beside c and not after it
     s = square / r;
-    const kept = gamma;
+    // With one division after the other only: gamma = c (alpha - shift) - s gamma and p = gamma^2 / c.
     const alpha = get(d, i);
-    gamma = c * (alpha - shift) - s * kept;
+    const kept = gamma;
+    const scaled = p * (alpha - shift) - square * kept;
+    gamma = scaled / r;
     set(d, i + 1, kept + (alpha - gamma));
-    p = c != 0 ? gamma * gamma * inverse : before * square;
+    p = p != 0 ? (scaled * scaled) / (r * p) : before * square;
   }
   set(squares, l, s * p);
   set(d, l, shift + gamma);

@@ -51,7 +51,7 @@ export function dots(n: i32, rows: usize, stride: i32, count: i32, x: usize, out
     let s3 = s0;
     let p = rows + <usize>t * step;
     let px = x;
-    for (const end = x + (<usize>(n & ~1) << 3); px < end; px += 16, p += 16) {
+    for (const end = x + ((<usize>(n & ~1)) << 3); px < end; px += 16, p += 16) {
       const xi = v128.load(px);
       s0 = multiplyAdd(v128.load(p), xi, s0);
       s1 = multiplyAdd(v128.load(p + step), xi, s1);
@@ -72,13 +72,13 @@ export function addRows(n: i32, rows: usize, stride: i32, count: i32, factors: u
   const step = (<usize>stride) << 3;
   let t = 0;
   for (; t + 3 < count; t += 4) {
-    const f0 = v128.load64_splat(factors + (<usize>t << 3));
-    const f1 = v128.load64_splat(factors + (<usize>t << 3), 8);
-    const f2 = v128.load64_splat(factors + (<usize>t << 3), 16);
-    const f3 = v128.load64_splat(factors + (<usize>t << 3), 24);
+    const f0 = v128.load64_splat(factors + ((<usize>t) << 3));
+    const f1 = v128.load64_splat(factors + ((<usize>t) << 3), 8);
+    const f2 = v128.load64_splat(factors + ((<usize>t) << 3), 16);
+    const f3 = v128.load64_splat(factors + ((<usize>t) << 3), 24);
     let p = rows + <usize>t * step;
     let py = y;
-    for (const end = y + (<usize>(n & ~1) << 3); py < end; py += 16, p += 16) {
+    for (const end = y + ((<usize>(n & ~1)) << 3); py < end; py += 16, p += 16) {
       const low = multiplyAdd(f1, v128.load(p + step), multiplyAdd(f0, v128.load(p), v128.load(py)));
       const high = multiplyAdd(f2, v128.load(p + 2 * step), low);
       v128.store(py, multiplyAdd(f3, v128.load(p + 3 * step), high));
