@@ -290,7 +290,7 @@ export class PooledWebGpu extends Stock implements Recorder, ShaderRunner {
   }
 
   private acquireForHost(bytes: number, usage: number): PooledBuffer {
-    const acquire = (): PooledBuffer => this.pool.acquireIdle(bytes, usage, this.submission);
+    const acquire = (): PooledBuffer => this.pool.acquireBuffer(bytes, usage);
     return this.recording ? this.pool.within(this.written, acquire) : acquire();
   }
 

@@ -77,20 +77,9 @@ export class BufferPool {
   /** A buffer of at least `size` bytes; its content is undefined. */
   acquireBuffer(size: number, usage: number, mappedAtCreation = false): PooledBuffer {
     const bucket = this.bucketFor(size, usage);
-    return this.take(bucket, mappedAtCreation ? -1 : bucket.free.length - 1, mappedAtCreation);
-  }
-
-  /** The same, if possible one that commands of `submission` do not use. */
-  acquireIdle(size: number, usage: number, submission: number): PooledBuffer {
-    const bucket = this.bucketFor(size, usage);
-    let index = bucket.free.length - 1;
-    while (index > 0 && bucket.free[index].submission === submission) index--;
-    return this.take(bucket, index, false);
-  }
-
-  private take(bucket: Bucket, index: number, mappedAtCreation: boolean): PooledBuffer {
     bucket.lastUse = ++this.clock;
-    const buffer = index >= 0 ? bucket.free.splice(index, 1)[0] : this.create(bucket, mappedAtCreation);
+    const oldest = mappedAtCreation ? undefined : bucket.free.pop();
+    const buffer = oldest ?? this.create(bucket, mappedAtCreation);
     buffer.free = false;
     this.numBytesUsed += bucket.bytes;
     if (this.numBytesUsed > this.peak) this.peak = this.numBytesUsed;
