@@ -5,7 +5,7 @@
  *     npm run build && node build/tools/gpu-pack.js [--out FILE.tar.xz] [NAME=ENTRY.js ...]
  *
  * On that machine: tar -xJf gpu-pack.tar.xz && gpu-pack/run.sh spectral doctor, or gpu-pack/run.sh bench --steps 25.
- * Each NAME=ENTRY is bundled too; by default spectral=dist/cli/main.js and bench=build/bench/backend.js. The system
+ * Each NAME=ENTRY is bundled too; by default spectral=dist/cli/main.js and bench=build/bench/steps.js. The system
  * libraries come from Debian by apt-get download and are found through LD_LIBRARY_PATH: nothing is installed.
  */
 import { execFileSync } from "node:child_process";
@@ -52,7 +52,7 @@ const { values, positionals } = parseArgs({
 });
 const entries = new Map([
   ["spectral", "dist/cli/main.js"],
-  ["bench", "build/bench/backend.js"],
+  ["bench", "build/bench/steps.js"],
   ...positionals.map((argument) => argument.split("=", 2) as [string, string]),
 ]);
 
