@@ -17,11 +17,15 @@ export const quickChecks: Record<string, (find: FindQuick) => void> = {
       faceted(find(tasks.modularAddition, setting), { setting }),
     );
     const [decay, twin] = chosen;
-    const memorised = errors(decay.run, "train").find(({ value }) => value === 0)!.step;
+    // Below 1 %, as in the claims: the last of 1,404 pairs is learned 200 steps later or not by the rounding of products.
+    const memorised = errors(decay.run, "train").find(({ value }) => value < 0.01)!.step;
     const validation = errors(decay.run, "validation");
     const grokked = validation.find(({ value }) => value < 0.05)?.step ?? NaN;
-    const waiting = validation.filter(({ step, value }) => step >= 1.25 * memorised && value > 0.5);
-    assert.ok(waiting.length > 0, "long after training error reached 0, validation error is above 50 %");
+    const [then, later] = [1, 1.25].map(
+      (times) => validation.find(({ step }) => step >= times * memorised)!.value,
+    );
+    assert.ok(then > 0.45, `when training error is below 1 %, validation error is ${then}`);
+    assert.ok(later > 0.9 * then, `long after that it has fallen from ${then} to ${later} only`);
     assert.ok(
       grokked > 1.75 * memorised,
       `and later below 5 %: memorised at ${memorised}, grokked at ${grokked}`,
