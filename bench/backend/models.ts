@@ -10,11 +10,11 @@ import { transformer } from "spectral-lab/models/transformer";
 import { unet } from "spectral-lab/models/unet";
 import { vgg } from "spectral-lab/models/vgg";
 import type { Model } from "spectral-lab/nn/model";
-import { toTensors } from "spectral-lab/nn/parameters";
 import { adamw } from "spectral-lab/optim/adamw";
 import type { Optimiser } from "spectral-lab/optim/optimiser";
 import { sgd } from "spectral-lab/optim/sgd";
 import { stepperOf } from "spectral-lab/train/recorded-stepper";
+import { initialisation, stateOf } from "spectral-lab/train/start";
 import type { Stepper } from "spectral-lab/train/stepper";
 
 /** A model, its optimiser and one batch of made-up data. */
@@ -123,8 +123,6 @@ export function stepperFor(
   recorder?: Recorder,
   onFallback = (why: string): void => process.emitWarning(why),
 ): Stepper<never> {
-  const parameters = toTensors(model.init(3));
-  const buffers = toTensors(model.initBuffers(3));
-  const state = { parameters, buffers, optimiser: optimiser.init(parameters) };
+  const state = stateOf("bench", initialisation(model, 3), optimiser);
   return stepperOf(model, optimiser, state, recorder, onFallback);
 }

@@ -50,9 +50,10 @@ export async function evaluate<Batch>(
       if (number % IN_FLIGHT === IN_FLIGHT - 1) await chosenBackend()?.settle();
       else await setImmediate(); // timers, interrupts and training get their turn
     });
+    const found = await Promise.all(results.map(({ tensors, metrics }) => readMetrics(tensors, metrics)));
     const total: Record<string, Ratio> = {};
-    for (const { tensors, metrics } of results) {
-      for (const [name, ratio] of Object.entries(await readMetrics(tensors, metrics))) {
+    for (const metrics of found) {
+      for (const [name, ratio] of Object.entries(metrics)) {
         const { sum, count } = mean === "examples" ? ratio : { sum: valueOf(ratio), count: 1 };
         const before = total[name] ?? { sum: 0, count: 0 };
         total[name] = { sum: before.sum + sum, count: before.count + count };

@@ -9,10 +9,8 @@ interface Kind<Batch> {
   readonly home: readonly Batch[];
   /** The batches that `home` holds. */
   held?: readonly Batch[];
-  /** Times that it was met, up to the first replay. */
-  seen: number;
   recording?: Recording;
-  /** Where the work writes its results: memory that it takes must be free again at its end. */
+  /** Where recorded work writes its results: memory that it takes must be free again at its end. Absent until the work was composed once. */
   results?: readonly tf.Tensor[];
   /** Whether a second recording was the same. */
   proven: boolean;
@@ -44,15 +42,14 @@ export class Recorded<Batch> {
     const kind = this.#composed ? undefined : this.#kindOf(batches);
     if (!kind) return this.work(batches);
     if (kind.held !== batches) this.#fill(kind, batches);
-    kind.seen++;
-    if (kind.seen === 1) {
+    if (!kind.results) {
       const results = this.work(kind.home);
       kind.results = results.map((tensor) => this.recorder.own(tensor));
       return results;
     }
     if (kind.proven) this.recorder.replay(kind.recording!);
     else this.#record(kind);
-    const results = kind.results!.map((tensor) => this.recorder.own(tensor));
+    const results = kind.results.map((tensor) => this.recorder.own(tensor));
     if (this.#composed) this.dispose();
     return results;
   }
@@ -82,7 +79,7 @@ export class Recorded<Batch> {
       return undefined;
     }
     const home = batches.map((batch) => mapTensors(batch, (tensor) => this.recorder.own(tensor)));
-    const kind: Kind<Batch> = { home, held: batches, seen: 0, proven: false };
+    const kind: Kind<Batch> = { home, held: batches, proven: false };
     this.#kinds.set(key, kind);
     return kind;
   }

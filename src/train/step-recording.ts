@@ -1,10 +1,10 @@
 import { chosenBackend } from "../backend/chosen.js";
 import { BackendError } from "../core/errors.js";
 import type { RecordedCommand } from "../backend/recording.js";
-import { toTensors } from "../nn/parameters.js";
 import { Batches } from "./batches.js";
 import type { Experiment } from "./experiment.js";
 import { RecordedStepper } from "./recorded-stepper.js";
+import { initialisation, stateOf } from "./start.js";
 
 /** Steps within which a recording is there: one is composed, two are recorded; short last batches come in between. */
 const ENOUGH = 12;
@@ -23,12 +23,7 @@ export function stepRecording<Batch>({
   const backend = chosenBackend();
   if (!backend?.recorder)
     throw new BackendError(`backend "${backend?.name}" does not record steps; webgpu does`);
-  const parameters = toTensors(model.init(0));
-  const state = {
-    parameters,
-    buffers: toTensors(model.initBuffers(0)),
-    optimiser: optimiser.init(parameters),
-  };
+  const state = stateOf("doctor", initialisation(model, 0), optimiser);
   let why = `no kind of batch was met often enough in ${ENOUGH} steps`;
   const stepper = new RecordedStepper(model, optimiser, state, backend.recorder, (reason) => (why = reason));
   const batches = new Batches(training, batching, 0);

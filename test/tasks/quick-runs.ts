@@ -21,11 +21,8 @@ export const quickChecks: Record<string, (find: FindQuick) => void> = {
     const memorised = errors(decay.run, "train").find(({ value }) => value < 0.01)!.step;
     const validation = errors(decay.run, "validation");
     const grokked = validation.find(({ value }) => value < 0.05)?.step ?? NaN;
-    const [then, later] = [1, 1.25].map(
-      (times) => validation.find(({ step }) => step >= times * memorised)!.value,
-    );
-    assert.ok(then > 0.45, `when training error is below 1 %, validation error is ${then}`);
-    assert.ok(later > 0.9 * then, `long after that it has fallen from ${then} to ${later} only`);
+    const waiting = validation.filter(({ step, value }) => step >= 1.25 * memorised && value > 0.5);
+    assert.ok(waiting.length > 0, "long after training error fell below 1 %, validation error is above 50 %");
     assert.ok(
       grokked > 1.75 * memorised,
       `and later below 5 %: memorised at ${memorised}, grokked at ${grokked}`,

@@ -3,9 +3,9 @@ import * as tf from "@tensorflow/tfjs";
 import { read } from "spectral-lab/backend/read";
 import type { Recorder } from "spectral-lab/backend/recording";
 import type { Model } from "spectral-lab/nn/model";
-import { toTensors } from "spectral-lab/nn/parameters";
 import type { Optimiser } from "spectral-lab/optim/optimiser";
 import { RecordedStepper } from "spectral-lab/train/recorded-stepper";
+import { initialisation, stateOf } from "spectral-lab/train/start";
 import type { TrainingState } from "spectral-lab/train/step";
 import { ComposedStepper, type Stepper } from "spectral-lab/train/stepper";
 
@@ -36,9 +36,8 @@ export function batchesOf(batch: object, count: number): Record<string, unknown>
   );
 }
 
-export function stateOf({ model, optimiser }: Trained): TrainingState {
-  const parameters = toTensors(model.init(3));
-  return { parameters, buffers: toTensors(model.initBuffers(3)), optimiser: optimiser.init(parameters) };
+export function freshState({ model, optimiser }: Trained): TrainingState {
+  return stateOf("test", initialisation(model, 3), optimiser);
 }
 
 /** One update for each batch; disposes of the stepper. */
@@ -65,10 +64,10 @@ export async function courses(
 ): Promise<{ composed: Course; recorded: Course; fallbacks: string[] }> {
   const { model, optimiser } = trained;
   const before = tf.memory().numTensors;
-  const composed = await course(new ComposedStepper(model, optimiser, stateOf(trained)), batches);
+  const composed = await course(new ComposedStepper(model, optimiser, freshState(trained)), batches);
   const fallbacks: string[] = [];
   const recorded = await course(
-    new RecordedStepper(model, optimiser, stateOf(trained), recorder, (why) => fallbacks.push(why)),
+    new RecordedStepper(model, optimiser, freshState(trained), recorder, (why) => fallbacks.push(why)),
     batches,
   );
   assert.equal(tf.memory().numTensors, before, "nothing is left behind");

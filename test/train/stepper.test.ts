@@ -14,7 +14,7 @@ import { heldNorms } from "spectral-lab/optim/held-norms";
 import { masked } from "spectral-lab/optim/masked";
 import { sgd } from "spectral-lab/optim/sgd";
 import { RecordedStepper } from "spectral-lab/train/recorded-stepper";
-import { courses, stateOf, type Trained } from "./courses.js";
+import { courses, freshState, type Trained } from "./courses.js";
 import { toyImages, toyModel } from "./toy.js";
 
 let backend: Backend | undefined;
@@ -119,7 +119,7 @@ test("weights that are held stay as they are while steps go on", async (t) => {
   const recorder = backend?.recorder;
   if (!recorder) return t.skip(noRecorder);
   const trained = { model, optimiser: sgd({ learningRate: 0.1 }) };
-  const stepper = new RecordedStepper(model, trained.optimiser, stateOf(trained), recorder, assert.fail);
+  const stepper = new RecordedStepper(model, trained.optimiser, freshState(trained), recorder, assert.fail);
   const batches = toyBatches(8);
   const steps = (from: number, to: number): void =>
     batches.slice(from, to).forEach((batch, i) => stepper.step([batch as never], from + i).dispose());
@@ -146,7 +146,7 @@ test("what recordings held on the device is given back with the last of them", a
   const trained = { model, optimiser: sgd({ learningRate: 0.1 }) };
   const batches = toyBatches(5);
   const recordedStepper = (): RecordedStepper<never> => {
-    const stepper = new RecordedStepper(model, trained.optimiser, stateOf(trained), recorder, assert.fail);
+    const stepper = new RecordedStepper(model, trained.optimiser, freshState(trained), recorder, assert.fail);
     batches.forEach((batch, i) => stepper.step([batch as never], i).dispose());
     assert.ok(stepper.recording);
     return stepper;

@@ -19,13 +19,7 @@ export function batchNorm(
   const { y, mean, variance } = normaliseColumns(kernel, heap, columns, [gain, bias], epsilon, shift);
   const next = tf.tidy(() => {
     const moved = shift ? tf.add(mean, tf.reshape(shift, mean.shape)) : mean;
-    const { mean: nextMean, variance: nextVariance } = nextStatistics(
-      running,
-      { mean: moved, variance },
-      rows,
-      momentum,
-    );
-    return { mean: nextMean, variance: nextVariance };
+    return { ...nextStatistics(running, { mean: moved, variance }, rows, momentum) };
   });
   tf.dispose([mean, variance]);
   const normalised = tf.reshape(y, x.shape);

@@ -2,6 +2,7 @@ import * as tf from "@tensorflow/tfjs";
 import { convolutionGeometry, overrideKernel } from "../kernels.js";
 import { address, asWasm, type WasmHeap } from "./heap.js";
 import type { Kernel } from "./kernel.js";
+import { windowOf } from "./window.js";
 
 /** Gradients of convolutions: with respect to the filter (absent from the stock backend) and the input (slow there). */
 export function installConvolutionGradients(kernel: Kernel): void {
@@ -134,23 +135,7 @@ function foldedInputGradient(
   const patches = tf.matMul(tf.reshape(dy, [-1, F]), tf.reshape(filter, [-1, F]), false, true);
   const out = heap.makeOutput(g.inShape, "float32");
   heap.typedArrayFromHeap(out).fill(0);
-  kernel.fold(
-    0,
-    g.batchSize * g.outHeight,
-    g.inHeight,
-    g.inWidth,
-    g.inChannels,
-    g.outHeight,
-    g.outWidth,
-    g.filterHeight,
-    g.filterWidth,
-    g.strideHeight,
-    g.strideWidth,
-    g.padInfo.top,
-    g.padInfo.left,
-    address(heap, out),
-    address(heap, patches),
-  );
+  kernel.fold(0, g.batchSize * g.outHeight, ...windowOf(g), address(heap, out), address(heap, patches));
   return tf.engine().makeTensorFromTensorInfo(out);
 }
 

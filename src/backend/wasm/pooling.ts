@@ -2,6 +2,7 @@ import * as tf from "@tensorflow/tfjs";
 import { overrideKernel } from "../kernels.js";
 import { address, asWasm } from "./heap.js";
 import type { Kernel } from "./kernel.js";
+import { windowOf } from "./window.js";
 
 /** Gradient of max pooling in one pass, 20 times faster than the stock kernel. */
 export function installPoolingGradient(kernel: Kernel): void {
@@ -15,17 +16,7 @@ export function installPoolingGradient(kernel: Kernel): void {
     heap.typedArrayFromHeap(dx).fill(0);
     kernel.maxPoolGradient(
       g.batchSize,
-      g.inHeight,
-      g.inWidth,
-      g.inChannels,
-      g.outHeight,
-      g.outWidth,
-      g.filterHeight,
-      g.filterWidth,
-      g.strideHeight,
-      g.strideWidth,
-      g.padInfo.top,
-      g.padInfo.left,
+      ...windowOf(g),
       address(heap, x),
       address(heap, dy),
       address(heap, dx),

@@ -4,6 +4,7 @@ import { convolutionGeometry, overrideKernel } from "../kernels.js";
 import { address, asWasm, type WasmHeap } from "./heap.js";
 import type { Kernel } from "./kernel.js";
 import type { ProductTeam } from "./product-team.js";
+import { windowOf } from "./window.js";
 
 type Geometry = tf.backend_util.Conv2DInfo;
 
@@ -55,7 +56,7 @@ function forward(
   const F = g.outChannels;
   const [atX, atFilter, atOut] = [x, filter, out].map((tensor) => address(heap, tensor));
   overTiles(team, heap, g, atX, ({ from, to, rows, patches }) => {
-    if (!isPointwise(g)) kernel.unfold(from, to, ...window(g), atX, patches);
+    if (!isPointwise(g)) kernel.unfold(from, to, ...windowOf(g), atX, patches);
     team.finish();
     const c = atOut + 4 * from * g.outWidth * F;
     const K = patchSize(g);
@@ -81,7 +82,7 @@ function filterGradient(
   const [atX, atDy, c] = [x, dy, out].map((tensor) => address(heap, tensor));
   if (g.batchSize === 0) heap.typedArrayFromHeap(out).fill(0); // no tile would write it
   overTiles(team, heap, g, atX, ({ from, to, rows, patches }) => {
-    if (!isPointwise(g)) kernel.unfold(from, to, ...window(g), atX, patches);
+    if (!isPointwise(g)) kernel.unfold(from, to, ...windowOf(g), atX, patches);
     team.finish();
     const places = { a: patches, pitchA: K, b: atDy + 4 * from * g.outWidth * F, pitchB: F, c, pitchC: F };
     team.post([{ ...plain, ...places, transposeA: true, m: K, n: F, k: rows, add: from > 0 }]);
@@ -104,7 +105,7 @@ function inputGradient(
   const [atDy, b, atOut] = [dy, filter, out].map((tensor) => address(heap, tensor));
   let before: Tile | undefined;
   const foldBefore = (): void => {
-    if (before && !isPointwise(g)) kernel.fold(before.from, before.to, ...window(g), atOut, before.patches);
+    if (before && !isPointwise(g)) kernel.fold(before.from, before.to, ...windowOf(g), atOut, before.patches);
   };
   if (!isPointwise(g)) heap.typedArrayFromHeap(out).fill(0);
   const work = (tile: Tile): void => {
@@ -174,23 +175,6 @@ function isPointwise(g: Geometry): boolean {
 
 function patchSize(g: Geometry): number {
   return g.filterHeight * g.filterWidth * g.inChannels;
-}
-
-/** The arguments of `unfold` and `fold` between the rows and the addresses. */
-function window(g: Geometry): number[] {
-  return [
-    g.inHeight,
-    g.inWidth,
-    g.inChannels,
-    g.outHeight,
-    g.outWidth,
-    g.filterHeight,
-    g.filterWidth,
-    g.strideHeight,
-    g.strideWidth,
-    g.padInfo.top,
-    g.padInfo.left,
-  ];
 }
 
 /** What most products here have in common. */

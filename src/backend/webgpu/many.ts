@@ -1,6 +1,7 @@
 import type * as tf from "@tensorflow/tfjs";
 import { sizeOf } from "../../core/array.js";
 import { declareBindings, words, type Shader, type ShaderRunner } from "./shader.js";
+import { laneSum } from "./workgroup-sum.js";
 
 /**
  * Work on each of many tensors, several of them in one dispatch: an optimiser's update of a Transformer is then 50 dispatches
@@ -102,7 +103,7 @@ function shaderFor(many: ManyShader, count: number): Shader {
     outputs: written.length,
     inputs: read.length,
     code: () => `${declareBindings(written, read, fields)}
-var<workgroup> shared_sums : array<f32, ${threads}>;
+${laneSum(threads)}
 @compute @workgroup_size(${threads})
 fn main(@builtin(workgroup_id) group : vec3<u32>, @builtin(local_invocation_index) local : u32) {
   let b = group.y * u.row + group.x;
@@ -121,10 +122,6 @@ export function elementwise(element: string): string {
 export function blockSum(term: string, target: string): string {
   return `var sum = 0.0;
     for (var i = begin + local; i < end; i += ${threads}u) { sum += ${term}; }
-    shared_sums[local] = sum;
-    for (var half = ${threads / 2}u; half > 0u; half /= 2u) {
-      workgroupBarrier();
-      if (local < half) { shared_sums[local] += shared_sums[local + half]; }
-    }
-    if (local == 0u) { ${target} = shared_sums[0]; }`;
+    let total = lane_sum(sum, local);
+    if (local == 0u) { ${target} = total; }`;
 }
